@@ -1,0 +1,50 @@
+// Talking to the broker: whole entities in batches, and what it had to say about them.
+import { setTimeout as pause } from "node:timers/promises";
+import type { Entity } from "./ngsi.ts";
+
+/** Where the city's terms are defined; the program knows the file by this address (contexts/index.json). */
+export const contextUrl = "http://127.0.0.1:8080/city.jsonld";
+export const contextLink = `<${contextUrl}>; rel="http://www.w3.org/ns/json-ld#context"; type="application/ld+json"`;
+
+const batchMax = 200;
+
+interface BatchResult {
+    success?: string[];
+    errors?: { entityId?: string; error?: { title?: string; detail?: string } }[];
+}
+
+/** Creates or changes entities; with `mode` "update" attributes that are not given stay. Answers what was refused. */
+export async function upsert(base: string, entities: Entity[], mode: "replace" | "update"): Promise<string[]> {
+    const refused: string[] = [];
+    for (let at = 0; at < entities.length; at += batchMax) {
+        const batch = entities.slice(at, at + batchMax);
+        const answer = await fetch(`${base}/ngsi-ld/v1/entityOperations/upsert?options=${mode}`, {
+            method: "POST",
+            headers: { "Content-Type": "application/json", Link: contextLink },
+            body: JSON.stringify(batch),
+            signal: AbortSignal.timeout(60_000),
+        });
+        const body = await answer.text();
+        if (answer.status === 201 || answer.status === 204) continue;
+        if (answer.status !== 207) throw new Error(`upsert was answered ${answer.status}: ${body.slice(0, 500)}`);
+        for (const { entityId, error } of (JSON.parse(body) as BatchResult).errors ?? []) {
+            refused.push(`${entityId ?? "?"}: ${error?.title ?? ""} ${error?.detail ?? ""}`.trim());
+        }
+    }
+    return refused;
+}
+
+/** Waits until the program answers, as long as `seconds`. */
+export async function waitFor(base: string, seconds: number): Promise<void> {
+    const until = Date.now() + seconds * 1000;
+    for (;;) {
+        try {
+            const answer = await fetch(`${base}/health`, { signal: AbortSignal.timeout(2000) });
+            if (answer.ok) return;
+        } catch {
+            // Not up yet.
+        }
+        if (Date.now() > until) throw new Error(`nothing answers at ${base}/health`);
+        await pause(200);
+    }
+}

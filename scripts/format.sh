@@ -1,0 +1,16 @@
+#!/bin/sh
+# format.sh [--check]: lays the C files out by .clang-format, or only says which differ.
+set -eu
+files=$(find src tests bench -name '*.c' -o -name '*.h' 2>/dev/null | sort)
+[ -n "$files" ] || exit 0
+if [ "${1:-}" = --check ]; then
+    # shellcheck disable=SC2086
+    clang-format --dry-run -Werror $files
+    if command -v cppcheck >/dev/null 2>&1; then
+        cppcheck --quiet --std=c11 --inline-suppr --error-exitcode=1 --enable=warning,portability \
+            --suppress=missingIncludeSystem -I src src
+    fi
+else
+    # shellcheck disable=SC2086
+    clang-format -i $files
+fi

@@ -1,0 +1,15 @@
+#!/bin/sh
+# install.sh: puts the program, its page and its documents below $DESTDIR$PREFIX. The service needs the paths of a package,
+# so it goes along only with PREFIX=/usr.
+set -eu
+to=${DESTDIR:-}${PREFIX:-/usr/local}
+
+[ -f web/dist/index.html ] || { echo "install: web/dist is not built (it needs node; 'make deps')" >&2; exit 1; }
+install -D -m 0755 build/jindu "$to/bin/jindu"
+install -d "$to/share/jindu/web" "$to/share/jindu/contexts" "$to/share/doc/jindu"
+install -m 0644 web/dist/* "$to/share/jindu/web/"
+install -m 0644 city/contexts/* "$to/share/jindu/contexts/"
+install -m 0644 README.md README.zh-CN.md CHANGELOG.md LICENSE "$to/share/doc/jindu/"
+if [ "${PREFIX:-}" = /usr ]; then
+    install -D -m 0644 packaging/jindu.service "$to/lib/systemd/system/jindu.service"
+fi

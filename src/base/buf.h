@@ -1,0 +1,85 @@
+/* base/buf.h - a growing byte buffer, and the variable-length numbers that stored bytes are made of.
+ * Lifetime: jd_buf_fini() frees what init or the zero value began; jd_buf_take() moves ownership out.
+ * Threads:  one owner at a time.   Fails: never (out of memory ends the process). */
+#ifndef JD_BASE_BUF_H
+#define JD_BASE_BUF_H
+#include "base/arena.h"
+
+#include <string.h>
+
+typedef struct jd_buf {
+    char *p;
+    size_t n, cap;
+} jd_buf; /* the zero value is an empty buffer */
+
+void jd_buf_fini(jd_buf *b);
+void jd_buf_grow(jd_buf *b, size_t more); /* room for at least `more` bytes behind n */
+void jd_buf_printf(jd_buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* Hands the bytes to the caller, who frees them with free(); the buffer is empty after. */
+char *jd_buf_take(jd_buf *b, size_t *n);
+
+static inline char *jd_buf_room(jd_buf *b, size_t more) {
+    if (b->cap - b->n < more) jd_buf_grow(b, more);
+    return b->p + b->n;
+}
+static inline void jd_buf_add(jd_buf *b, const void *p, size_t n) {
+    if (!n) return;
+    memcpy(jd_buf_room(b, n), p, n);
+    b->n += n;
+}
+static inline void jd_buf_str(jd_buf *b, jd_str s) {
+    jd_buf_add(b, s.p, s.n);
+}
+static inline void jd_buf_z(jd_buf *b, const char *z) {
+    jd_buf_add(b, z, strlen(z));
+}
+static inline void jd_buf_c(jd_buf *b, char c) {
+    *jd_buf_room(b, 1) = c;
+    b->n++;
+}
+static inline jd_str jd_buf_view(const jd_buf *b) {
+    return (jd_str){b->p, b->n};
+}
+
+/* LEB128: 7 bits a byte, low first; at most 10 bytes. */
+static inline void jd_buf_varint(jd_buf *b, uint64_t v) {
+    char *p = jd_buf_room(b, 10);
+    size_t i = 0;
+    while (v >= 0x80) {
+        p[i++] = (char)(unsigned char)(v | 0x80);
+        v >>= 7;
+    }
+    p[i++] = (char)(unsigned char)v;
+    b->n += i;
+}
+static inline uint64_t jd_zigzag(int64_t v) {
+    return ((uint64_t)v << 1) ^ (uint64_t)(v >> 63);
+}
+static inline int64_t jd_unzigzag(uint64_t v) {
+    return (int64_t)(v >> 1) ^ -(int64_t)(v & 1);
+}
+static inline size_t jd_varint_size(uint64_t v) {
+    size_t n = 1;
+    while (v >= 0x80) v >>= 7, n++;
+    return n;
+}
+/* Reads one number at *p, before end, and moves *p behind it. On malformed input *p becomes NULL and 0 is returned;
+ * a reader may therefore check once at the end. */
+static inline uint64_t jd_varint_get(const unsigned char **p, const unsigned char *end) {
+    const unsigned char *q = *p;
+    if (!q) return 0;
+    uint64_t v = 0;
+    unsigned shift = 0;
+    while (q < end && shift < 64) {
+        unsigned char c = *q++;
+        v |= (uint64_t)(c & 0x7f) << shift;
+        if (c < 0x80) {
+            *p = q;
+            return v;
+        }
+        shift += 7;
+    }
+    *p = NULL;
+    return 0;
+}
+#endif

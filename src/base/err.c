@@ -1,0 +1,60 @@
+#include "base/err.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+static const struct row {
+    int status;
+    const char *uri, *en, *zh;
+} rows[JD_E_COUNT] = {
+    [JD_E_OK] = {200, "", "", ""},
+#define X(name, status, uri, en, zh) [JD_E_##name] = {status, "https://uri.etsi.org/ngsi-ld/errors/" uri, en, zh},
+    JD_ERR_MAP(X)
+#undef X
+};
+
+/* vsnprintf cuts bytes; an answer must not end inside a UTF-8 character. */
+static void whole_chars(char *s, size_t cap, int wrote) {
+    if (wrote < 0) {
+        s[0] = 0;
+        return;
+    }
+    if ((size_t)wrote < cap) return;
+    size_t n = cap - 1;
+    while (n > 0 && ((unsigned char)s[n - 1] & 0xC0) == 0x80) n--;
+    if (n > 0 && (unsigned char)s[n - 1] >= 0xC0) n--;
+    s[n] = 0;
+}
+
+int jd_fail(jd_err *e, jd_errcode code, const char *en, const char *zh, ...) {
+    if (!e) return -1;
+    e->code = code;
+    e->place[0] = 0;
+    va_list ap;
+    va_start(ap, zh);
+    whole_chars(e->en, sizeof e->en, vsnprintf(e->en, sizeof e->en, en, ap));
+    va_end(ap);
+    va_start(ap, zh);
+    whole_chars(e->zh, sizeof e->zh, vsnprintf(e->zh, sizeof e->zh, zh, ap));
+    va_end(ap);
+    return -1;
+}
+
+int jd_fail_at(jd_err *e, const char *fmt, ...) {
+    if (!e || e->place[0]) return -1;
+    va_list ap;
+    va_start(ap, fmt);
+    whole_chars(e->place, sizeof e->place, vsnprintf(e->place, sizeof e->place, fmt, ap));
+    va_end(ap);
+    return -1;
+}
+
+int jd_err_status(jd_errcode code) {
+    return rows[code].status;
+}
+const char *jd_err_uri(jd_errcode code) {
+    return rows[code].uri;
+}
+const char *jd_err_title(jd_errcode code, int zh) {
+    return zh ? rows[code].zh : rows[code].en;
+}

@@ -1,0 +1,130 @@
+/* Slots, serials and the table from id to serial. The table is cut into shards so that none is ever rehashed whole. */
+#include "engine/engine_int.h"
+
+#include <stdlib.h>
+#include <sys/mman.h>
+
+enum { DELETED = SERIAL_NONE - 1 };
+
+jd_str version_id(const coll *c, const version *v) {
+    if (v->gone) return (jd_str){v->bytes, v->n};
+    if (c->kind == JD_K_ENTITY) {
+        jd_doc d;
+        jd_doc_open(&d, (jd_str){v->bytes, v->n});
+        return d.id;
+    }
+    const unsigned char *p = (const unsigned char *)v->bytes;
+    uint64_t n = jd_varint_get(&p, p + v->n);
+    return (jd_str){(const char *)p, (size_t)n};
+}
+
+void kind_body(jd_buf *out, jd_str id, jd_str body) {
+    jd_buf_varint(out, id.n);
+    jd_buf_str(out, id);
+    jd_buf_str(out, body);
+}
+
+jd_key key_of(const coll *c, uint32_t serial) {
+    return (jd_key)((uint64_t)c->t->number << 48 | (uint64_t)c->kind << 40 | (uint64_t)(serial + 1u));
+}
+
+void coll_init(coll *c, jd_tenant *t, jd_dkind kind) {
+    *c = (coll){.t = t, .kind = kind};
+    size_t bytes = sizeof(*c->chunks) * CHUNKS_MAX; /* untouched pages cost nothing */
+    void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (p == MAP_FAILED) abort();
+    c->chunks = p;
+}
+
+void coll_fini(coll *c) {
+    uint32_t n = atomic_load(&c->slots);
+    for (uint32_t i = 0; i < n; i++)
+        for (version *v = newest(c, i), *older; v; v = older) {
+            older = v->older;
+            free(v);
+        }
+    for (uint32_t i = 0; i * SLOTS_PER_CHUNK < n; i++) free(atomic_load(&c->chunks[i]));
+    munmap(c->chunks, sizeof(*c->chunks) * CHUNKS_MAX);
+    for (int i = 0; i < SHARDS; i++) free(c->shards[i].cell);
+    free(c->freed);
+}
+
+void coll_reserve(coll *c, uint32_t serial) {
+    uint32_t k = serial / SLOTS_PER_CHUNK;
+    for (uint32_t i = k + 1; i-- > 0 && !atomic_load_explicit(&c->chunks[i], memory_order_relaxed);)
+        atomic_store_explicit(&c->chunks[i], (chunk *)jd_xcalloc(1, sizeof(chunk)), memory_order_release);
+    if (serial >= atomic_load_explicit(&c->slots, memory_order_relaxed)) atomic_store_explicit(&c->slots, serial + 1, memory_order_release);
+}
+
+uint32_t coll_take_serial(coll *c) {
+    if (c->freed_n) return c->freed[--c->freed_n];
+    uint32_t serial = atomic_load_explicit(&c->slots, memory_order_relaxed);
+    coll_reserve(c, serial);
+    return serial;
+}
+
+void coll_give_serial(coll *c, uint32_t serial) {
+    if (c->freed_n == c->freed_cap) {
+        c->freed_cap = c->freed_cap ? c->freed_cap * 2 : 64;
+        c->freed = jd_xrealloc(c->freed, c->freed_cap * sizeof *c->freed);
+    }
+    c->freed[c->freed_n++] = serial;
+}
+
+static const shard *shard_of(const coll *c, uint64_t h) {
+    return &c->shards[h >> 56];
+}
+
+uint32_t coll_find(const coll *c, jd_str id) {
+    uint64_t h = jd_hash(id.p, id.n);
+    const shard *s = shard_of(c, h);
+    if (!s->cap) return SERIAL_NONE;
+    uint32_t tag = (uint32_t)h;
+    for (uint32_t i = tag & (s->cap - 1);; i = (i + 1) & (s->cap - 1)) {
+        uint32_t serial = s->cell[i].serial;
+        if (serial == SERIAL_NONE) return SERIAL_NONE;
+        if (serial == DELETED || s->cell[i].tag != tag) continue;
+        const version *v = newest(c, serial);
+        if (v && jd_str_eq(version_id(c, v), id)) return serial;
+    }
+}
+
+static void shard_grow(shard *s) {
+    uint32_t live = 0;
+    for (uint32_t i = 0; i < s->cap; i++) live += s->cell[i].serial < DELETED;
+    uint32_t cap = 16;
+    while (cap * 2 < live * 3 + 3) cap *= 2;
+    shard big = {.cap = cap, .n = live};
+    big.cell = jd_xmalloc(cap * sizeof *big.cell);
+    for (uint32_t i = 0; i < cap; i++) big.cell[i].serial = SERIAL_NONE;
+    for (uint32_t i = 0; i < s->cap; i++) {
+        if (s->cell[i].serial >= DELETED) continue;
+        uint32_t k = s->cell[i].tag & (cap - 1);
+        while (big.cell[k].serial != SERIAL_NONE) k = (k + 1) & (cap - 1);
+        big.cell[k] = s->cell[i];
+    }
+    free(s->cell);
+    *s = big;
+}
+
+void coll_insert(coll *c, jd_str id, uint32_t serial) {
+    uint64_t h = jd_hash(id.p, id.n);
+    shard *s = &c->shards[h >> 56];
+    if ((s->n + 1) * 5 > s->cap * 4) shard_grow(s);
+    uint32_t tag = (uint32_t)h, i = tag & (s->cap - 1);
+    while (s->cell[i].serial != SERIAL_NONE) i = (i + 1) & (s->cap - 1);
+    s->cell[i].tag = tag;
+    s->cell[i].serial = serial;
+    s->n++;
+}
+
+void coll_remove(coll *c, jd_str id, uint32_t serial) {
+    uint64_t h = jd_hash(id.p, id.n);
+    shard *s = &c->shards[h >> 56];
+    if (!s->cap) return;
+    for (uint32_t i = (uint32_t)h & (s->cap - 1); s->cell[i].serial != SERIAL_NONE; i = (i + 1) & (s->cap - 1))
+        if (s->cell[i].serial == serial) {
+            s->cell[i].serial = DELETED;
+            return;
+        }
+}

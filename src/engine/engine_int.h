@@ -1,0 +1,238 @@
+/* engine/engine_int.h - what the files of this room share. Nobody else includes it.
+ *
+ * Ownership: a version is made by the writer, belongs to its slot's chain once published, and is freed by the writer when no
+ * announced snapshot can see it. Lock order: tenant list lock, then a tenant's lock. The writer alone changes slots, tables
+ * and indexes: it reads them without a lock and takes the tenant's lock for writing only while it publishes; readers hold it
+ * for reading while they look up an id or walk a slice of candidates. */
+#ifndef JD_ENGINE_INT_H
+#define JD_ENGINE_INT_H
+#include "base/hash.h"
+#include "engine/engine.h"
+#include "store/store.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+/* ---- versions and slots ---- */
+
+typedef struct version {
+    uint64_t group;
+    struct version *older; /* still needed by some reader, or NULL */
+    uint32_t n;            /* bytes */
+    uint32_t form;         /* of entities: see forms; UINT32_MAX while gone */
+    unsigned char gone;    /* a tombstone: bytes are the id */
+    unsigned char stale;   /* replaced by one of another form: index entries of it may remain until it is reclaimed */
+    char bytes[];
+} version;
+
+enum { SLOTS_PER_CHUNK = 4096, CHUNKS_MAX = 1 << 18, SHARDS = 256, READERS = 512, SERIAL_NONE = UINT32_MAX };
+
+typedef struct chunk {
+    _Atomic(version *) slot[SLOTS_PER_CHUNK];
+} chunk;
+
+typedef struct shard { /* open addressing: part of the id's hash, and the serial */
+    struct {
+        uint32_t tag, serial; /* serial SERIAL_NONE: empty; SERIAL_NONE - 1: deleted */
+    } *cell;
+    uint32_t cap, n; /* n counts deleted cells too */
+} shard;
+
+/* All documents of one kind of one tenant. */
+typedef struct coll {
+    struct jd_tenant *t;
+    jd_dkind kind;
+    _Atomic(chunk *) *chunks; /* CHUNKS_MAX pointers, reserved address space */
+    _Atomic uint32_t slots;   /* serials given out are below */
+    uint32_t *freed;          /* serials to use again */
+    uint32_t freed_n, freed_cap;
+    shard shards[SHARDS];
+    _Atomic uint64_t live;
+} coll;
+
+static inline _Atomic(version *) *slot_of(const coll *c, uint32_t serial) {
+    return &atomic_load_explicit(&c->chunks[serial / SLOTS_PER_CHUNK], memory_order_acquire)->slot[serial % SLOTS_PER_CHUNK];
+}
+static inline version *newest(const coll *c, uint32_t serial) {
+    return atomic_load_explicit(slot_of(c, serial), memory_order_acquire);
+}
+/* The version that a reader of this group sees, or NULL. */
+static inline const version *visible(const coll *c, uint32_t serial, uint64_t group) {
+    const version *v = newest(c, serial);
+    while (v && v->group > group) v = v->older;
+    return v && !v->gone ? v : NULL;
+}
+jd_str version_id(const coll *c, const version *v);
+jd_key key_of(const coll *c, uint32_t serial);
+
+void coll_init(coll *c, struct jd_tenant *t, jd_dkind kind);
+void coll_fini(coll *c);
+uint32_t coll_find(const coll *c, jd_str id); /* serial whose chain bears the id (maybe a tombstone), or SERIAL_NONE */
+uint32_t coll_take_serial(coll *c);
+void coll_give_serial(coll *c, uint32_t serial);
+void coll_reserve(coll *c, uint32_t serial); /* makes the slot's chunk; raises slots while loading */
+void coll_insert(coll *c, jd_str id, uint32_t serial);
+void coll_remove(coll *c, jd_str id, uint32_t serial);
+
+/* ---- indexes ---- */
+
+typedef struct bitset { /* pages of 4096 bits, made on demand */
+    uint64_t **pages;
+    uint32_t pages_n;
+    uint32_t count;
+} bitset;
+void bitset_fini(bitset *b);
+void bitset_add(bitset *b, uint32_t i);
+void bitset_del(bitset *b, uint32_t i);
+static inline int bitset_has(const bitset *b, uint32_t i) {
+    uint32_t p = i >> 12;
+    return p < b->pages_n && b->pages[p] && (b->pages[p][(i >> 6) & 63] >> (i & 63) & 1);
+}
+uint32_t bitset_next(const bitset *b, uint32_t from); /* least member >= from, or UINT32_MAX */
+
+/* A column holds one number per serial for one attribute: the newest version's default instance, when that is one plain
+ * number and the attribute has no other instance; else NaN, and `odd` says that the document must be asked. */
+typedef struct column {
+    struct column *next;
+    jd_sym attr;
+    double *v;
+    uint32_t cap;
+    bitset odd;
+    int ready;              /* filled; questions may use it */
+    double *lo, *hi;        /* per block of COLUMN_BLOCK cells: may be wider than the truth, never narrower */
+    uint64_t *block_group;  /* newest group that changed a cell of the block */
+} column;
+enum { COLUMN_BLOCK = 1024 };
+
+typedef struct form { /* types, attributes and their kinds: entities that look alike share one */
+    uint64_t count;   /* entities whose newest version has it */
+    uint32_t hash;
+    uint32_t types_n, attrs_n;
+    jd_sym *types;    /* sorted */
+    struct {
+        jd_sym name;
+        uint32_t kinds;
+    } *attrs;         /* sorted by name */
+} form;
+
+typedef struct geo_entry {
+    struct geo_entry *next;
+    jd_sym attr;
+    jd_geoindex *index;
+} geo_entry;
+
+typedef struct indexes {
+    bitset *types; /* by position in type_syms */
+    jd_sym *type_syms;
+    uint32_t types_n, types_cap;
+    jd_strmap scope_no;
+    jd_str *scope_names; /* keys of scope_no */
+    bitset *scopes;
+    uint32_t scopes_n, scopes_cap;
+    geo_entry *geos;
+    column *columns;
+    form *forms;
+    uint32_t forms_n, forms_cap;
+    uint64_t stale;       /* versions in limbo whose type entries may be wrong for the newest */
+    uint64_t transient;   /* newest versions that have an expiresAt */
+    uint32_t *form_table; /* open addressing over forms: number + 1 */
+    uint32_t form_table_cap;
+} indexes;
+
+typedef struct jd_tenant {
+    jd_engine *e;
+    uint32_t number;
+    jd_str name;
+    pthread_rwlock_t lock;
+    coll entities, contexts;
+    indexes ix;
+} jd_tenant;
+
+void indexes_init(indexes *x);
+void indexes_fini(indexes *x);
+/* Under the tenant's write lock (or while loading). add: the version became the newest of the slot; was: the one before (NULL, or gone). */
+void indexes_publish(jd_tenant *t, uint32_t serial, const version *now, version *was);
+/* The version is about to be freed: entries that it alone bears go. */
+void indexes_reclaim(jd_tenant *t, uint32_t serial, const version *gone);
+uint32_t form_of(jd_tenant *t, const jd_doc *d); /* finds or makes; writer only */
+const bitset *index_type(const indexes *x, jd_sym type);
+jd_geoindex *index_geo(const indexes *x, jd_sym attr);
+column *index_column(const indexes *x, jd_sym attr);
+/* Makes the column when there is none yet; takes the tenant's lock itself, in slices. 0: somebody else is still making it. */
+int column_ready(jd_tenant *t, jd_sym attr);
+
+/* ---- engine ---- */
+
+typedef struct limbo { /* replaced versions, oldest first */
+    struct limbo_item {
+        coll *c;
+        version *v;
+        uint64_t until; /* may go when no reader is older than this group */
+        uint32_t serial;
+    } *item;
+    size_t head, n, cap;
+} limbo;
+
+typedef struct due { /* min-heap by time */
+    struct due_item {
+        jd_time t;
+        coll *c;
+        uint32_t serial;
+    } *item;
+    size_t n, cap;
+} due;
+
+struct jd_engine {
+    jd_engine_opts o;
+    jd_store *store;
+    jd_symtab *symbols;
+    uint32_t symbols_stored;         /* highest number that is durable; writer only */
+    _Atomic uint64_t published;      /* group that new views see */
+    struct {
+        _Atomic uint64_t group; /* 0: free */
+        char pad[56];
+    } readers[READERS];
+
+    pthread_rwlock_t tenants_lock;
+    jd_tenant **tenants;             /* by number; NULL: gap */
+    uint32_t tenants_n, tenants_cap;
+    jd_strmap tenant_names;
+    coll tenant_docs;                /* kind TENANT, of tenant 0 */
+
+    pthread_mutex_t mutex;           /* the queue */
+    pthread_cond_t wake;
+    jd_job *first, **last;
+    size_t queue_bytes;
+    int stopping, drained;
+    pthread_t writer;
+    _Atomic int dead;
+
+    /* the writer's own */
+    struct overlay *overlay;
+    limbo limbo;
+    due due;
+    jd_arena scratch;
+    _Atomic uint64_t groups, changes, doc_bytes, versions, refused;
+};
+
+jd_tenant *tenant_make(jd_engine *e, uint32_t number, jd_str name); /* not yet in the list */
+void tenant_free(jd_tenant *t);
+void tenant_publish(jd_engine *e, jd_tenant *t);
+jd_tenant *tenant_by_name(jd_engine *e, jd_str name);
+coll *tenant_coll(jd_tenant *t, jd_dkind kind);
+
+version *version_make(jd_engine *e, jd_str bytes, uint64_t group, int gone);
+void version_free(jd_engine *e, version *v);
+
+void writer_start(jd_engine *e);
+void writer_free(jd_engine *e);
+int writer_step(jd_engine *e, jd_job *jobs); /* 1 when there was something to do */
+void due_add(jd_engine *e, jd_time t, coll *c, uint32_t serial);
+void due_add_doc(jd_engine *e, coll *c, uint32_t serial, const version *v, const version *was);
+
+/* Opens a version for a view; attributes past their expiry are not in it. 0: the entity itself is past it. */
+int view_open(jd_view *v, const version *ver, jd_doc *out);
+
+/* Bodies of kinds other than entities: len id | id | body. */
+void kind_body(jd_buf *out, jd_str id, jd_str body);
+#endif

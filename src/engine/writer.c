@@ -1,0 +1,673 @@
+/* The one writer. It takes jobs in order, applies their changes on an overlay that only it sees, makes the group durable, publishes,
+ * answers, in that order. A failed group drops its overlay: there is nothing to undo. */
+#include "engine/engine_int.h"
+
+#include "base/log.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+/* ---- the overlay: what the group being built has changed ---- */
+
+typedef struct pending {
+    coll *c;
+    uint32_t serial;
+    uint32_t hash;
+    version *v;     /* newest of this group; NULL after an undo of the first change */
+    int fresh;      /* the serial was taken for this group */
+} pending;
+
+typedef struct undo {
+    uint32_t entry;
+    version *was;
+} undo;
+
+typedef struct overlay {
+    pending *p;
+    uint32_t n, cap;
+    uint32_t *table; /* open addressing over p: number + 1 */
+    uint32_t table_cap;
+    undo *undo;
+    uint32_t undo_n, undo_cap;
+    jd_tenant **tenants; /* made in this group */
+    uint32_t tenants_n, tenants_cap;
+    size_t bytes;
+    struct outcome { /* writes whose answer hangs on the group */
+        jd_write *w;
+    } *writes;
+    uint32_t writes_n, writes_cap;
+    jd_job **finished; /* jobs to answer after the group */
+    uint32_t finished_n, finished_cap;
+    jd_store_change *changes;
+    jd_store_symbol *symbols;
+    uint32_t changes_cap, symbols_cap;
+    jd_job *turn; /* jobs in work, in order */
+} overlay;
+
+#define PUSH(o, list, item)                                                                   \
+    do {                                                                                      \
+        if ((o)->list##_n == (o)->list##_cap) {                                               \
+            (o)->list##_cap = (o)->list##_cap ? (o)->list##_cap * 2 : 64;                     \
+            (o)->list = jd_xrealloc((o)->list, (o)->list##_cap * sizeof *(o)->list);          \
+        }                                                                                     \
+        (o)->list[(o)->list##_n++] = (item);                                                  \
+    } while (0)
+
+static uint32_t overlay_hash(const coll *c, jd_str id) {
+    return (uint32_t)(jd_hash(id.p, id.n) ^ ((uintptr_t)c >> 4));
+}
+
+static pending *overlay_find(overlay *o, const coll *c, jd_str id) {
+    if (!o->table_cap) return NULL;
+    uint32_t h = overlay_hash(c, id);
+    for (uint32_t i = h & (o->table_cap - 1); o->table[i]; i = (i + 1) & (o->table_cap - 1)) {
+        pending *p = &o->p[o->table[i] - 1];
+        if (p->hash != h || p->c != c) continue;
+        const version *v = p->v ? p->v : newest(c, p->serial);
+        if (v && jd_str_eq(version_id(c, v), id)) return p;
+    }
+    return NULL;
+}
+
+static pending *overlay_add(overlay *o, coll *c, jd_str id, uint32_t serial, int fresh) {
+    if ((o->n + 1) * 2 > o->table_cap) {
+        free(o->table);
+        o->table_cap = o->table_cap ? o->table_cap * 2 : 256;
+        o->table = jd_xcalloc(o->table_cap, sizeof *o->table);
+        for (uint32_t k = 0; k < o->n; k++) {
+            uint32_t i = o->p[k].hash & (o->table_cap - 1);
+            while (o->table[i]) i = (i + 1) & (o->table_cap - 1);
+            o->table[i] = k + 1;
+        }
+    }
+    if (o->n == o->cap) {
+        o->cap = o->cap ? o->cap * 2 : 128;
+        o->p = jd_xrealloc(o->p, o->cap * sizeof *o->p);
+    }
+    uint32_t h = overlay_hash(c, id), i = h & (o->table_cap - 1);
+    while (o->table[i]) i = (i + 1) & (o->table_cap - 1);
+    o->table[i] = o->n + 1;
+    o->p[o->n] = (pending){.c = c, .serial = serial, .hash = h, .fresh = fresh};
+    return &o->p[o->n++];
+}
+
+static void overlay_clear(overlay *o) {
+    if (o->table) memset(o->table, 0, o->table_cap * sizeof *o->table);
+    o->n = o->undo_n = o->tenants_n = o->writes_n = o->finished_n = 0;
+    o->bytes = 0;
+}
+
+/* Back to a mark, for a change set of which one part failed. Fresh serials stay with the overlay until the group ends. */
+static void overlay_rewind(jd_engine *e, overlay *o, uint32_t undo_to) {
+    while (o->undo_n > undo_to) {
+        undo *u = &o->undo[--o->undo_n];
+        version_free(e, o->p[u->entry].v);
+        o->p[u->entry].v = u->was;
+    }
+}
+
+/* The state that the next change of this group sees; NULL: not there. */
+static const version *state_of(overlay *o, coll *c, jd_str id, pending **p, uint32_t *serial) {
+    *p = overlay_find(o, c, id);
+    *serial = *p ? (*p)->serial : coll_find(c, id);
+    const version *v = *p && (*p)->v ? (*p)->v : *serial != SERIAL_NONE ? newest(c, *serial) : NULL;
+    return v && !v->gone ? v : NULL;
+}
+
+static void state_set(jd_engine *e, overlay *o, coll *c, jd_str id, pending *p, uint32_t serial, jd_str bytes, int gone) {
+    if (!p) {
+        int fresh = serial == SERIAL_NONE;
+        if (fresh) serial = coll_take_serial(c);
+        p = overlay_add(o, c, id, serial, fresh);
+    }
+    undo u = {(uint32_t)(p - o->p), p->v};
+    PUSH(o, undo, u);
+    p->v = version_make(e, gone ? id : bytes, 0, gone);
+    o->bytes += bytes.n + 32;
+}
+
+/* ---- due times ---- */
+
+void due_add(jd_engine *e, jd_time t, coll *c, uint32_t serial) {
+    due *d = &e->due;
+    if (d->n == d->cap) {
+        d->cap = d->cap ? d->cap * 2 : 64;
+        d->item = jd_xrealloc(d->item, d->cap * sizeof *d->item);
+    }
+    size_t i = d->n++;
+    for (; i > 0 && d->item[(i - 1) / 2].t > t; i = (i - 1) / 2) d->item[i] = d->item[(i - 1) / 2];
+    d->item[i] = (struct due_item){t, c, serial};
+}
+
+static struct due_item due_pop(due *d) {
+    struct due_item top = d->item[0], last = d->item[--d->n];
+    size_t i = 0;
+    for (size_t k; (k = 2 * i + 1) < d->n; i = k) {
+        if (k + 1 < d->n && d->item[k + 1].t < d->item[k].t) k++;
+        if (last.t <= d->item[k].t) break;
+        d->item[i] = d->item[k];
+    }
+    if (d->n) d->item[i] = last;
+    return top;
+}
+
+void due_add_doc(jd_engine *e, coll *c, uint32_t serial, const version *v, const version *was) {
+    if (c->kind != JD_K_ENTITY || v->gone) return;
+    jd_doc d, dw;
+    jd_doc_open(&d, (jd_str){v->bytes, v->n});
+    if (was && !was->gone) { /* the same due time stands in the heap already */
+        jd_doc_open(&dw, (jd_str){was->bytes, was->n});
+        if (dw.expires == d.expires && dw.attr_expires == d.attr_expires) return;
+    }
+    if (d.expires != JD_TIME_NONE) due_add(e, d.expires, c, serial);
+    if (d.attr_expires != JD_TIME_NONE && (d.expires == JD_TIME_NONE || d.attr_expires < d.expires)) due_add(e, d.attr_expires, c, serial);
+}
+
+/* ---- applying ---- */
+
+static int etag_matches(const char *header, uint64_t etag) {
+    for (const char *p = header; *p; p++) {
+        while (*p == ' ' || *p == ',' || *p == '\t') p++;
+        if (*p == '*') return 1;
+        if (p[0] == 'W' && p[1] == '/') p += 2;
+        if (*p++ != '"') return 0;
+        char *end;
+        uint64_t v = strtoull(p, &end, 16);
+        if (end - p == 16 && v == etag) return 1; /* what follows in the quotes tells the form of the answer, not the state */
+        while (*end && *end != '"') end++;
+        p = end;
+        if (!*p) return 0;
+    }
+    return 0;
+}
+
+static uint64_t etag_of(jd_str bytes) {
+    return jd_hash_fixed(bytes.p, bytes.n);
+}
+
+/* Results move from scratch into the job's arena. */
+static void keep_results(jd_arena *a, jd_applied *r) {
+    if (r->updated_n) {
+        jd_sym *s = JD_NEWN(a, jd_sym, r->updated_n);
+        memcpy(s, r->updated, r->updated_n * sizeof *s);
+        r->updated = s;
+    }
+    if (r->not_updated_n) {
+        jd_not_updated *s = JD_NEWN(a, jd_not_updated, r->not_updated_n);
+        memcpy(s, r->not_updated, r->not_updated_n * sizeof *s);
+        r->not_updated = s;
+    }
+}
+
+static int apply_entity(jd_engine *e, overlay *o, jd_tenant *t, jd_write *w, jd_arena *results, jd_time now) {
+    coll *c = &t->entities;
+    pending *p;
+    uint32_t serial;
+    const version *v = state_of(o, c, w->rq.id, &p, &serial);
+    jd_doc doc, trimmed, *cur = NULL;
+    jd_arena_reset(&e->scratch);
+    if (v) {
+        jd_doc_open(&doc, (jd_str){v->bytes, v->n});
+        cur = &doc;
+        if (w->rq.op != JD_OP_EXPIRE) {
+            int how = jd_doc_trim(&doc, now, e->symbols, &e->scratch, &trimmed);
+            cur = how == 2 ? NULL : how == 1 ? &trimmed : &doc;
+        }
+    }
+    if (w->if_match && (!cur || !etag_matches(w->if_match, etag_of(cur->bytes)))) {
+        if (!cur && strcmp(w->if_match, "*")) return jd_fail(&w->err, JD_E_NOT_FOUND, "entity %.*s does not exist", "实体 %.*s 不存在", JD_STR_ARG(w->rq.id));
+        return jd_fail(&w->err, JD_E_PRECONDITION, "the entity changed since it was read (If-Match)", "实体在读取之后已变化（If-Match）");
+    }
+    if (w->if_none_match_any && cur)
+        return jd_fail(&w->err, JD_E_PRECONDITION, "the entity exists (If-None-Match: *)", "实体已存在（If-None-Match: *）");
+    jd_buf out = {0};
+    if (jd_apply(&w->rq, cur, now, e->symbols, &e->scratch, &out, &w->applied, &w->err)) {
+        jd_buf_fini(&out);
+        return -1;
+    }
+    keep_results(results, &w->applied);
+    if (out.n > UINT32_MAX / 2) {
+        jd_buf_fini(&out);
+        return jd_fail(&w->err, JD_E_TOO_LARGE, "the entity would be too large", "实体过大");
+    }
+    if (!w->applied.unchanged) {
+        jd_str id = w->rq.id;
+        state_set(e, o, c, id, p, serial, jd_buf_view(&out), w->applied.gone);
+        w->etag = etag_of(jd_buf_view(&out));
+    } else if (cur) {
+        w->etag = etag_of(cur->bytes);
+    }
+    jd_buf_fini(&out);
+    return 0;
+}
+
+static int apply_raw(jd_engine *e, overlay *o, jd_tenant *t, jd_write *w) {
+    coll *c = tenant_coll(t, w->kind);
+    pending *p;
+    uint32_t serial;
+    const version *v = state_of(o, c, w->rq.id, &p, &serial);
+    w->applied = (jd_applied){.created = !v && w->raw_body.p, .gone = !w->raw_body.p};
+    if (!v && !w->raw_body.p) return jd_fail(&w->err, JD_E_NOT_FOUND, "%.*s does not exist", "%.*s 不存在", JD_STR_ARG(w->rq.id));
+    if (v && w->if_none_match_any) return jd_fail(&w->err, JD_E_ALREADY_EXISTS, "%.*s already exists", "%.*s 已存在", JD_STR_ARG(w->rq.id));
+    jd_buf b = {0};
+    if (w->raw_body.p) kind_body(&b, w->rq.id, w->raw_body);
+    state_set(e, o, c, w->rq.id, p, serial, jd_buf_view(&b), !w->raw_body.p);
+    jd_buf_fini(&b);
+    return 0;
+}
+
+static int apply(jd_engine *e, overlay *o, jd_tenant *t, jd_write *w, jd_arena *results, jd_time now) {
+    w->err.code = JD_E_OK;
+    if (w->kind == JD_K_ENTITY) return apply_entity(e, o, t, w, results, now);
+    return apply_raw(e, o, t, w);
+}
+
+static jd_tenant *tenant_for(jd_engine *e, overlay *o, jd_job *job, jd_err *err) {
+    jd_tenant *t = tenant_by_name(e, job->tenant);
+    for (uint32_t i = 0; !t && i < o->tenants_n; i++)
+        if (jd_str_eq(o->tenants[i]->name, job->tenant)) t = o->tenants[i];
+    if (t) return t;
+    if (!job->make_tenant) {
+        jd_fail(err, JD_E_NO_TENANT, "tenant %.*s does not exist", "租户 %.*s 不存在", JD_STR_ARG(job->tenant));
+        return NULL;
+    }
+    if (e->tenants_n + o->tenants_n >= e->o.tenants_max) {
+        jd_fail(err, JD_E_BAD_REQUEST_DATA, "no more than %u tenants (setting tenants_max)", "租户不得超过 %u 个（设置项 tenants_max）", e->o.tenants_max);
+        return NULL;
+    }
+    pending *p;
+    uint32_t serial;
+    state_of(o, &e->tenant_docs, job->tenant, &p, &serial);
+    jd_buf b = {0};
+    kind_body(&b, job->tenant, JD_STR(""));
+    state_set(e, o, &e->tenant_docs, job->tenant, p, serial, jd_buf_view(&b), 0);
+    jd_buf_fini(&b);
+    p = overlay_find(o, &e->tenant_docs, job->tenant);
+    t = tenant_make(e, p->serial + 1, job->tenant);
+    PUSH(o, tenants, t);
+    return t;
+}
+
+/* Applies a slice of a job. Returns 1 when the job is through. */
+static int work_on(jd_engine *e, overlay *o, jd_job *job, jd_time now) {
+    jd_err err = {0};
+    jd_tenant *t = tenant_for(e, o, job, &err);
+    if (!t) {
+        for (size_t i = 0; i < job->n; i++) job->writes[i].err = err;
+        job->at = job->n;
+        return 1;
+    }
+    uint32_t mark = o->undo_n, kept = o->writes_n;
+    size_t until = job->atomic ? job->n : job->at + e->o.slice_changes;
+    if (until > job->n) until = job->n;
+    for (; job->at < until; job->at++) {
+        jd_write *w = &job->writes[job->at];
+        struct outcome oc = {w};
+        if (apply(e, o, t, w, job->arena, now) == 0) {
+            PUSH(o, writes, oc);
+        } else if (job->atomic) {
+            overlay_rewind(e, o, mark);
+            o->writes_n = kept;
+            for (size_t i = 0; i < job->n; i++)
+                if (i != job->at)
+                    jd_fail(&job->writes[i].err, JD_E_CONFLICT, "not done, because change %zu of the set failed: %s", "未执行：变更集中第 %zu 项失败：%s", job->at + 1,
+                            w->err.en);
+            job->at = job->n;
+            return 1;
+        }
+        if (!job->atomic && (o->n >= e->o.group_changes_max || o->bytes >= e->o.group_bytes_max)) {
+            job->at++;
+            break;
+        }
+    }
+    return job->at >= job->n;
+}
+
+/* ---- commit, publish, answer ---- */
+
+static void reclaim(jd_engine *e) {
+    uint64_t oldest = UINT64_MAX;
+    atomic_thread_fence(memory_order_seq_cst);
+    for (int i = 0; i < READERS; i++) {
+        uint64_t g = atomic_load(&e->readers[i].group);
+        if (g && g - 1 < oldest) oldest = g - 1;
+    }
+    limbo *l = &e->limbo;
+    jd_tenant *locked = NULL;
+    while (l->n && l->item[l->head].until <= oldest) {
+        struct limbo_item *it = &l->item[l->head];
+        jd_tenant *t = it->c->t;
+        if (locked != t) {
+            if (locked) pthread_rwlock_unlock(&locked->lock);
+            pthread_rwlock_wrlock(&t->lock);
+            locked = t;
+        }
+        version *top = newest(it->c, it->serial);
+        if (it->v == top) { /* a tombstone that is still the newest: the serial is free again */
+            coll_remove(it->c, version_id(it->c, top), it->serial);
+            atomic_store(slot_of(it->c, it->serial), (version *)NULL);
+            coll_give_serial(it->c, it->serial);
+        } else {
+            if (it->c->kind == JD_K_ENTITY) indexes_reclaim(t, it->serial, it->v);
+            for (version *v = top; v; v = v->older)
+                if (v->older == it->v) {
+                    v->older = it->v->older;
+                    break;
+                }
+        }
+        version_free(e, it->v);
+        l->head = (l->head + 1) % l->cap;
+        l->n--;
+    }
+    if (locked) pthread_rwlock_unlock(&locked->lock);
+}
+
+static void limbo_add(limbo *l, struct limbo_item item) {
+    if (l->n == l->cap) {
+        size_t cap = l->cap ? l->cap * 2 : 256;
+        struct limbo_item *big = jd_xmalloc(cap * sizeof *big);
+        for (size_t i = 0; i < l->n; i++) big[i] = l->item[(l->head + i) % l->cap];
+        free(l->item);
+        *l = (limbo){.item = big, .n = l->n, .cap = cap};
+    }
+    l->item[(l->head + l->n++) % l->cap] = item;
+}
+
+static void publish_one(jd_engine *e, pending *p, uint64_t group) {
+    coll *c = p->c;
+    version *was = newest(c, p->serial);
+    p->v->group = group;
+    p->v->older = was;
+    if (!was) coll_insert(c, version_id(c, p->v), p->serial);
+    int was_there = was && !was->gone;
+    if (!p->v->gone && !was_there) atomic_fetch_add(&c->live, 1);
+    if (p->v->gone && was_there) atomic_fetch_sub(&c->live, 1);
+    if (c->kind == JD_K_ENTITY) indexes_publish(c->t, p->serial, p->v, was);
+    atomic_store_explicit(slot_of(c, p->serial), p->v, memory_order_release);
+    /* a tombstone that is followed by a new version waits in limbo since its own group */
+    if (was && !was->gone) limbo_add(&e->limbo, (struct limbo_item){c, was, group, p->serial});
+    if (p->v->gone) limbo_add(&e->limbo, (struct limbo_item){c, p->v, group, p->serial});
+    due_add_doc(e, c, p->serial, p->v, was);
+}
+
+static void publish(jd_engine *e, overlay *o, uint64_t group) {
+    for (uint32_t i = 0; i < o->tenants_n; i++) tenant_publish(e, o->tenants[i]);
+    /* forms are found before the lock is taken: making one takes it */
+    for (uint32_t i = 0; i < o->n; i++) {
+        pending *p = &o->p[i];
+        if (!p->v || p->v->gone || p->c->kind != JD_K_ENTITY) continue;
+        jd_doc d;
+        jd_doc_open(&d, (jd_str){p->v->bytes, p->v->n});
+        p->v->form = form_of(p->c->t, &d);
+    }
+    jd_tenant *locked = NULL;
+    for (uint32_t i = 0; i < o->n; i++) {
+        pending *p = &o->p[i];
+        if (!p->v) {
+            if (p->fresh) coll_give_serial(p->c, p->serial);
+            continue;
+        }
+        if (locked != p->c->t) {
+            if (locked) pthread_rwlock_unlock(&locked->lock);
+            locked = p->c->t;
+            pthread_rwlock_wrlock(&locked->lock);
+        }
+        version *was = newest(p->c, p->serial);
+        if (p->v->gone && !was) { /* made and removed within the group: never was */
+            version_free(e, p->v);
+            coll_give_serial(p->c, p->serial);
+            continue;
+        }
+        publish_one(e, p, group);
+    }
+    if (locked) pthread_rwlock_unlock(&locked->lock);
+    atomic_store(&e->published, group);
+    reclaim(e);
+}
+
+static void drop(jd_engine *e, overlay *o) {
+    for (uint32_t i = 0; i < o->undo_n; i++)
+        if (o->undo[i].was) version_free(e, o->undo[i].was);
+    for (uint32_t i = 0; i < o->n; i++) {
+        if (o->p[i].v) version_free(e, o->p[i].v);
+        if (o->p[i].fresh) coll_give_serial(o->p[i].c, o->p[i].serial);
+    }
+    for (uint32_t i = 0; i < o->tenants_n; i++) tenant_free(o->tenants[i]);
+}
+
+static void die(jd_engine *e, const jd_err *err) {
+    if (atomic_exchange(&e->dead, 1)) return;
+    jd_log(JD_LOG_ERROR, "store.dead", "why=\"%s\"", err->en);
+    if (e->o.on_dead) e->o.on_dead(e->o.on_dead_user, err->en);
+}
+
+static void commit(jd_engine *e, overlay *o) {
+    jd_store_group g = {.number = atomic_load(&e->published) + 1};
+    uint32_t symbols = jd_symtab_count(e->symbols);
+    if (o->n > o->changes_cap) {
+        o->changes_cap = o->n * 2;
+        o->changes = jd_xrealloc(o->changes, o->changes_cap * sizeof *o->changes);
+    }
+    size_t n = 0;
+    for (uint32_t i = 0; i < o->n; i++) {
+        pending *p = &o->p[i];
+        if (!p->v || (p->v->gone && !newest(p->c, p->serial))) continue;
+        o->changes[n++] = (jd_store_change){key_of(p->c, p->serial), p->v->gone ? (jd_str){NULL, 0} : (jd_str){p->v->bytes, p->v->n}};
+    }
+    uint32_t more = symbols - e->symbols_stored;
+    if (more > o->symbols_cap) {
+        o->symbols_cap = more * 2;
+        o->symbols = jd_xrealloc(o->symbols, o->symbols_cap * sizeof *o->symbols);
+    }
+    for (uint32_t i = 0; i < more; i++) {
+        uint32_t s = e->symbols_stored + 1 + i;
+        o->symbols[i] = (jd_store_symbol){s, jd_sym_name(e->symbols, s)};
+    }
+    g.changes = o->changes;
+    g.changes_n = n;
+    g.symbols = o->symbols;
+    g.symbols_n = more;
+    jd_err err = {0};
+    int rc = JD_STORE_OK;
+    if (atomic_load(&e->dead)) {
+        rc = JD_STORE_REFUSED;
+        jd_fail(&err, JD_E_INTERNAL, "the store stopped after a failed sync; restart the program", "存储在同步失败后已停止，请重启程序");
+    } else if (n) {
+        rc = jd_store_commit(e->store, &g, &err);
+    }
+    if (rc == JD_STORE_OK && n) {
+        e->symbols_stored = symbols;
+        atomic_fetch_add(&e->groups, 1);
+        atomic_fetch_add(&e->changes, n);
+        /* the overlay's undo list holds versions that were overwritten within the group */
+        for (uint32_t i = 0; i < o->undo_n; i++)
+            if (o->undo[i].was) version_free(e, o->undo[i].was);
+        publish(e, o, g.number);
+    } else if (rc == JD_STORE_OK) {
+        drop(e, o); /* nothing that lasts: made and removed within the group */
+    } else {
+        drop(e, o);
+        atomic_fetch_add(&e->refused, 1);
+        if (rc == JD_STORE_UNKNOWN) {
+            jd_err why = err;
+            jd_fail(&err, JD_E_UNKNOWN_OUTCOME, "the disk did not confirm the change; it may or may not be there after a restart (%s)",
+                    "磁盘未确认本次变更，重启后可能存在也可能不存在（%s）", why.en);
+        }
+        for (uint32_t i = 0; i < o->writes_n; i++) {
+            o->writes[i].w->err = err;
+            o->writes[i].w->applied = (jd_applied){0};
+        }
+    }
+    for (uint32_t i = 0; i < o->finished_n; i++) o->finished[i]->done(o->finished[i]);
+    overlay_clear(o);
+    if (rc == JD_STORE_UNKNOWN) die(e, &err);
+}
+
+/* ---- the loop ---- */
+
+static int expire_due(jd_engine *e, overlay *o, jd_time now) {
+    int n = 0;
+    while (e->due.n && e->due.item[0].t <= now && n < 256) {
+        struct due_item it = due_pop(&e->due);
+        const version *v = it.serial < atomic_load(&it.c->slots) ? newest(it.c, it.serial) : NULL;
+        if (!v || v->gone) continue;
+        jd_arena results;
+        jd_arena_init(&results);
+        jd_str id = jd_arena_dup(&results, version_id(it.c, v));
+        jd_write w = {.rq = {.op = JD_OP_EXPIRE, .id = id, .observed = JD_TIME_NONE}};
+        apply(e, o, it.c->t, &w, &results, now);
+        jd_arena_fini(&results);
+        n++;
+    }
+    return n;
+}
+
+/* Builds and commits one group from the jobs in work. A job that is not through goes behind the others, so that a
+ * large batch does not hold up small ones. */
+int writer_step(jd_engine *e, jd_job *jobs) {
+    overlay *o = e->overlay;
+    jd_job **tail = &o->turn;
+    while (*tail) tail = &(*tail)->next;
+    *tail = jobs;
+    if (!o->turn && !e->due.n) return 0;
+    jd_time now = jd_now();
+    int worked = expire_due(e, o, now);
+    jd_job *again = NULL, **again_tail = &again;
+    while (o->turn && o->n < e->o.group_changes_max && o->bytes < e->o.group_bytes_max) {
+        jd_job *job = o->turn;
+        if (job->atomic && o->n && o->n + job->n > e->o.group_changes_max) break;
+        o->turn = job->next;
+        job->next = NULL;
+        worked = 1;
+        if (work_on(e, o, job, now)) {
+            PUSH(o, finished, job);
+        } else {
+            *again_tail = job;
+            again_tail = &job->next;
+        }
+    }
+    tail = &o->turn;
+    while (*tail) tail = &(*tail)->next;
+    *tail = again;
+    if (!worked) return 0;
+    commit(e, o);
+    return 1;
+}
+
+static jd_job *take_queue(jd_engine *e) {
+    jd_job *jobs = e->first;
+    e->first = NULL;
+    e->last = &e->first;
+    e->queue_bytes = 0;
+    return jobs;
+}
+
+static void *writer_main(void *arg) {
+    jd_engine *e = arg;
+    int clean = 0;
+    for (;;) {
+        pthread_mutex_lock(&e->mutex);
+        while (!e->first && !e->overlay->turn && !e->stopping && clean && !(e->due.n && e->due.item[0].t <= jd_now())) {
+            struct timespec ts;
+            clock_gettime(CLOCK_REALTIME, &ts);
+            jd_time wait = 1000000; /* at least once a second: old versions whose readers have left are freed then */
+            if (e->due.n && e->due.item[0].t - jd_now() < wait) wait = e->due.item[0].t - jd_now();
+            if (wait < 1000) wait = 1000;
+            ts.tv_sec += wait / 1000000;
+            ts.tv_nsec += wait % 1000000 * 1000;
+            if (ts.tv_nsec >= 1000000000) ts.tv_sec++, ts.tv_nsec -= 1000000000;
+            if (pthread_cond_timedwait(&e->wake, &e->mutex, &ts) == ETIMEDOUT && e->limbo.n) break;
+        }
+        jd_job *jobs = take_queue(e);
+        int stop = e->stopping && !jobs && !e->overlay->turn;
+        pthread_mutex_unlock(&e->mutex);
+        if (stop) break;
+        if (writer_step(e, jobs)) {
+            clean = 0;
+        } else {
+            reclaim(e);
+            jd_err err = {0};
+            int rc = atomic_load(&e->dead) ? 0 : jd_store_idle(e->store, &err);
+            clean = rc == 0;
+            if (rc == JD_STORE_UNKNOWN) die(e, &err), clean = 1;
+        }
+    }
+    return NULL;
+}
+
+int jd_engine_step(jd_engine *e) {
+    pthread_mutex_lock(&e->mutex);
+    jd_job *jobs = take_queue(e);
+    pthread_mutex_unlock(&e->mutex);
+    if (writer_step(e, jobs)) return 1;
+    reclaim(e);
+    jd_err err = {0};
+    int rc = atomic_load(&e->dead) ? 0 : jd_store_idle(e->store, &err);
+    if (rc == JD_STORE_UNKNOWN) die(e, &err);
+    return rc == 1;
+}
+
+void writer_start(jd_engine *e) {
+    e->overlay = jd_xcalloc(1, sizeof *e->overlay);
+    if (e->o.manual) return;
+    if (pthread_create(&e->writer, NULL, writer_main, e)) abort();
+}
+
+void jd_engine_drain(jd_engine *e) {
+    pthread_mutex_lock(&e->mutex);
+    int first = !e->drained;
+    e->stopping = e->drained = 1;
+    pthread_cond_signal(&e->wake);
+    pthread_mutex_unlock(&e->mutex);
+    if (!first || !e->overlay) return;
+    if (!e->o.manual) {
+        pthread_join(e->writer, NULL);
+    } else {
+        pthread_mutex_lock(&e->mutex);
+        jd_job *jobs = take_queue(e);
+        pthread_mutex_unlock(&e->mutex);
+        while (writer_step(e, jobs)) jobs = NULL;
+    }
+}
+
+void writer_free(jd_engine *e) {
+    overlay *o = e->overlay;
+    if (o) {
+        free(o->p);
+        free(o->table);
+        free(o->undo);
+        free(o->tenants);
+        free(o->writes);
+        free(o->finished);
+        free(o->changes);
+        free(o->symbols);
+        free(o);
+    }
+    /* versions in limbo hang in their slots' chains and go with them, but for tombstones' predecessors already unlinked */
+    free(e->limbo.item);
+    free(e->due.item);
+}
+
+int jd_submit(jd_engine *e, jd_job *job, jd_err *err) {
+    job->next = NULL;
+    job->at = 0;
+    if (atomic_load(&e->dead))
+        return jd_fail(err, JD_E_INTERNAL, "the store stopped after a failed sync; restart the program", "存储在同步失败后已停止，请重启程序");
+    if (job->atomic && job->n > e->o.group_changes_max)
+        return jd_fail(err, JD_E_BAD_REQUEST_DATA, "a change set may hold at most %u changes (setting group_changes_max)",
+                       "一个变更集最多 %u 项变更（设置项 group_changes_max）", e->o.group_changes_max);
+    pthread_mutex_lock(&e->mutex);
+    int rc = 0;
+    if (e->drained)
+        rc = jd_fail(err, JD_E_BUSY, "the program is stopping", "程序正在停止");
+    else if (e->queue_bytes + job->bytes > e->o.queue_bytes_max && e->first)
+        rc = jd_fail(err, JD_E_BUSY, "too many changes wait; try again later (setting queue_bytes_max)", "等待写入的变更过多，请稍后再试（设置项 queue_bytes_max）");
+    else {
+        e->queue_bytes += job->bytes;
+        *e->last = job;
+        e->last = &job->next;
+        pthread_cond_signal(&e->wake);
+    }
+    pthread_mutex_unlock(&e->mutex);
+    return rc;
+}

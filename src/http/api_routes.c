@@ -1,0 +1,102 @@
+/* Every path of the NGSI-LD API (clause 6.2), what it accepts, and who answers it. */
+#include "http/api_int.h"
+
+#define SELECT " id idPattern type q scopeQ georel geometry coordinates geoproperty csf expandValues jsonKeys local"
+#define SHOW " format options pick omit attrs lang datasetId geometryProperty"
+#define JOIN " join joinLevel containedBy"
+#define MAP " entityMap entityMapLifetime splitEntities"
+#define PAGE " limit offset count"
+#define ORDER " orderBy collation orderFrom orderGeometry"
+#define ROOT(path) API_ROOT path
+/* A path that this version does not serve: it says so itself, for every method that the specification has there. */
+#define UNBUILT(method, path) {method, ROOT(path), api_unbuilt, "*", JD_R_SLASH, "Not served by this version"}
+
+static const jd_route rows[] = {
+    {JD_POST, ROOT("/entities"), api_entity_create, "local", JD_R_BODY | JD_R_SLASH, "Create an entity (5.6.1)"},
+    {JD_GET, ROOT("/entities"), api_entities_query, SELECT SHOW JOIN MAP PAGE ORDER, JD_R_SLASH, "Query entities (5.7.2)"},
+    {JD_DELETE, ROOT("/entities"), api_entities_purge, SELECT " attrs pick omit keep drop geometryProperty", JD_R_SLASH, "Purge entities (5.6.21)"},
+    {JD_PUT, ROOT("/entities"), api_entity_nameless, "*", JD_R_BODY | JD_R_SLASH, "Refused: the id is missing"},
+    {JD_PATCH, ROOT("/entities"), api_entity_nameless, "*", JD_R_BODY | JD_R_SLASH, "Refused: the id is missing"},
+    {JD_GET, ROOT("/entities/{id}"), api_entity_get, "type local" SHOW JOIN MAP, JD_R_SLASH, "Retrieve an entity (5.7.1)"},
+    {JD_PUT, ROOT("/entities/{id}"), api_entity_replace, "type local", JD_R_BODY, "Replace an entity (5.6.18)"},
+    {JD_PATCH, ROOT("/entities/{id}"), api_entity_merge, "type local format options lang observedAt", JD_R_BODY, "Merge an entity (5.6.17)"},
+    {JD_DELETE, ROOT("/entities/{id}"), api_entity_delete, "type local", 0, "Delete an entity (5.6.6)"},
+    {JD_POST, ROOT("/entities/{id}/attrs"), api_attrs_append, "type local options", JD_R_BODY | JD_R_SLASH, "Append attributes (5.6.3)"},
+    {JD_PATCH, ROOT("/entities/{id}/attrs"), api_attrs_update, "type local options", JD_R_BODY | JD_R_SLASH, "Update attributes (5.6.2)"},
+    {JD_PATCH, ROOT("/entities/{id}/attrs/{attr}"), api_attr_patch, "type local", JD_R_BODY, "Partial attribute update (5.6.4)"},
+    {JD_PUT, ROOT("/entities/{id}/attrs/{attr}"), api_attr_replace, "type local", JD_R_BODY, "Replace an attribute (5.6.19)"},
+    {JD_DELETE, ROOT("/entities/{id}/attrs/{attr}"), api_attr_delete, "type local datasetId deleteAll", 0, "Delete an attribute (5.6.5)"},
+
+    {JD_POST, ROOT("/entityOperations/create"), api_batch_create, "local", JD_R_BODY | JD_R_SLASH, "Create a batch of entities (5.6.7)"},
+    {JD_POST, ROOT("/entityOperations/upsert"), api_batch_upsert, "local options", JD_R_BODY | JD_R_SLASH, "Create or update a batch (5.6.8)"},
+    {JD_POST, ROOT("/entityOperations/update"), api_batch_update, "local options", JD_R_BODY | JD_R_SLASH, "Update a batch (5.6.9)"},
+    {JD_POST, ROOT("/entityOperations/merge"), api_batch_merge, "local", JD_R_BODY | JD_R_SLASH, "Merge a batch (5.6.20)"},
+    {JD_POST, ROOT("/entityOperations/delete"), api_batch_delete, "local", JD_R_BODY | JD_R_SLASH, "Delete a batch (5.6.10)"},
+    {JD_POST, ROOT("/entityOperations/query"), api_entities_query_post, "local format options" PAGE MAP, JD_R_BODY | JD_R_SLASH,
+     "Query entities by a body (5.7.2)"},
+
+    {JD_GET, ROOT("/types"), api_types_list, "details local", JD_R_SLASH, "Entity types (5.7.5, 5.7.6)"},
+    {JD_GET, ROOT("/types/{type}"), api_type_get, "local", JD_R_SLASH, "One entity type (5.7.7)"},
+    {JD_GET, ROOT("/attributes"), api_attributes_list, "details local", JD_R_SLASH, "Attributes (5.7.8, 5.7.9)"},
+    {JD_GET, ROOT("/attributes/{attr}"), api_attribute_get, "local", JD_R_SLASH, "One attribute (5.7.10)"},
+
+    {JD_POST, ROOT("/jsonldContexts"), api_contexts_add, NULL, JD_R_BODY | JD_R_SLASH, "Host an @context (5.13.2)"},
+    {JD_GET, ROOT("/jsonldContexts"), api_contexts_list, "details kind", JD_R_SLASH, "Hosted and cached @contexts (5.13.3)"},
+    {JD_GET, ROOT("/jsonldContexts/{contextId}"), api_context_get, "details", 0, "One @context (5.13.4)"},
+    {JD_DELETE, ROOT("/jsonldContexts/{contextId}"), api_context_delete, "reload", 0, "Delete or reload an @context (5.13.5)"},
+    {JD_GET, ROOT("/info/sourceIdentity"), api_source_identity, NULL, JD_R_SLASH, "Who this context source is (5.17)"},
+
+    {JD_POST, "/api/backup", api_backup, NULL, JD_R_BODY | JD_R_OWN, "Write a consistent back-up into a new file of this machine"},
+
+    UNBUILT(JD_POST, "/subscriptions"),
+    UNBUILT(JD_GET, "/subscriptions"),
+    UNBUILT(JD_GET, "/subscriptions/{id}"),
+    UNBUILT(JD_PATCH, "/subscriptions/{id}"),
+    UNBUILT(JD_DELETE, "/subscriptions/{id}"),
+    UNBUILT(JD_POST, "/csourceRegistrations"),
+    UNBUILT(JD_GET, "/csourceRegistrations"),
+    UNBUILT(JD_GET, "/csourceRegistrations/{id}"),
+    UNBUILT(JD_PATCH, "/csourceRegistrations/{id}"),
+    UNBUILT(JD_DELETE, "/csourceRegistrations/{id}"),
+    UNBUILT(JD_POST, "/csourceSubscriptions"),
+    UNBUILT(JD_GET, "/csourceSubscriptions"),
+    UNBUILT(JD_GET, "/csourceSubscriptions/{id}"),
+    UNBUILT(JD_PATCH, "/csourceSubscriptions/{id}"),
+    UNBUILT(JD_DELETE, "/csourceSubscriptions/{id}"),
+    UNBUILT(JD_POST, "/temporal/entities"),
+    UNBUILT(JD_GET, "/temporal/entities"),
+    UNBUILT(JD_GET, "/temporal/entities/{id}"),
+    UNBUILT(JD_DELETE, "/temporal/entities/{id}"),
+    UNBUILT(JD_POST, "/temporal/entities/{id}/attrs"),
+    UNBUILT(JD_DELETE, "/temporal/entities/{id}/attrs/{attr}"),
+    UNBUILT(JD_PATCH, "/temporal/entities/{id}/attrs/{attr}/{instance}"),
+    UNBUILT(JD_DELETE, "/temporal/entities/{id}/attrs/{attr}/{instance}"),
+    UNBUILT(JD_POST, "/temporal/entityOperations/query"),
+    UNBUILT(JD_GET, "/temporal/entityMaps"),
+    UNBUILT(JD_GET, "/entityMaps"),
+    UNBUILT(JD_GET, "/entityMaps/{id}"),
+    UNBUILT(JD_PATCH, "/entityMaps/{id}"),
+    UNBUILT(JD_DELETE, "/entityMaps/{id}"),
+    UNBUILT(JD_POST, "/snapshots"),
+    UNBUILT(JD_DELETE, "/snapshots"),
+    UNBUILT(JD_GET, "/snapshots/{id}"),
+    UNBUILT(JD_PATCH, "/snapshots/{id}"),
+    UNBUILT(JD_DELETE, "/snapshots/{id}"),
+    UNBUILT(JD_POST, "/snapshots/{id}/clone"),
+};
+
+const jd_route *jd_api_routes(size_t *n) {
+    *n = sizeof rows / sizeof *rows;
+    return rows;
+}
+
+int jd_api_start(jd_api *api, jd_err *err) {
+    if (!api->limit_default) api->limit_default = 20;
+    if (!api->limit_max) api->limit_max = 1000;
+    if (api->limit_default > api->limit_max) api->limit_default = api->limit_max;
+    if (!api->batch_max) api->batch_max = 100000;
+    if (!api->fast_max) api->fast_max = 500;
+    if (!api->alias.n) api->alias = JD_STR("jindu");
+    api->started = jd_now();
+    return api_contexts_load(api, err);
+}

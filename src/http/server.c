@@ -1,0 +1,93 @@
+/* Puts the rooms together, and takes them apart in the opposite order. */
+#include "http/server.h"
+
+#include "http/api.h"
+
+#include <stdlib.h>
+
+struct jd_server {
+    jd_api api;
+    jd_door *door;
+    char *base_url, *alias;
+};
+
+static void metrics(void *app, jd_buf *out) {
+    const jd_api *api = app;
+    jd_engine_metrics(api->engine, out);
+}
+
+static int health(void *app, jd_buf *out) {
+    const jd_api *api = app;
+    jd_engine_stats s;
+    jd_engine_get_stats(api->engine, &s);
+    jd_buf_printf(out, ",\"entities\":%llu,\"store\":\"%s\"", (unsigned long long)s.entities, s.dead ? "stopped after a failed sync" : "well");
+    return !s.dead;
+}
+
+static void drain(void *app) {
+    jd_engine_drain(((jd_api *)app)->engine);
+}
+
+static int open_rooms(jd_server *s, const jd_server_opts *o, jd_err *err) {
+    jd_engine_opts eo = {.dir = o->data_dir, .log_bytes_max = o->log_bytes_max, .min_free = o->min_free, .names_max = o->names_max,
+                         .tenants_max = o->tenants_max, .group_changes_max = o->group_changes_max, .queue_bytes_max = o->queue_bytes_max, .query_scan_max = o->query_scan_max,
+                         .on_dead = o->on_dead, .on_dead_user = o->on_dead_user};
+    if (jd_engine_open(&s->api.engine, &eo, err)) return -1;
+    jd_contexts_opts co = {.offline_dir = o->contexts_dir, .no_fetch = o->no_fetch, .allow = o->fetch_allow};
+    s->api.contexts = jd_contexts_create(jd_engine_symbols(s->api.engine), &co, err);
+    return s->api.contexts ? 0 : -1;
+}
+
+static int open_door(jd_server *s, const jd_server_opts *o, jd_err *err) {
+    jd_door_opts d = o->door;
+    d.host = o->host ? o->host : "127.0.0.1";
+    d.port = o->port;
+    d.web_dir = o->web_dir;
+    d.routes = jd_api_routes(&d.routes_n);
+    d.app = &s->api;
+    d.metrics = metrics;
+    d.health = health;
+    return jd_door_start(&s->door, &d, err);
+}
+
+/* With port 0 the URL is known only once the door is open, so it names the host alone until then. */
+static void name_ourselves(jd_server *s, const jd_server_opts *o) {
+    jd_buf b = {0};
+    if (o->base_url) jd_buf_z(&b, o->base_url);
+    else jd_buf_printf(&b, "http://%s:%u", o->host ? o->host : "127.0.0.1", o->port);
+    while (b.n && b.p[b.n - 1] == '/') b.n--;
+    size_t n;
+    s->base_url = jd_buf_take(&b, &n);
+    s->api.base_url = (jd_str){s->base_url, n};
+    if (!o->alias) return;
+    s->alias = jd_xstrdup(jd_str_of(o->alias));
+    s->api.alias = jd_str_of(s->alias);
+}
+
+int jd_server_start(const jd_server_opts *opts, jd_server **out, jd_err *err) {
+    jd_server *s = jd_xcalloc(1, sizeof *s);
+    s->api.limit_default = opts->limit_default;
+    s->api.limit_max = opts->limit_max;
+    s->api.batch_max = opts->batch_max;
+    s->api.open = opts->open;
+    name_ourselves(s, opts);
+    if (open_rooms(s, opts, err) || jd_api_start(&s->api, err) || open_door(s, opts, err)) {
+        jd_server_stop(s);
+        return -1;
+    }
+    *out = s;
+    return 0;
+}
+
+unsigned jd_server_port(const jd_server *s) {
+    return jd_door_port(s->door);
+}
+
+void jd_server_stop(jd_server *s) {
+    if (s->door) jd_door_stop(s->door, drain);
+    jd_contexts_destroy(s->api.contexts);
+    jd_engine_close(s->api.engine);
+    free(s->base_url);
+    free(s->alias);
+    free(s);
+}

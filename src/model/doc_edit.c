@@ -1,0 +1,269 @@
+/* Documents as trees, and trees as documents. */
+#include "model/doc_int.h"
+
+#include <stdlib.h>
+
+size_t jd_decimal_print(int64_t mantissa, unsigned scale, char out[32]) {
+    char digits[24];
+    size_t n = 0, at = 0;
+    uint64_t m = mantissa < 0 ? 0 - (uint64_t)mantissa : (uint64_t)mantissa;
+    do digits[n++] = (char)('0' + m % 10);
+    while (m /= 10);
+    while (n <= scale) digits[n++] = '0';
+    if (mantissa < 0) out[at++] = '-';
+    while (n > scale) out[at++] = digits[--n];
+    if (scale) out[at++] = '.';
+    while (n) out[at++] = digits[--n];
+    return at;
+}
+
+/* Only texts that jd_decimal_print gives back byte for byte are decimals. */
+static int decimal_of(jd_str s, int64_t *mantissa, unsigned *scale) {
+    size_t i = 0, digits = 0;
+    int neg = 0, point = 0;
+    uint64_t m = 0;
+    *scale = 0;
+    if (i < s.n && s.p[i] == '-') neg = 1, i++;
+    for (; i < s.n; i++) {
+        char c = s.p[i];
+        if (c == '.') {
+            point = 1;
+            continue;
+        }
+        if (c < '0' || c > '9' || ++digits > 18) return 0;
+        m = m * 10 + (uint64_t)(c - '0');
+        *scale += (unsigned)point;
+    }
+    if (neg && m == 0) return 0; /* -0, -0.0 */
+    *mantissa = neg ? -(int64_t)m : (int64_t)m;
+    return 1;
+}
+
+static void put_str(jd_buf *b, jd_str s) {
+    jd_buf_varint(b, s.n);
+    jd_buf_str(b, s);
+}
+
+static void encode_string(jd_buf *b, jd_str s) {
+    jd_time t;
+    int digits;
+    /* 1970..2200 and at most 6 digits: such a text comes back exactly as written */
+    if (s.n >= 20 && s.n <= 27 && s.p[s.n - 1] == 'Z' && s.p[10] == 'T' && s.p[17] != '6' && jd_time_parse(s, &t, &digits) == 0 && digits <= 6 &&
+        (s.n == 20 || s.p[19] == '.')) {
+        jd_buf_c(b, JD_T_TIME);
+        jd_buf_c(b, (char)digits);
+        jd_buf_varint(b, jd_zigzag(t));
+        return;
+    }
+    if (s.n < 128) {
+        jd_buf_c(b, (char)(unsigned char)(JD_T_SHORTSTR + s.n));
+        jd_buf_str(b, s);
+    } else {
+        jd_buf_c(b, JD_T_STR);
+        put_str(b, s);
+    }
+}
+
+typedef struct encoder {
+    jd_symtab *symbols;
+    jd_buf *b;
+    jd_err *err;
+} encoder;
+
+/* Moves the bytes written since `from` back to make room for their length, which then leads them. */
+static void lead_with_length(jd_buf *b, size_t from) {
+    size_t n = b->n - from, k = jd_varint_size(n);
+    jd_buf_room(b, k);
+    memmove(b->p + from + k, b->p + from, n);
+    b->n = from;
+    jd_buf_varint(b, n);
+    b->n = from + k + n;
+}
+
+static int encode_node(encoder *e, const jd_jval *v, int names, int iris) {
+    jd_buf *b = e->b;
+    switch (v->type) {
+    case JD_JNULL: jd_buf_c(b, JD_T_NULL); return 0;
+    case JD_JTRUE: jd_buf_c(b, JD_T_TRUE); return 0;
+    case JD_JFALSE: jd_buf_c(b, JD_T_FALSE); return 0;
+    case JD_JNUM: {
+        int64_t m;
+        unsigned scale;
+        if (!decimal_of(jd_jstr(v), &m, &scale)) {
+            jd_buf_c(b, JD_T_NUMTEXT);
+            put_str(b, jd_jstr(v));
+        } else if (scale == 0 && m >= 0 && m < 64) {
+            jd_buf_c(b, (char)(JD_T_SMALLINT + m));
+        } else {
+            jd_buf_c(b, JD_T_DEC);
+            jd_buf_c(b, (char)scale);
+            jd_buf_varint(b, jd_zigzag(m));
+        }
+        return 0;
+    }
+    case JD_JSTR:
+        if (iris) {
+            jd_sym s = jd_sym_intern(e->symbols, jd_jstr(v), e->err);
+            if (!s) return -1;
+            jd_buf_c(b, JD_T_SYM);
+            jd_buf_varint(b, s);
+        } else {
+            encode_string(b, jd_jstr(v));
+        }
+        return 0;
+    case JD_JARR: {
+        jd_buf_c(b, JD_T_ARR);
+        size_t from = b->n;
+        jd_buf_varint(b, v->n);
+        for (uint32_t i = 0; i < v->n; i++)
+            if (encode_node(e, &v->items[i], names, iris)) return -1;
+        lead_with_length(b, from);
+        return 0;
+    }
+    case JD_JOBJ: {
+        jd_buf_c(b, JD_T_OBJ);
+        size_t from = b->n;
+        jd_buf_varint(b, v->n);
+        for (uint32_t i = 0; i < v->n; i++) {
+            jd_str name = v->members[i].name;
+            jd_sym s = 0;
+            if (names && name.n && memchr(name.p, ':', name.n)) {
+                s = jd_sym_intern(e->symbols, name, e->err);
+                if (!s) return -1;
+            }
+            jd_buf_varint(b, s);
+            if (!s) put_str(b, name);
+            if (encode_node(e, &v->members[i].val, names, iris)) return -1;
+        }
+        lead_with_length(b, from);
+        return 0;
+    }
+    }
+    return 0;
+}
+
+static int encode_attr(encoder *e, const jd_attr *a, jd_time entity_created) {
+    jd_buf *b = e->b;
+    if (a->raw.p) {
+        jd_buf_add(b, a->raw.p, (size_t)(a->raw.end - a->raw.p));
+        return 0;
+    }
+    jd_buf_varint(b, a->name);
+    size_t from = b->n;
+    unsigned head = (unsigned)a->kind;
+    if (a->dataset.p) head |= JD_A_DATASET;
+    if (a->observed != JD_TIME_NONE) head |= JD_A_OBSERVED;
+    if (a->expires != JD_TIME_NONE) head |= JD_A_EXPIRES;
+    if (a->unit.p) head |= JD_A_UNIT;
+    if (a->created > entity_created) head |= JD_A_CREATED;
+    if (a->modified > a->created) head |= JD_A_MODIFIED;
+    if (a->object_types_n) head |= JD_A_OBJECTTYPE;
+    if (a->value_type.p) head |= JD_A_VALUETYPE;
+    if (a->subs_n) head |= JD_A_SUBS;
+    jd_buf_c(b, (char)(unsigned char)(head & 0xff));
+    jd_buf_c(b, (char)(unsigned char)(head >> 8));
+    if (head & JD_A_DATASET) put_str(b, a->dataset);
+    if (head & JD_A_OBSERVED) {
+        jd_buf_varint(b, jd_zigzag(a->observed));
+        jd_buf_c(b, (char)a->observed_digits);
+    }
+    if (head & JD_A_EXPIRES) {
+        jd_buf_varint(b, jd_zigzag(a->expires));
+        jd_buf_c(b, (char)a->expires_digits);
+    }
+    if (head & JD_A_UNIT) put_str(b, a->unit);
+    if (head & JD_A_CREATED) jd_buf_varint(b, (uint64_t)(a->created - entity_created));
+    if (head & JD_A_MODIFIED) jd_buf_varint(b, (uint64_t)(a->modified - a->created));
+    if (head & JD_A_OBJECTTYPE) {
+        jd_buf_varint(b, a->object_types_n);
+        for (uint32_t i = 0; i < a->object_types_n; i++) jd_buf_varint(b, a->object_types[i]);
+    }
+    if (head & JD_A_VALUETYPE) put_str(b, a->value_type);
+    if (head & JD_A_SUBS) {
+        size_t subs = b->n;
+        for (uint32_t i = 0; i < a->subs_n; i++)
+            if (encode_attr(e, &a->subs[i], entity_created)) return -1;
+        lead_with_length(b, subs);
+    }
+    int names = a->kind == JD_PROPERTY || a->kind == JD_LISTPROPERTY;
+    if (encode_node(e, &a->value, names, a->kind == JD_VOCABPROPERTY)) return -1;
+    lead_with_length(b, from);
+    return 0;
+}
+
+int jd_doc_encode(const jd_ent *ent, jd_symtab *symbols, jd_buf *out, jd_err *err) {
+    encoder e = {symbols, out, err};
+    size_t start = out->n;
+    unsigned flags = 0;
+    if (ent->scopes_n) flags |= JD_D_SCOPES;
+    if (ent->expires != JD_TIME_NONE) flags |= JD_D_EXPIRES;
+    jd_time first = JD_TIME_NONE;
+    for (uint32_t i = 0; i < ent->attrs_n; i++)
+        if (ent->attrs[i].expires != JD_TIME_NONE && (first == JD_TIME_NONE || ent->attrs[i].expires < first)) first = ent->attrs[i].expires;
+    if (first != JD_TIME_NONE) flags |= JD_D_ATTREXPIRES;
+    jd_buf_c(out, JD_DOC_FORMAT);
+    jd_buf_c(out, (char)flags);
+    jd_buf_varint(out, jd_zigzag(ent->created));
+    jd_buf_varint(out, ent->modified > ent->created ? (uint64_t)(ent->modified - ent->created) : 0);
+    if (flags & JD_D_EXPIRES) {
+        jd_buf_varint(out, jd_zigzag(ent->expires));
+        jd_buf_c(out, (char)ent->expires_digits);
+    }
+    if (flags & JD_D_ATTREXPIRES) jd_buf_varint(out, jd_zigzag(first));
+    put_str(out, ent->id);
+    jd_buf_varint(out, ent->types_n);
+    for (uint32_t i = 0; i < ent->types_n; i++) jd_buf_varint(out, ent->types[i]);
+    if (flags & JD_D_SCOPES) {
+        jd_buf_varint(out, ent->scopes_n);
+        for (uint32_t i = 0; i < ent->scopes_n; i++) put_str(out, ent->scopes[i]);
+    }
+    for (uint32_t i = 0; i < ent->attrs_n; i++)
+        if (encode_attr(&e, &ent->attrs[i], ent->created)) {
+            out->n = start;
+            return -1;
+        }
+    return 0;
+}
+
+void jd_doc_tree(const jd_doc *d, jd_arena *a, jd_ent *out) {
+    *out = (jd_ent){.id = d->id, .created = d->created, .modified = d->modified, .expires = d->expires, .expires_digits = d->expires_digits,
+                    .types_n = d->types_n, .scopes_n = d->scopes_n};
+    out->types = JD_NEWN(a, jd_sym, d->types_n);
+    jd_bytes rest = d->types;
+    for (uint32_t i = 0; i < d->types_n; i++) jd_syms_next(&rest, &out->types[i]);
+    if (d->scopes_n) {
+        out->scopes = JD_NEWN(a, jd_str, d->scopes_n);
+        rest = d->scopes;
+        for (uint32_t i = 0; i < d->scopes_n; i++) jd_strs_next(&rest, &out->scopes[i]);
+    }
+    uint32_t n = 0;
+    jd_attrview v;
+    for (rest = d->attrs; jd_attr_next(&rest, d->created, &v);) n++;
+    out->attrs = JD_NEWN(a, jd_attr, n);
+    out->attrs_n = n;
+    n = 0;
+    for (rest = d->attrs; jd_attr_next(&rest, d->created, &v); n++)
+        out->attrs[n] = (jd_attr){.name = v.name, .dataset = v.dataset, .raw = v.record, .observed = JD_TIME_NONE, .expires = v.expires,
+                                  .expires_digits = v.expires_digits, .created = v.created, .modified = v.modified};
+}
+
+void jd_attr_decode(const jd_attrview *v, jd_time entity_created, const jd_symtab *t, jd_arena *a, jd_attr *out) {
+    *out = (jd_attr){.name = v->name, .kind = v->kind, .dataset = v->dataset, .observed = v->observed, .observed_digits = v->observed_digits,
+                     .expires = v->expires, .expires_digits = v->expires_digits, .unit = v->unit, .created = v->created, .modified = v->modified, .value_type = v->value_type, .has_value = 1};
+    out->value = jd_node_tree(v->value, t, a);
+    jd_bytes rest = v->object_type;
+    jd_sym s;
+    while (jd_syms_next(&rest, &s)) out->object_types_n++;
+    if (out->object_types_n) {
+        out->object_types = JD_NEWN(a, jd_sym, out->object_types_n);
+        rest = v->object_type;
+        for (uint32_t i = 0; jd_syms_next(&rest, &s); i++) out->object_types[i] = s;
+    }
+    jd_attrview sub;
+    for (rest = v->subs; jd_attr_next(&rest, entity_created, &sub);) out->subs_n++;
+    if (out->subs_n) {
+        out->subs = JD_NEWN(a, jd_attr, out->subs_n);
+        rest = v->subs;
+        for (uint32_t i = 0; jd_attr_next(&rest, entity_created, &sub); i++) jd_attr_decode(&sub, entity_created, t, a, &out->subs[i]);
+    }
+}

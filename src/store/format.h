@@ -1,0 +1,42 @@
+/* store/format.h - the stored bytes: one sealed envelope for every body, and the changes inside a log row.
+ * FORMAT.md draws them byte by byte. Pure functions on bytes; no SQLite here, so that tests and checks drive them.
+ * Threads: any.   Fails: with a store_bad, whose texts store__bad_en and store__bad_zh give. */
+#ifndef JD_STORE_FORMAT_H
+#define JD_STORE_FORMAT_H
+#include "store/store.h"
+
+enum {
+    STORE_ENVELOPE = 5,      /* bytes before what a body holds: format number, CRC-32C */
+    STORE_ENVELOPE_V1 = 1,   /* the only format number so far */
+};
+
+typedef enum store_bad {
+    STORE_GOOD = 0,
+    STORE_BAD_SHORT,  /* shorter than its envelope */
+    STORE_BAD_FORMAT, /* a format number this program does not know */
+    STORE_BAD_SUM,    /* the checksum differs */
+    STORE_BAD_SHAPE,  /* checksum right, contents malformed: written by a faulty program */
+} store_bad;
+const char *store__bad_en(store_bad b);
+const char *store__bad_zh(store_bad b);
+
+/* Appends the envelope and the body of `key` to *out. */
+void store__seal(jd_buf *out, uint64_t key, jd_str body);
+/* Verifies a sealed blob of `key` (document key or group number); *body is the part behind the envelope. */
+store_bad store__unseal(uint64_t key, const void *blob, size_t n, jd_str *body);
+/* The checksum in the crc column of a symbol row. */
+uint32_t store__symbol_crc(uint32_t number, jd_str name);
+
+/* Writes the whole log row of a group into *out, which is emptied first: one pass over the changes. */
+void store__log_encode(jd_buf *out, const jd_store_group *g);
+
+/* Walks the changes of a log row. */
+typedef struct store_log_reader {
+    const unsigned char *p, *end;
+    uint64_t left;
+    jd_key key;
+} store_log_reader;
+store_bad store__log_begin(store_log_reader *r, uint64_t group, const void *blob, size_t n);
+/* 1: *key and *body are set (body->p NULL: gone); 0: end; -1: malformed. The bytes belong to the blob. */
+int store__log_next(store_log_reader *r, jd_key *key, jd_str *body);
+#endif

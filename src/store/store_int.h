@@ -1,0 +1,150 @@
+/* store/store_int.h - what the files of the store share. Nobody outside src/store and its own tests includes it. */
+#ifndef JD_STORE_INT_H
+#define JD_STORE_INT_H
+#include "store/dirty.h"
+#include "store/format.h"
+#include "store/vfs.h"
+
+#include <pthread.h>
+
+enum {
+    STORE_APPLICATION_ID = 0x4A696E64, /* "Jind" */
+    STORE_PAGE = 4096,
+    STORE_FRAME = STORE_PAGE + 24, /* a page in the WAL */
+    STORE_SWEEP_ROWS = 64,         /* rows written behind in a group's own transaction while all is well */
+    STORE_SWEEP_ROWS_MAX = 1024,   /* as the log nears its bound */
+    STORE_READERS = 4,
+    STORE_GROUP_BYTES_MAX = 256 << 20, /* encoded log row */
+};
+
+#define STORE_DB_NAME "jindu.db"
+#define STORE_LOCK_NAME "lock"
+
+typedef enum store_query {
+    STORE_Q_BEGIN,
+    STORE_Q_COMMIT,
+    STORE_Q_ROLLBACK,
+    STORE_Q_PUT_LOG,
+    STORE_Q_PUT_SYMBOL,
+    STORE_Q_PUT_DOCUMENT,
+    STORE_Q_DEL_DOCUMENT,
+    STORE_Q_TRIM_LOG,
+    STORE_Q_SET_TRIMMED,
+    STORE_Q_COUNT
+} store_query;
+
+/* Bytes of each log row from `first` on: a ring, so that trimming from the front and its cost need no query. */
+typedef struct store_log_sizes {
+    uint32_t *at;
+    size_t cap, head, n; /* cap is a power of two or 0 */
+} store_log_sizes;
+
+typedef struct store_reader {
+    pthread_mutex_t lock; /* guards the two below */
+    sqlite3 *db;          /* NULL until first used */
+    sqlite3_stmt *get;
+} store_reader;
+
+struct jd_store {
+    /* Set by open, constant after. */
+    char *dir, *path;
+    int lock_fd;
+    store_vfs *vfs;
+    uint64_t log_bytes_max, min_free, wal_bytes_max;
+    uint64_t wal_soft; /* frames */
+    int step;
+
+    /* The writer thread's own. */
+    sqlite3 *db;
+    sqlite3_stmt *q[STORE_Q_COUNT];
+    jd_store_current_fn current;
+    void *current_user;
+    int loaded;          /* the dirty set knows what the log holds */
+    int64_t symbol_last; /* -1: none */
+    jd_buf row, sealed;
+    store_dirty dirty;
+    jd_key keys[STORE_SWEEP_ROWS_MAX]; /* picked for the running transaction */
+    uint64_t group_last;
+    uint64_t sweep_group;              /* newest group when the running sweep began */
+    uint64_t trim_to;                  /* log rows up to this group are written behind */
+    uint64_t trimmed;                  /* newest trimmed group; the log begins behind it */
+    uint64_t group_bytes;              /* moving average of a log row */
+    uint64_t rows_due;                 /* rows the pace asks for, collected into batches */
+    store_log_sizes sizes;
+    uint64_t wal_frames, wal_turn;     /* where the WAL ended with the last good commit */
+    uint64_t wal_retry;                /* frames below which a checkpoint held up by a reader is not tried again */
+    int full;                          /* the disk was below min_free when last looked at */
+    unsigned space_skips;
+    uint64_t space_at_ns;
+
+    /* Written by the writer thread, read by any. */
+    _Atomic uint64_t group_last_seen, log_rows, log_bytes, dirty_n, wal_bytes, commits, written_behind, checkpoints;
+    _Atomic int dead;
+
+    /* The helper that runs passive checkpoints (wal.c). */
+    sqlite3 *ckpt;
+    pthread_t helper;
+    int helper_runs;
+    pthread_mutex_t helper_lock; /* guards what follows */
+    pthread_cond_t helper_wake, helper_done;
+    int helper_want, helper_busy, helper_stop, helper_rc;
+    uint64_t filled_turn, filled; /* frames of that turn of the WAL which are in the database file */
+
+    store_reader readers[STORE_READERS];
+    _Atomic unsigned reader_next;
+};
+
+/* store.c */
+/* Fills *err from an SQLite failure: what was being done, SQLite's words and number. Returns -1. */
+int store__sql_fail(sqlite3 *db, int rc, jd_err *err, const char *what_en, const char *what_zh);
+/* The same for errno. */
+int store__os_fail(jd_err *err, const char *what_en, const char *what_zh, const char *path);
+/* A stored body that is bad: names table and key. Returns -1. */
+int store__bad_fail(jd_err *err, const char *table, int64_t key, store_bad bad);
+/* Opens a connection of the store with its settings. NULL on failure, *err filled. */
+sqlite3 *store__connect(const char *path, const char *vfs, int flags, int cache_kb, jd_err *err);
+int store__exec(sqlite3 *db, const char *sql);
+/* First column of the first row; `none` when there is no row. Returns an SQLite code. */
+int store__int(sqlite3 *db, const char *sql, int64_t none, int64_t *out);
+/* Is this database a Jindu store that this program reads? 1 yes, 0 it is empty, -1 no (*err filled). */
+int store__identify(sqlite3 *db, const char *path, jd_err *err);
+/* Takes the folder's lock and writes our pid into it; the descriptor, or -1 with *err saying who holds it. */
+int store__lock_folder(const char *dir, jd_err *err);
+int store__sync_folder(const char *dir, jd_err *err);
+char *store__join(const char *dir, const char *name); /* free() it */
+/* The store can no longer say what is on disk. Returns JD_STORE_UNKNOWN. */
+int store__die(jd_store *s, jd_err *err, const char *why);
+/* Has a sync failed? Looks at what the helper met, too. */
+int store__dead(jd_store *s);
+int store__refuse_dead(jd_err *err);
+
+/* sweep.c */
+typedef struct store_work {
+    const jd_store_group *group; /* NULL: only write behind; its log row stands encoded in s->row */
+    size_t rows;                 /* documents to write behind, at most STORE_SWEEP_ROWS_MAX */
+    uint64_t trim_bytes;         /* log to trim, at least one row when any is due */
+} store_work;
+/* One transaction. JD_STORE_OK, JD_STORE_REFUSED (rolled back) or JD_STORE_UNKNOWN (the store is dead). */
+int store__transact(jd_store *s, const store_work *w, jd_err *err);
+/* How much write-behind goes with a group of `bytes` encoded bytes. */
+void store__plan(jd_store *s, uint64_t bytes, store_work *w);
+/* Writes behind until a log row of `bytes` fits under the bound; what transact returns. */
+int store__make_room(jd_store *s, uint64_t bytes, jd_err *err);
+void store__sizes_push(store_log_sizes *z, uint32_t bytes);
+void store__publish(jd_store *s);
+
+/* wal.c */
+int store__wal_start(jd_store *s, jd_err *err);
+void store__wal_stop(jd_store *s);
+/* After each transaction: starts or runs what checkpointing is due. */
+void store__wal_after(jd_store *s);
+/* A bounded piece while nothing waits. 1: more remains. */
+int store__wal_idle(jd_store *s);
+/* Frames of the WAL file up to its last whole commit, as a restart would read it. 0, or -1 when it cannot be read. */
+int store__wal_scan(sqlite3 *db, uint64_t *frames);
+
+/* check.c */
+/* jd_store_check on a database file below a VFS of the caller's choice; takes no lock. */
+int64_t store__check_file(const char *path, const char *vfs, void (*report)(void *user, const char *finding),
+                          void *report_user, jd_store_progress fn, void *user, jd_err *err);
+#endif

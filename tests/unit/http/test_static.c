@@ -1,0 +1,189 @@
+/* Static files and the OpenAPI document. */
+#include "http_test.h"
+#include "json/json.h"
+
+#include <fcntl.h>
+#include <ftw.h>
+#include <sys/stat.h>
+
+static char dir[] = "/tmp/jindu-http-XXXXXX";
+
+static void put_file(const char *name, const char *text) {
+    char path[256];
+    snprintf(path, sizeof path, "%s/%s", dir, name);
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    fputs(text, f);
+    fclose(f);
+}
+
+static jd_turn own(jd_req *r) {
+    jd_buf_z(&r->out, "routed");
+    r->status = 200;
+    return JD_ANSWER;
+}
+
+static const jd_route rows[] = {
+    {JD_GET, "/api/links", own, "limit offset", JD_R_OWN, "All \"links\""},
+    {JD_POST, "/api/links", own, NULL, JD_R_OWN | JD_R_BODY, "Adds a link"},
+    {JD_GET, "/ngsi-ld/v1/entities", own, "q", 0, "not ours"},
+    {JD_DELETE, "/api/links/{id}/frames/{n}", own, "*", JD_R_OWN, NULL},
+    {JD_GET, "/routed.js", own, NULL, 0, NULL},
+};
+
+static int open_door(void **state) {
+    jd_log_level(JD_LOG_OFF);
+    strcpy(strrchr(dir, '-'), "-XXXXXX");
+    assert_non_null(mkdtemp(dir));
+    char path[256];
+    snprintf(path, sizeof path, "%s/docs", dir);
+    assert_int_equal(mkdir(path, 0755), 0);
+    put_file("index.html", "<!doctype html><title>渡</title>");
+    put_file("docs/index.html", "docs");
+    put_file("app-5X3KQ2AB.js", "let a = 1;");
+    put_file("app-5X3KQ2AB.js.br", "pretend brotli");
+    put_file("app-5X3KQ2AB.js.gz", "pretend gzip");
+    put_file("style.css", "a{}");
+    put_file("routed.js", "never seen");
+    put_file("镇江.svg", "<svg/>");
+    put_file(".secret", "never seen");
+    snprintf(path, sizeof path, "%s/outside", dir);
+    assert_int_equal(symlink("/etc/passwd", path), 0);
+    *state = door_open((jd_door_opts){.routes = rows, .routes_n = sizeof rows / sizeof *rows, .io_threads = 1, .web_dir = dir});
+    return 0;
+}
+
+static int unlink_one(const char *path, const struct stat *st, int kind, struct FTW *at) {
+    (void)st, (void)kind, (void)at;
+    return remove(path);
+}
+
+static int close_door(void **state) {
+    jd_door_stop(*state, NULL);
+    return nftw(dir, unlink_one, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+static void serves_files(void **state) {
+    reply r = get(*state, "/", "");
+    assert_int_equal(r.status, 200);
+    assert_string_equal(r.body, "<!doctype html><title>渡</title>");
+    assert_string_equal(reply_header(&r, "Content-Type"), "text/html; charset=utf-8");
+    assert_string_equal(reply_header(&r, "X-Content-Type-Options"), "nosniff");
+    assert_string_equal(reply_header(&r, "Cache-Control"), "no-cache");
+    const char *csp = reply_header(&r, "Content-Security-Policy");
+    assert_non_null(csp);
+    assert_non_null(strstr(csp, "default-src 'self'"));
+    assert_null(strstr(csp, "unsafe"));
+    char etag[64], wish[128];
+    snprintf(etag, sizeof etag, "%.60s", reply_header(&r, "ETag"));
+    reply_free(&r);
+    snprintf(wish, sizeof wish, "If-None-Match: \"x\", W/%s\r\n", etag);
+    r = get(*state, "/index.html", wish);
+    assert_int_equal(r.status, 304);
+    assert_int_equal(r.body_n, 0);
+    assert_string_equal(reply_header(&r, "ETag"), etag);
+    reply_free(&r);
+    r = ask(*state, "HEAD /style.css HTTP/1.1\r\n" HOST "\r\n");
+    assert_int_equal(r.status, 200);
+    assert_string_equal(reply_header(&r, "Content-Length"), "3");
+    assert_string_equal(reply_header(&r, "Content-Type"), "text/css; charset=utf-8");
+    reply_free(&r);
+    r = get(*state, "/docs/", "");
+    assert_string_equal(r.body, "docs");
+    reply_free(&r);
+    r = get(*state, "/%E9%95%87%E6%B1%9F.svg?v=1", "");
+    assert_string_equal(r.body, "<svg/>");
+    assert_string_equal(reply_header(&r, "Content-Type"), "image/svg+xml");
+    reply_free(&r);
+    r = get(*state, "/routed.js", "");
+    assert_string_equal(r.body, "routed");
+    reply_free(&r);
+}
+
+static void serves_compressed_forms(void **state) {
+    static const struct {
+        const char *wish, *body, *coding;
+    } rows_[] = {
+        {"", "let a = 1;", NULL},
+        {"Accept-Encoding: gzip, deflate, br\r\n", "pretend brotli", "br"},
+        {"Accept-Encoding: gzip\r\n", "pretend gzip", "gzip"},
+        {"Accept-Encoding: br;q=0.1, gzip;q=0.9\r\n", "pretend gzip", "gzip"},
+        {"Accept-Encoding: br;q=0, gzip;q=0\r\n", "let a = 1;", NULL},
+        {"Accept-Encoding: identity\r\n", "let a = 1;", NULL},
+    };
+    char tags[6][64];
+    for (size_t i = 0; i < 6; i++) {
+        reply r = get(*state, "/app-5X3KQ2AB.js", rows_[i].wish);
+        assert_string_equal(r.body, rows_[i].body);
+        const char *coding = reply_header(&r, "Content-Encoding");
+        if (rows_[i].coding)
+            assert_string_equal(coding, rows_[i].coding);
+        else
+            assert_null(coding);
+        assert_string_equal(reply_header(&r, "Vary"), "Accept-Encoding");
+        assert_string_equal(reply_header(&r, "Content-Type"), "text/javascript; charset=utf-8");
+        assert_string_equal(reply_header(&r, "Cache-Control"), "public, max-age=31536000, immutable");
+        snprintf(tags[i], sizeof tags[i], "%.60s", reply_header(&r, "ETag"));
+        reply_free(&r);
+    }
+    assert_string_not_equal(tags[0], tags[1]);
+    assert_string_not_equal(tags[1], tags[2]);
+    assert_string_equal(tags[0], tags[5]);
+}
+
+static void stays_inside_its_folder(void **state) {
+    static const char *const no[] = {"/.secret", "/outside", "/../etc/passwd", "/docs/../../etc/passwd", "/%2e%2e/%2e%2e/etc/passwd",
+                                     "/docs/..%2f..%2fetc/passwd", "//etc/passwd", "/docs", "/index.html/", "/app-5X3KQ2AB.js.br",
+                                     "/docs/%5c..%5cindex.html", "/./index.html"};
+    for (size_t i = 0; i < sizeof no / sizeof *no; i++) {
+        reply r = get(*state, no[i], "");
+        if (r.status != 404) fail_msg("%s: %d", no[i], r.status);
+        reply_free(&r);
+    }
+    reply r = ask(*state, "POST /style.css HTTP/1.1\r\n" HOST "Content-Length: 0\r\n\r\n");
+    assert_int_equal(r.status, 404);
+    reply_free(&r);
+}
+
+static const jd_jval *at(const jd_jval *v, const char *name) {
+    const jd_jval *m = jd_jget(v, name);
+    if (!m) fail_msg("no member %s", name);
+    return m;
+}
+
+static void writes_openapi(void **state) {
+    reply r = get(*state, "/api/openapi.json", "");
+    assert_int_equal(r.status, 200);
+    assert_string_equal(reply_header(&r, "Content-Type"), "application/json");
+    jd_arena a;
+    jd_arena_init(&a);
+    jd_jval doc;
+    jd_err err;
+    if (jd_json_parse(&a, (jd_str){r.body, r.body_n}, NULL, &doc, &err)) fail_msg("%s: %s", err.en, r.body);
+    assert_true(jd_jis(at(&doc, "openapi"), "3.1.0"));
+    const jd_jval *paths = at(&doc, "paths");
+    assert_int_equal(paths->n, 3);
+    assert_null(jd_jget(paths, "/ngsi-ld/v1/entities"));
+    const jd_jval *list = at(at(paths, "/api/links"), "get");
+    assert_true(jd_jis(at(list, "operationId"), "getLinks"));
+    assert_true(jd_jis(at(list, "summary"), "All \"links\""));
+    assert_int_equal(at(list, "parameters")->n, 2);
+    assert_true(jd_jis(at(&at(list, "parameters")->items[1], "name"), "offset"));
+    assert_true(jd_jis(at(&at(list, "parameters")->items[1], "in"), "query"));
+    const jd_jval *add = at(at(paths, "/api/links"), "post");
+    assert_int_equal(at(at(add, "requestBody"), "required")->type, JD_JTRUE);
+    const jd_jval *del = at(at(paths, "/api/links/{id}/frames/{n}"), "delete");
+    assert_true(jd_jis(at(del, "operationId"), "deleteLinksByIdFramesByN"));
+    assert_int_equal(at(del, "parameters")->n, 2);
+    assert_true(jd_jis(at(&at(del, "parameters")->items[1], "name"), "n"));
+    assert_int_equal(at(&at(del, "parameters")->items[1], "required")->type, JD_JTRUE);
+    at(at(at(&doc, "components"), "schemas"), "ProblemDetails");
+    jd_arena_fini(&a);
+    reply_free(&r);
+}
+
+#define T(f) cmocka_unit_test_setup_teardown(f, open_door, close_door)
+int main(void) {
+    const struct CMUnitTest tests[] = {T(serves_files), T(serves_compressed_forms), T(stays_inside_its_folder), T(writes_openapi)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

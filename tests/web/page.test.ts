@@ -1,0 +1,61 @@
+import assert from "node:assert/strict";
+import { existsSync, readFileSync } from "node:fs";
+import { test } from "node:test";
+import { layOut } from "../../web/src/drawer.ts";
+import { readState, writeState } from "../../web/src/state.ts";
+import { figure } from "../../web/src/words.ts";
+
+const dist = (file: string): string => readFileSync(new URL(`../../web/dist/${file}`, import.meta.url), "utf8");
+
+test("the build is whole: page, program, style, terms, with their compressed forms", () => {
+    for (const file of ["index.html", "app.js", "style.css", "icon.svg", "city.jsonld", "app.js.gz", "app.js.br"]) {
+        assert.ok(existsSync(new URL(`../../web/dist/${file}`, import.meta.url)), file);
+    }
+});
+
+test("the page asks nobody but its own program", () => {
+    // Namespaces and the name of the city's terms are no requests.
+    const names = ["http://www.w3.org/", "http://127.0.0.1:8080/city.jsonld"];
+    for (const file of ["index.html", "app.js", "style.css"]) {
+        const found = [...dist(file).matchAll(/(?:https?:)?\/\/[a-z0-9][\w.-]*\.[a-z0-9]+[^\s"'`)>;]*/gi)].map(
+            ([url]) => url,
+        );
+        assert.deepEqual(
+            found.filter((url) => !names.some((name) => url.startsWith(name))),
+            [],
+            file,
+        );
+    }
+});
+
+test("the page passes a strict content security policy: no script, style or handler in line", () => {
+    const html = dist("index.html");
+    assert.doesNotMatch(html, /<script(?![^>]*\ssrc=)/);
+    assert.doesNotMatch(html, /<style|\sstyle=|\son\w+=|javascript:/i);
+    assert.doesNotMatch(dist("app.js"), /\beval\(|new Function|innerHTML|insertAdjacentHTML|document\.write/);
+});
+
+test("an address says what the page shows, and back", () => {
+    const state = { lang: "en", id: "urn:ngsi-ld:Place:3211-x", type: "Place", offset: 40 } as const;
+    assert.deepEqual(readState(writeState(state)), state);
+    assert.deepEqual(readState(""), { lang: "zh", id: undefined, type: undefined, offset: 0 });
+    assert.equal(readState("#offset=-3&lang=fr").offset, 0);
+});
+
+test("figures have thin spaces between thousands and no needless zeros", () => {
+    assert.equal(figure(1234567.5), "1\u2009234\u2009567.5");
+    assert.equal(figure(0.1 + 0.2), "0.3");
+    assert.equal(figure(-1000, 0), "-1\u2009000");
+});
+
+test("long coordinates are named by their number, all else is shown whole", () => {
+    const ring = Array.from({ length: 500 }, (_, at) => [119 + at / 1000, 32]);
+    const shown = layOut({ type: "Polygon", coordinates: [ring], note: "x" });
+    assert.match(shown, /500/);
+    assert.ok(shown.length < 200);
+    assert.deepEqual(JSON.parse(layOut({ a: [1, { b: "c,d" }], e: {}, f: null })), {
+        a: [1, { b: "c,d" }],
+        e: {},
+        f: null,
+    });
+});

@@ -1,0 +1,147 @@
+// The page: asks the program what the city holds, draws it, and keeps asking.
+import { count, query, types, type Entity } from "./api.ts";
+import { drawDrawer } from "./drawer.ts";
+import { byId, h, link } from "./dom.ts";
+import { drawLive, fetchLive, type Live } from "./live.ts";
+import { drawMap } from "./map.ts";
+import { readState, writeState, type State } from "./state.ts";
+import { clock, currentLanguage, figure, say, setLanguage, typeLabel } from "./words.ts";
+
+const liveEveryMs = 3000;
+const countEveryMs = 10_000;
+
+let state: State = readState(location.hash);
+let still: Entity[] = [];
+let live: Live = { stations: [], ships: [], buses: [] };
+let held: { type: string; count: number; replayed: boolean }[] = [];
+let heard: Date | undefined;
+
+function drawWords(): void {
+    setLanguage(state.lang);
+    document.documentElement.lang = state.lang === "zh" ? "zh-CN" : "en";
+    document.title = say("title");
+    byId("where").textContent = say("where");
+    byId("language").textContent = say("other");
+    byId("map-title").textContent = say("map");
+    byId("sketch").textContent = say("sketch");
+    byId("map-origin").textContent = say("mapOrigin");
+    byId("holds-title").textContent = say("holds");
+    byId("holds-origin").textContent = say("holdsOrigin");
+    byId("live-title").textContent = say("live");
+    byId("live-badge").textContent = say("replay");
+    byId("live-note").textContent = say("liveNote");
+}
+
+function drawPulse(failed: boolean): void {
+    byId("pulse").textContent = heard ? say("pulse", { time: clock(heard) }) : say("waiting");
+    const late = byId("late");
+    late.hidden = !failed;
+    if (failed) late.textContent = say("late", { time: heard ? clock(heard) : say("never") });
+}
+
+function drawHeld(): void {
+    const sum = held.reduce((total, row) => total + row.count, 0);
+    byId("total").textContent = held.length > 0 ? say("total", { n: figure(sum) }) : "";
+    const most = Math.max(1, ...held.map((row) => row.count));
+    const items = held.map(({ type, count: n, replayed }) => {
+        // The bar's length is the root of the count, so that one server and 837 divisions are both seen.
+        const bar = h("progress", {
+            class: "bar-of",
+            max: "100",
+            value: String(Math.max(1, 100 * Math.sqrt(n / most))),
+            "aria-hidden": "true",
+        });
+        return h(
+            "li",
+            {},
+            link(
+                writeState({ lang: state.lang, type }),
+                {},
+                h(
+                    "span",
+                    { class: "type-name" },
+                    typeLabel(type),
+                    replayed && h("span", { class: "badge replay small" }, say("replay")),
+                ),
+                h("code", {}, type),
+                h("span", { class: "count" }, figure(n)),
+                bar,
+            ),
+        );
+    });
+    byId("types").replaceChildren(
+        ...(items.length > 0 ? items : [h("li", { class: "empty" }, say(heard ? "empty" : "waiting"))]),
+    );
+}
+
+function drawAll(): void {
+    drawWords();
+    drawHeld();
+    drawMap(byId("map"), still, state.id);
+    drawLive(byId("cards"), live);
+    drawPulse(false);
+}
+
+async function loadCounts(): Promise<void> {
+    const names = await types();
+    const [counts, replays] = await Promise.all([
+        Promise.all(names.map(count)),
+        Promise.all(names.map((type) => query({ type, q: "replay==true", count: "true", limit: "0" }))),
+    ]);
+    held = names
+        .map((type, at) => ({ type, count: counts[at]!, replayed: (replays[at]!.count ?? 0) > 0 }))
+        .sort((a, b) => b.count - a.count);
+    drawHeld();
+}
+
+async function loadStill(): Promise<void> {
+    if (still.some((entity) => entity.type === "District")) return;
+    const { entities } = await query({ type: "District,Place,Water", limit: "500" });
+    still = entities;
+    drawMap(byId("map"), still, state.id);
+}
+
+/** Does `work` again and again; one turn ends before the next begins, so a slow answer makes no queue. */
+function every(periodMs: number, work: () => Promise<void>): void {
+    const turn = async (): Promise<void> => {
+        let failed = false;
+        try {
+            if (!document.hidden) await work();
+            heard = document.hidden ? heard : new Date();
+        } catch {
+            failed = true;
+        }
+        drawPulse(failed);
+        setTimeout(() => void turn(), periodMs);
+    };
+    void turn();
+}
+
+byId("language").addEventListener("click", () => {
+    location.hash = writeState({ ...state, lang: currentLanguage() === "zh" ? "en" : "zh" });
+});
+
+addEventListener("hashchange", () => {
+    const before = state;
+    state = readState(location.hash);
+    drawAll();
+    void drawDrawer(byId("drawer"), state, before.id !== state.id || before.type !== state.type);
+});
+
+addEventListener("keydown", (event) => {
+    if (event.key === "Escape" && (state.id ?? state.type)) location.hash = writeState({ lang: state.lang });
+});
+
+new ResizeObserver(() => drawMap(byId("map"), still, state.id)).observe(byId("map"));
+
+drawAll();
+void drawDrawer(byId("drawer"), state, false);
+every(countEveryMs, async () => {
+    await loadStill();
+    await loadCounts();
+});
+every(liveEveryMs, async () => {
+    live = await fetchLive();
+    drawLive(byId("cards"), live);
+    if (state.id) await drawDrawer(byId("drawer"), state, false);
+});
