@@ -67,6 +67,9 @@ static int backup(const cmd_line *line) {
     const char *file = line->args[0];
     if (!s->data == !s->url)
         return cmd_usage(line, "one of --data and --url must be given", "--data 与 --url 须给出其一");
+    if (s->url && !cmd_client_is_url(s->url))
+        return cmd_usage(line, "--url: %s must begin with http:// or https://", "--url：%s 应以 http:// 或 https:// 开头",
+                         s->url);
     cmd_progress p;
     jd_err err = {0};
     cmd_progress_begin(&p, cmd_word("back-up", "备份"), NULL);

@@ -44,12 +44,11 @@ static int is_here(const char *url) {
     return here;
 }
 
+int cmd_client_is_url(const char *url) {
+    return !strncmp(url, "http://", 7) || !strncmp(url, "https://", 8);
+}
+
 cmd_client *cmd_client_open(const char *url, const char *tenant, jd_err *err) {
-    if (strncmp(url, "http://", 7) != 0 && strncmp(url, "https://", 8) != 0) {
-        jd_fail(err, JD_E_INVALID_REQUEST, "--url %s: must begin with http:// or https://",
-                "--url %s：应以 http:// 或 https:// 开头", url);
-        return NULL;
-    }
     curl_global_init(CURL_GLOBAL_DEFAULT);
     cmd_client *c = jd_xcalloc(1, sizeof *c);
     c->curl = curl_easy_init();

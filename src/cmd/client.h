@@ -6,6 +6,7 @@
 #include "base/err.h"
 
 typedef struct cmd_client cmd_client;
+int cmd_client_is_url(const char *url); /* http:// or https:// */
 /* url: http://host:port, a path behind it is kept. tenant may be NULL. */
 cmd_client *cmd_client_open(const char *url, const char *tenant, jd_err *err);
 void cmd_client_close(cmd_client *c);

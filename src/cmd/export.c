@@ -223,6 +223,9 @@ static int export(const cmd_line *line) {
     const exporting *s = line->settings;
     if (!s->data == !s->url)
         return cmd_usage(line, "one of --data and --url must be given", "--data 与 --url 须给出其一");
+    if (s->url && !cmd_client_is_url(s->url))
+        return cmd_usage(line, "--url: %s must begin with http:// or https://", "--url：%s 应以 http:// 或 https:// 开头",
+                         s->url);
     if (s->tenant && !jd_tenant_name_valid(jd_str_of(s->tenant)))
         return cmd_usage(line, "--tenant: \"%s\" is no name of a tenant", "--tenant：“%s”不是有效的租户名", s->tenant);
     if (s->url && s->context && !strstr(s->context, "://"))

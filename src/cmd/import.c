@@ -1,4 +1,5 @@
 /* jindu import: entities from a file into a store that nobody serves, or into a running Jindu. */
+#include "cmd/client.h"
 #include "cmd/import.h"
 
 #include "engine/engine.h"
@@ -168,6 +169,9 @@ static int import(const cmd_line *line) {
     const char *file = line->args[0];
     if (!s->data == !s->url)
         return cmd_usage(line, "one of --data and --url must be given", "--data 与 --url 须给出其一");
+    if (s->url && !cmd_client_is_url(s->url))
+        return cmd_usage(line, "--url: %s must begin with http:// or https://", "--url：%s 应以 http:// 或 https:// 开头",
+                         s->url);
     if (s->tenant && !jd_tenant_name_valid(jd_str_of(s->tenant)))
         return cmd_usage(line, "--tenant: \"%s\" is no name of a tenant", "--tenant：“%s”不是有效的租户名", s->tenant);
     if (s->url && (s->contexts || s->no_fetch))

@@ -212,6 +212,6 @@ import_sink *import_into_server(importer *im, int *code) {
     if (s->client) return &s->base;
     cmd_say_err(&err);
     close_sink(&s->base);
-    *code = CMD_USAGE;
+    *code = CMD_FAILED;
     return NULL;
 }

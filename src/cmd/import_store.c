@@ -1,5 +1,5 @@
 /* Importing into a folder that nobody serves: the engine is opened here. Two batches take turns: while the writer makes
- * one durable, the other is read. */
+ * one durable, the other is filled. */
 #include "cmd/import.h"
 
 #include "http/api.h"
@@ -8,13 +8,16 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+/* Nobody else waits for the writer here, so a batch is one durable group: fewer syncs. */
+enum { STORE_BATCH = 4096, STORE_BATCH_BYTES = 8 << 20 };
+
 typedef struct batch {
     struct store_sink *sink;
     jd_arena arena;
     jd_job job;
-    jd_write writes[IMPORT_BATCH];
-    uint64_t lines[IMPORT_BATCH];
-    jd_context *contexts[IMPORT_BATCH];
+    jd_write writes[STORE_BATCH];
+    uint64_t lines[STORE_BATCH];
+    jd_context *contexts[STORE_BATCH];
     size_t contexts_n;
     int submitted; /* main thread's */
     int done;      /* under the sink's lock */
@@ -89,28 +92,27 @@ static int settle(store_sink *s, batch *b) {
     return code;
 }
 
+/* One batch at a time is with the writer: it takes the slices of several jobs in turns, which would change the order of the
+ * file, and with it which of two lines about one entity is the last. */
 static int submit(store_sink *s) {
-    batch *b = s->batches[s->filling], *other = s->batches[!s->filling];
+    batch *b = s->batches[s->filling];
     jd_err err = {0};
-    int code = CMD_OK;
     const char *tenant = s->base.im->set->tenant;
-    if (b->job.n) {
-        b->job.tenant = jd_str_of(tenant ? tenant : "");
-        b->job.done = written;
-        b->job.user = b;
-        b->submitted = 1;
-        if (jd_submit(s->engine, &b->job, &err)) {
-            b->submitted = 0;
-            cmd_progress_hide(&s->base.im->progress);
-            cmd_say_err(&err);
-            code = atomic_load(&s->dead) ? CMD_DIED : CMD_FAILED;
-        }
-    } else {
-        batch_reset(b); /* it may hold contexts of refused records */
-    }
-    int before = settle(s, other);
+    int code = settle(s, s->batches[!s->filling]);
     s->filling = !s->filling;
-    return before ? before : code;
+    if (code || !b->job.n) {
+        batch_reset(b); /* it may hold contexts of refused records */
+        return code;
+    }
+    b->job.tenant = jd_str_of(tenant ? tenant : "");
+    b->job.done = written;
+    b->job.user = b;
+    b->submitted = 1;
+    if (!jd_submit(s->engine, &b->job, &err)) return CMD_OK;
+    b->submitted = 0;
+    cmd_progress_hide(&s->base.im->progress);
+    cmd_say_err(&err);
+    return atomic_load(&s->dead) ? CMD_DIED : CMD_FAILED;
 }
 
 /* ---- records ---- */
@@ -148,7 +150,7 @@ static int put(import_sink *base, const cmd_record *r) {
         b->lines[b->job.n++] = r->line;
         b->job.bytes += r->text.n;
     }
-    int full = b->job.n == IMPORT_BATCH || b->contexts_n == IMPORT_BATCH || b->job.bytes >= IMPORT_BATCH_BYTES;
+    int full = b->job.n == STORE_BATCH || b->contexts_n == STORE_BATCH || b->job.bytes >= STORE_BATCH_BYTES;
     return full ? submit(s) : CMD_OK;
 }
 
@@ -185,7 +187,9 @@ static void on_dead(void *user, const char *why) {
 
 static int open_rooms(store_sink *s, jd_err *err) {
     importer *im = s->base.im;
-    jd_engine_opts eo = {.dir = im->set->data, .min_free = im->set->min_free, .on_dead = on_dead, .on_dead_user = s};
+    jd_engine_opts eo = {.dir = im->set->data, .min_free = im->set->min_free, .group_changes_max = STORE_BATCH,
+                         .slice_changes = STORE_BATCH, .group_bytes_max = 4 * (size_t)STORE_BATCH_BYTES,
+                         .on_dead = on_dead, .on_dead_user = s};
     if (jd_engine_open(&s->engine, &eo, err)) return -1;
     jd_contexts_opts co = {.offline_dir = im->set->contexts, .no_fetch = im->set->no_fetch};
     s->contexts = jd_contexts_create(jd_engine_symbols(s->engine), &co, err);

@@ -150,19 +150,22 @@ static uint32_t form_words(const jd_doc *d, uint32_t w[FORM_WORDS], uint32_t *ty
     jd_bytes rest = d->types;
     jd_sym s;
     while (n < FORM_WORDS / 4 && jd_syms_next(&rest, &s)) w[n++] = s;
-    qsort(w, n, sizeof *w, sym_cmp);
+    if (n > 1) qsort(w, n, sizeof *w, sym_cmp);
     *types_n = n;
     uint32_t start = n;
-    jd_attrview a;
-    for (rest = d->attrs; n + 2 <= FORM_WORDS && jd_attr_next(&rest, d->created, &a);) {
-        if (n > start && w[n - 2] == a.name) {
-            w[n - 1] |= 1u << a.kind;
+    jd_kind kind;
+    for (rest = d->attrs; n + 2 <= FORM_WORDS && jd_attr_peek(&rest, &s, &kind);) {
+        if (n > start && w[n - 2] == s) {
+            w[n - 1] |= 1u << kind;
             continue;
         }
-        w[n++] = a.name;
-        w[n++] = 1u << a.kind;
+        /* insertion keeps the few names sorted; entities of one form mostly come in the same order */
+        uint32_t at = n;
+        for (; at > start && w[at - 2] > s; at -= 2) w[at] = w[at - 2], w[at + 1] = w[at - 1];
+        w[at] = s;
+        w[at + 1] = 1u << kind;
+        n += 2;
     }
-    qsort(w + start, (n - start) / 2, 2 * sizeof *w, sym_cmp);
     return n;
 }
 
@@ -209,20 +212,31 @@ uint32_t form_of(jd_tenant *t, const jd_doc *d) {
 
 /* ---- geometry ---- */
 
-/* Calls back with the box of each instance of each GeoProperty. */
-static void each_box(jd_tenant *t, const jd_doc *d, void *user, void (*fn)(void *user, jd_sym attr, jd_box box)) {
-    jd_bytes rest = d->attrs;
-    jd_attrview a;
-    jd_arena arena;
-    jd_arena_init(&arena);
-    while (jd_attr_next(&rest, d->created, &a)) {
-        if (a.kind != JD_GEOPROPERTY) continue;
-        jd_jval tree = jd_node_tree(a.value, t->e->symbols, &arena);
-        jd_shape *s;
-        if (jd_shape_reread(&arena, &tree, &s, NULL) == 0) fn(user, a.name, jd_shape_box(s));
-        jd_arena_reset(&arena);
+/* The box of one geometry; a point, which is what most are, is read without building anything. 0 when it is no geometry. */
+static int box_of(jd_tenant *t, jd_node n, jd_arena *a, jd_box *box) {
+    jd_nodeiter it = jd_node_items(n);
+    jd_sym key;
+    jd_str raw;
+    jd_node m, kind = {NULL, NULL}, at = {NULL, NULL};
+    while (jd_node_member(&it, &key, &raw, &m)) {
+        if (jd_str_is(raw, "type")) kind = m;
+        if (jd_str_is(raw, "coordinates")) at = m;
     }
-    jd_arena_fini(&arena);
+    if (kind.p && at.p && jd_node_type(kind) == JD_N_STR && jd_str_is(jd_node_str(kind), "Point") && jd_node_type(at) == JD_N_ARR) {
+        jd_node lon, lat;
+        jd_nodeiter c = jd_node_items(at);
+        if (!jd_node_next(&c, &lon) || !jd_node_next(&c, &lat)) return 0;
+        box->w = box->e = jd_node_num(lon);
+        box->s = box->n = jd_node_num(lat);
+        return 1;
+    }
+    jd_arena_mark mark = jd_arena_tell(a);
+    jd_jval tree = jd_node_tree(n, t->e->symbols, a);
+    jd_shape *s;
+    int ok = jd_shape_read(a, &tree, &s, NULL) == 0;
+    if (ok) *box = jd_shape_box(s);
+    jd_arena_rewind(a, mark);
+    return ok;
 }
 
 typedef struct boxes { /* the few boxes of one document */
@@ -233,8 +247,7 @@ typedef struct boxes { /* the few boxes of one document */
     uint32_t n, cap;
 } boxes;
 
-static void collect_box(void *user, jd_sym attr, jd_box box) {
-    boxes *b = user;
+static void collect_box(boxes *b, jd_sym attr, jd_box box) {
     if (b->n == b->cap) {
         b->cap = b->cap ? b->cap * 2 : 4;
         b->p = jd_xrealloc(b->p, b->cap * sizeof *b->p);
@@ -248,7 +261,18 @@ static boxes boxes_of(jd_tenant *t, const version *v) {
     if (!v || v->gone) return b;
     jd_doc d;
     jd_doc_open(&d, (jd_str){v->bytes, v->n});
-    each_box(t, &d, &b, collect_box);
+    jd_arena a;
+    jd_arena_init(&a);
+    jd_bytes rest = d.attrs;
+    jd_sym name;
+    jd_kind kind;
+    for (jd_bytes here = rest; jd_attr_peek(&rest, &name, &kind); here = rest) {
+        jd_attrview at;
+        jd_box box;
+        if (kind != JD_GEOPROPERTY || !jd_attr_next(&here, d.created, &at) || jd_node_type(at.value) != JD_N_OBJ) continue;
+        if (box_of(t, at.value, &a, &box)) collect_box(&b, name, box);
+    }
+    jd_arena_fini(&a);
     return b;
 }
 
@@ -264,14 +288,21 @@ static int chain_has_box(jd_tenant *t, const version *v, const version *except, 
     return found;
 }
 
-/* Same GeoProperty bytes in both: nothing to do for the geometry index. */
+/* Moves on to the next GeoProperty; 0 at the end. */
+static int next_place(jd_bytes *rest, jd_attrview *v) {
+    jd_sym name;
+    jd_kind kind;
+    for (jd_bytes here = *rest; jd_attr_peek(rest, &name, &kind); here = *rest)
+        if (kind == JD_GEOPROPERTY) return jd_attr_next(&here, 0, v);
+    return 0;
+}
+
+/* Same GeoProperty values in both: nothing to do for the geometry index. */
 static int same_places(const jd_doc *a, const jd_doc *b) {
     jd_bytes ra = a->attrs, rb = b->attrs;
     jd_attrview va, vb;
     for (;;) {
-        int ha, hb;
-        while ((ha = jd_attr_next(&ra, a->created, &va)) && va.kind != JD_GEOPROPERTY) {}
-        while ((hb = jd_attr_next(&rb, b->created, &vb)) && vb.kind != JD_GEOPROPERTY) {}
+        int ha = next_place(&ra, &va), hb = next_place(&rb, &vb);
         if (!ha || !hb) return ha == hb;
         size_t n = (size_t)(va.record.end - va.value.p);
         if (va.name != vb.name || n != (size_t)(vb.record.end - vb.value.p) || memcmp(va.value.p, vb.value.p, n)) return 0;

@@ -31,8 +31,9 @@ enum { JD_SHAPE_POSITIONS_MAX = 100000, JD_GEOQ_POSITIONS_MAX = 10000 };
  * (rings that neither cross nor touch themselves, holes inside, members of a MultiPolygon apart). Altitude is checked
  * and dropped. Errors are JD_E_BAD_REQUEST_DATA with the place ("coordinates[0][3]"). */
 int jd_shape_read(jd_arena *a, const jd_jval *geometry, jd_shape **out, jd_err *err);
-/* The same for what jd_shape_read took before (a stored document): skips the costly check of polygons.
- * Also for what askers give: the ETSI suite stores and asks about polygons that cross themselves (019_11). */
+/* The same without the check of polygons, which costs more than all the rest: for stored documents and for what askers
+ * give (the ETSI suite stores and asks about polygons that cross themselves, 019_11). Where such a polygon crosses
+ * itself, what an odd number of its turns surrounds is its area; members that lie over each other are their union. */
 int jd_shape_reread(jd_arena *a, const jd_jval *geometry, jd_shape **out, jd_err *err);
 jd_shape *jd_shape_make_point(jd_arena *a, double lon, double lat); /* finite and in range: the caller has checked */
 jd_geotype jd_shape_type(const jd_shape *s);

@@ -28,7 +28,8 @@ typedef struct geo__part {
 
 struct jd_shape {
     jd_geotype type;
-    uint32_t dim; /* the greatest of its parts; a line of no length counts as a point */
+    uint32_t dim;     /* the greatest of its parts; a line of no length counts as a point */
+    uint32_t checked; /* no polygon of it crosses itself or another */
     uint32_t npos, nseq, npart;
     jd_box box;
     const double *xy; /* longitude, latitude, ... */

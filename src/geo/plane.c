@@ -296,10 +296,16 @@ static int areas_only(const jd_shape *s) {
     return s->type == JD_POLYGON || s->type == JD_MULTIPOLYGON;
 }
 
+/* Unchecked members may lie over each other; then an edge of one need not be an edge of the whole. A single ring that
+ * crosses itself still has its area on one side of each edge: what an odd number of turns surrounds. */
+static int loose(const jd_shape *s) {
+    return !s->checked && s->npart > 1;
+}
+
 int geo__inside(const jd_shape *in, const jd_shape *out) {
     if (!areas_only(out)) return -1;
     geo__meet m = in->npos < out->npos ? lines_meet(in, out, GEO__CROSS) : lines_meet(out, in, GEO__CROSS);
-    if (m == GEO__CROSS) return 0; /* on one side of an area's edge is no area */
+    if (m == GEO__CROSS) return loose(out) ? -1 : 0; /* on one side of an area's edge is no area */
     if (m == GEO__TOUCH) return -1;
     for (uint32_t i = 0; i < in->npart; i++) {
         const geo__seq *q = &in->seqs[in->parts[i].seq];
@@ -315,6 +321,8 @@ int geo__overlap(const jd_shape *a, const jd_shape *b) {
     if (!areas_only(a) || !areas_only(b)) return -1;
     geo__meet m = a->npos < b->npos ? lines_meet(a, b, GEO__CROSS) : lines_meet(b, a, GEO__CROSS);
     if (m == GEO__CROSS)
-        return 1; /* round a crossing of edges lie a part of both, a part of each, and a part of none */
+        return loose(a) || loose(b)
+                   ? -1
+                   : 1; /* round a crossing of edges lie a part of both, a part of each, and a part of none */
     return m == GEO__APART && a->nseq == 1 && b->nseq == 1 ? 0 : -1; /* one in the other, or beside it */
 }

@@ -31,6 +31,7 @@ typedef struct reader {
     jd_box *boxes;
     uint32_t npos, nseq, npart, nbox;
     uint32_t dim;
+    int areas; /* a polygon was among them */
     int nest;
     uint32_t in[NEST_MAX]; /* which geometry of each collection we are in */
     uint32_t at[4];        /* indexes below "coordinates" */
@@ -163,6 +164,7 @@ static int read_part(reader *r, const jd_jval *v, int depth, uint32_t dim) {
     geo__part part = {dim, r->nseq, 1};
     if (dim == 2) {
         if (is_array(r, v, depth, 1)) return -1;
+        r->areas = 1;
         part.nseq = v->n;
         for (uint32_t i = 0; i < v->n; i++) {
             r->at[depth] = i;
@@ -314,7 +316,17 @@ static int read_shape(jd_arena *a, const jd_jval *geometry, int trusted, jd_shap
         jd_arena_rewind(a, mark);
         return -1;
     }
-    *s = (jd_shape){type, r.dim, r.npos, r.nseq, r.npart, r.seqs[0].box, r.xy, r.seqs, r.parts, r.boxes};
+    *s = (jd_shape){.type = type,
+                    .dim = r.dim,
+                    .checked = !trusted || !r.areas,
+                    .box = r.seqs[0].box,
+                    .npos = r.npos,
+                    .nseq = r.nseq,
+                    .npart = r.npart,
+                    .xy = r.xy,
+                    .seqs = r.seqs,
+                    .parts = r.parts,
+                    .boxes = r.boxes};
     for (uint32_t i = 1; i < r.nseq; i++) {
         jd_box b = r.seqs[i].box;
         s->box = (jd_box){fmin(s->box.w, b.w), fmin(s->box.s, b.s), fmax(s->box.e, b.e), fmax(s->box.n, b.n)};

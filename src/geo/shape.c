@@ -32,7 +32,7 @@ jd_shape *jd_shape_make_point(jd_arena *a, double lon, double lat) {
     p->xy[0] = lon;
     p->xy[1] = lat;
     p->seq = (geo__seq){0, 1, GEO__NONE, 0, box};
-    p->s = (jd_shape){JD_POINT, 0, 1, 1, 1, box, p->xy, &p->seq, &part, NULL};
+    p->s = (jd_shape){JD_POINT, 0, 1, 1, 1, 1, box, p->xy, &p->seq, &part, NULL};
     return &p->s;
 }
 

@@ -139,6 +139,37 @@ static geom *gather(const engine *g, const jd_shape *s, uint32_t part, uint32_t 
     return whole;
 }
 
+/* What was not checked may cross itself. The area of each polygon is then what an odd number of its rings' turns
+ * surrounds, and of many their union, as geo__locate has it. Takes `whole`. */
+static geom *repaired(const engine *g, geom *whole) {
+    char valid = GEOSisValid_r(g->h, whole);
+    if (valid == 1) return whole;
+    int n = valid == 0 ? GEOSGetNumGeometries_r(g->h, whole) : -1, made = 0;
+    geom **all = n > 0 ? jd_xcalloc((size_t)n, sizeof *all) : NULL, *sum = NULL;
+    while (made < n && (all[made] = GEOSMakeValid_r(g->h, GEOSGetGeometryN_r(g->h, whole, made)))) made++;
+    GEOSGeom_destroy_r(g->h, whole);
+    if (n <= 0 || made < n) {
+        drop_all(g, all, (size_t)made);
+        return NULL;
+    }
+    geom *loose = GEOSGeom_createCollection_r(g->h, GEOS_GEOMETRYCOLLECTION, all, (unsigned)n);
+    free(all);
+    if (loose) {
+        sum = GEOSUnaryUnion_r(g->h, loose);
+        GEOSGeom_destroy_r(g->h, loose);
+    }
+    return sum;
+}
+
+/* The same of a whole shape, its areas made valid. */
+static geom *gather_sound(const engine *g, const jd_shape *s, uint32_t dim, int *bad) {
+    geom *whole = gather(g, s, 0, s->npart, dim, bad);
+    if (!whole || dim < 2 || s->checked) return whole;
+    whole = repaired(g, whole);
+    if (!whole) *bad = 1;
+    return whole;
+}
+
 /* ---- validity ---- */
 
 static const struct reason {
@@ -255,7 +286,7 @@ static ready *take(const engine *g, geo__topo *t) {
     if (r) return r;
     int bad = 0;
     r = jd_xcalloc(1, sizeof *r);
-    r->g = gather(g, t->query, 0, t->query->npart, t->query->dim, &bad);
+    r->g = gather_sound(g, t->query, t->query->dim, &bad);
     r->p = r->g ? GEOSPrepare_r(g->h, r->g) : NULL;
     if (r->p) return r;
     ready_free(g, r);
@@ -332,7 +363,7 @@ static int ask(const engine *g, const ready *q, uint32_t qdim, geo__rel rel, con
     geom *t[3] = {NULL, NULL, NULL};
     int bad = 0, kinds = 0, answer = -1;
     for (uint32_t d = 0; d < 3 && !bad; d++) {
-        t[d] = gather(g, target, 0, target->npart, d, &bad);
+        t[d] = gather_sound(g, target, d, &bad);
         kinds += t[d] != NULL;
     }
     int collection = target->type == JD_GEOMETRYCOLLECTION;
@@ -355,7 +386,7 @@ static int ask(const engine *g, const ready *q, uint32_t qdim, geo__rel rel, con
 int geo__topo_test(geo__topo *t, geo__rel rel, const jd_shape *target) {
     const jd_shape *q = t->query;
     size_t most = GEO__PAIRS_MAX;
-    if (q->dim == 1 || target->dim == 1)
+    if (q->dim == 1 || target->dim == 1 || !q->checked || !target->checked)
         most = GEO__LINE_PAIRS_MAX + GEO__LINE_PAIRS_EACH * ((size_t)q->npos + target->npos);
     if (geo__tangled(target, target, most) || geo__tangled(q, target, most) || geo__tangled(q, q, most)) return -1;
     engine *g = this_thread();

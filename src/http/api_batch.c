@@ -2,17 +2,18 @@
  * what could not be is an error of its own and stops nobody else. */
 #include "http/api_int.h"
 
+#include <string.h>
+
 typedef struct batch {
     api_item *items;
     size_t n;
-    jd_op op;
 } batch;
 
 static void id_list(jd_buf *b, const api_item *items, size_t n, int created_only) {
     int first = 1;
     jd_buf_c(b, '[');
     for (size_t i = 0; i < n; i++) {
-        if (items[i].err.code || (created_only && !items[i].w->applied.created)) continue;
+        if (items[i].err || (created_only && !items[i].w->applied.created)) continue;
         if (!first) jd_buf_c(b, ',');
         first = 0;
         jd_json_write_str(b, items[i].id);
@@ -27,7 +28,7 @@ void api_batch_result(api_ask *k, const api_item *items, size_t n) {
     jd_buf_z(b, ",\"errors\":[");
     int first = 1;
     for (size_t i = 0; i < n; i++) {
-        if (!items[i].err.code) continue;
+        if (!items[i].err) continue;
         jd_buf_z(b, first ? "{" : ",{");
         first = 0;
         if (items[i].id.p) {
@@ -35,20 +36,29 @@ void api_batch_result(api_ask *k, const api_item *items, size_t n) {
             jd_buf_c(b, ',');
         }
         jd_buf_z(b, "\"error\":");
-        api_problem(k, b, &items[i].err);
+        api_problem(k, b, items[i].err);
         jd_buf_c(b, '}');
     }
     jd_buf_z(b, "]}");
     k->r->type = "application/json";
 }
 
+/* Errors are large and rare: an item has none of its own until it needs one. */
+static void keep_error(api_ask *k, api_item *it, const jd_err *err) {
+    jd_err *mine = JD_NEW(k->a, jd_err);
+    *mine = *err;
+    it->err = mine;
+}
+
 /* Which attributes an item left alone: an error of that item, as nothing in 5.2.16 has a place for it. */
-static void partly(const api_ask *k, api_item *it) {
+static void partly(api_ask *k, api_item *it) {
     const jd_not_updated *u = &it->w->applied.not_updated[0];
     jd_str name = jd_sym_name(jd_engine_symbols(k->app->engine), u->attr);
-    jd_fail(&it->err, JD_E_BAD_REQUEST_DATA, "%u attributes were left as they were, among them %.*s: %s", "%u 个属性未更新，其中 %.*s：%s",
+    jd_err err;
+    jd_fail(&err, JD_E_BAD_REQUEST_DATA, "%u attributes were left as they were, among them %.*s: %s", "%u 个属性未更新，其中 %.*s：%s",
             it->w->applied.not_updated_n, (int)(name.n > 150 ? 150 : name.n), name.p, u->reason);
-    jd_fail_at(&it->err, "%.*s", (int)(name.n > 150 ? 150 : name.n), name.p);
+    jd_fail_at(&err, "%.*s", (int)(name.n > 150 ? 150 : name.n), name.p);
+    keep_error(k, it, &err);
 }
 
 static void answer(api_ask *k) {
@@ -56,12 +66,10 @@ static void answer(api_ask *k) {
     size_t failed = 0, created = 0;
     for (size_t i = 0; i < b->n; i++) {
         api_item *it = &b->items[i];
-        if (it->w) {
-            it->err = it->w->err;
-            if (!it->err.code && it->w->applied.not_updated_n) partly(k, it);
-        }
-        failed += it->err.code != JD_E_OK;
-        created += !it->err.code && it->w->applied.created;
+        if (it->w && it->w->err.code) it->err = &it->w->err;
+        else if (it->w && it->w->applied.not_updated_n) partly(k, it);
+        failed += it->err != NULL;
+        created += !it->err && it->w->applied.created;
     }
     if (failed) {
         api_batch_result(k, b->items, b->n);
@@ -97,9 +105,8 @@ static int check_array(api_ask *k, jd_jtype element) {
     return 0;
 }
 
-static batch *make(api_ask *k, jd_op op) {
+static batch *make(api_ask *k) {
     batch *b = JD_NEW(k->a, batch);
-    b->op = op;
     b->n = k->body.n;
     b->items = JD_NEWN(k->a, api_item, b->n);
     k->own = b;
@@ -115,18 +122,18 @@ static jd_turn submit(api_ask *k) {
     return JD_ANSWER;
 }
 
-/* 0; -1: it->err says why; 1: its @context must be waited for. */
-static int read_item(api_ask *k, api_item *it, const jd_jval *v, jd_op op, unsigned flags, jd_input shape) {
+/* 0; -1: *err says why; 1: its @context must be waited for. */
+static int read_item(api_ask *k, api_item *it, const jd_jval *v, jd_op op, unsigned flags, jd_input shape, jd_err *err) {
     jd_context *ctx;
     const jd_jval *id = jd_jget(v, "id");
     if (!id) id = jd_jget(v, "@id");
     if (id && id->type == JD_JSTR) it->id = jd_jstr(id);
-    int rc = api_item_context(k, v, &ctx, &it->err);
+    int rc = api_item_context(k, v, &ctx, err);
     if (rc) return rc;
     jd_parse p = api_parser(k, ctx);
     jd_ent *e = JD_NEW(k->a, jd_ent);
-    if (jd_ent_parse(&p, v, shape, (jd_str){NULL, 0}, e, &it->err)) return -1;
-    if (!e->id.p) return jd_fail(&it->err, JD_E_BAD_REQUEST_DATA, "the entity has no id", "实体没有 id");
+    if (jd_ent_parse(&p, v, shape, (jd_str){NULL, 0}, e, err)) return -1;
+    if (!e->id.p) return jd_fail(err, JD_E_BAD_REQUEST_DATA, "the entity has no id", "实体没有 id");
     it->id = e->id;
     it->w = &k->job.writes[k->job.n++];
     it->w->rq = (jd_change_req){.op = op, .flags = flags, .id = e->id, .ent = e, .observed = JD_TIME_NONE};
@@ -135,9 +142,13 @@ static int read_item(api_ask *k, api_item *it, const jd_jval *v, jd_op op, unsig
 
 static jd_turn entities(api_ask *k, jd_op op, unsigned flags, jd_input shape) {
     if (check_array(k, JD_JOBJ)) return api_fail(k);
-    batch *b = make(k, op);
-    for (size_t i = 0; i < b->n; i++)
-        if (read_item(k, &b->items[i], &k->body.items[i], op, flags, shape) == 1) return api_wait(k);
+    batch *b = make(k);
+    for (size_t i = 0; i < b->n; i++) {
+        jd_err err;
+        int rc = read_item(k, &b->items[i], &k->body.items[i], op, flags, shape, &err);
+        if (rc == 1) return api_wait(k);
+        if (rc) keep_error(k, &b->items[i], &err);
+    }
     return submit(k);
 }
 
@@ -179,12 +190,14 @@ jd_turn api_batch_delete(jd_req *r) {
     api_ask *k = api_begin(r, API_BODY, &turn);
     if (!k) return turn;
     if (check_array(k, JD_JSTR)) return api_fail(k);
-    batch *b = make(k, JD_OP_DELETE);
+    batch *b = make(k);
     for (size_t i = 0; i < b->n; i++) {
         api_item *it = &b->items[i];
         it->id = jd_jstr(&k->body.items[i]);
         if (!jd_uri_valid(it->id)) {
-            jd_fail(&it->err, JD_E_BAD_REQUEST_DATA, "the id is not a URI", "标识不是 URI");
+            jd_err err;
+            jd_fail(&err, JD_E_BAD_REQUEST_DATA, "the id is not a URI", "标识不是 URI");
+            keep_error(k, it, &err);
             continue;
         }
         it->w = &k->job.writes[k->job.n++];

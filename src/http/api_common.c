@@ -8,6 +8,8 @@
 
 #define CONTEXT_REL "http://www.w3.org/ns/json-ld#context"
 
+enum { BODY_FAST_MAX = 256 * 1024 }; /* a longer body is read on a worker, so that an I/O thread does not stand still */
+
 static const char *const media_names[] = {"application/json", "application/ld+json", "application/geo+json"};
 
 /* ---- the Link header (RFC 8288) ---- */
@@ -108,8 +110,8 @@ static void read_prefer(api_ask *k) {
         jd_str one = take_token(&s, ",;");
         if (s.n) s.p++, s.n--;
         if (jd_str_is(one, "body=json")) k->prefer_json = 1;
-        if (!jd_str_starts(one, JD_STR("ngsi-ld=1.")) || one.n != 11 || one.p[10] < '0' || one.p[10] > '9') continue;
-        k->prefer_old = one.p[10] < '9';
+        if (!jd_str_starts(one, JD_STR("ngsi-ld=1.")) || one.n != 11 || one.p[10] < '1' || one.p[10] > '9') continue;
+        k->prefer_minor = one.p[10] < '9' ? one.p[10] - '0' : 0;
         jd_req_add_header(k->r, "Preference-Applied", one);
     }
 }
@@ -237,6 +239,10 @@ api_ask *api_begin(jd_req *r, unsigned needs, jd_turn *turn) {
     if (no_length(k)) {
         r->status = 411;
         *turn = JD_ANSWER;
+        return NULL;
+    }
+    if (needs & API_BODY && r->body.n > BODY_FAST_MAX && !r->may_block) {
+        *turn = JD_MAY_BLOCK;
         return NULL;
     }
     int rc = read_tenant(k, needs) || read_media(k, needs) || read_options(k, needs) || (needs & API_READ && check_snapshot(k)) ||

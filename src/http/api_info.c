@@ -49,39 +49,42 @@ jd_turn api_unbuilt(jd_req *r) {
 
 /* ---- older versions ---- */
 
-static const char *older_member(const jd_jval *type) { /* of kinds that came after 1.6; NULL: none of them */
-    static const jd_kind newer[] = {JD_VOCABPROPERTY, JD_JSONPROPERTY, JD_LISTPROPERTY};
+static const char *older_member(const jd_jval *type, int minor) { /* of kinds that came later than 1.<minor>; NULL: none of them */
+    static const struct {
+        jd_kind kind;
+        int since;
+    } newer[] = {{JD_VOCABPROPERTY, 7}, {JD_JSONPROPERTY, 8}, {JD_LISTPROPERTY, 8}};
     for (size_t i = 0; i < sizeof newer / sizeof *newer; i++)
-        if (jd_jis(type, jd_kind_name(newer[i]))) return jd_kind_member(newer[i]);
+        if (minor < newer[i].since && jd_jis(type, jd_kind_name(newer[i].kind))) return jd_kind_member(newer[i].kind);
     return NULL;
 }
 
-static int older_attr(jd_jval *v) {
+static int older_attr(jd_jval *v, int minor) {
     int changed = 0;
     if (v->type == JD_JARR)
-        for (uint32_t i = 0; i < v->n; i++) changed |= older_attr(&v->items[i]);
+        for (uint32_t i = 0; i < v->n; i++) changed |= older_attr(&v->items[i], minor);
     const jd_jval *type = jd_jget(v, "type");
     if (!type || type->type != JD_JSTR) return changed;
-    const char *member = older_member(type);
+    const char *member = older_member(type, minor);
     for (uint32_t i = 0; i < v->n; i++) {
         jd_jmember *m = &v->members[i];
         if (member && jd_str_is(m->name, "type")) m->val = jd_jmake_str(JD_STR("Property"));
         else if (member && jd_str_is(m->name, member)) m->name = JD_STR("value");
-        else if (!jd_str_is(m->name, "value") && !jd_str_is(m->name, "json")) changed |= older_attr(&m->val);
+        else if (!jd_str_is(m->name, "value") && !jd_str_is(m->name, "json")) changed |= older_attr(&m->val, minor);
     }
     return changed || member;
 }
 
-static int older_entity(jd_jval *v) {
+static int older_entity(jd_jval *v, int minor) {
     int changed = 0;
     if (v->type == JD_JARR)
-        for (uint32_t i = 0; i < v->n; i++) changed |= older_entity(&v->items[i]);
+        for (uint32_t i = 0; i < v->n; i++) changed |= older_entity(&v->items[i], minor);
     if (v->type != JD_JOBJ) return changed;
     for (uint32_t i = 0; i < v->n; i++) {
         jd_jmember *m = &v->members[i];
-        if (jd_str_is(m->name, "features")) changed |= older_entity(&m->val);
-        else if (jd_str_is(m->name, "properties") && jd_jget(v, "geometry")) changed |= older_entity(&m->val);
-        else if (!jd_str_is(m->name, "@context")) changed |= older_attr(&m->val);
+        if (jd_str_is(m->name, "features")) changed |= older_entity(&m->val, minor);
+        else if (jd_str_is(m->name, "properties") && jd_jget(v, "geometry")) changed |= older_entity(&m->val, minor);
+        else if (!jd_str_is(m->name, "@context")) changed |= older_attr(&m->val, minor);
     }
     return changed;
 }
@@ -90,7 +93,7 @@ int api_downgrade(api_ask *k) {
     jd_jval tree;
     jd_buf *b = &k->r->out;
     jd_str text = jd_arena_dup(k->a, jd_buf_view(b));
-    if (k->format != JD_NORMALIZED || jd_json_parse(k->a, text, NULL, &tree, NULL) || !older_entity(&tree)) return 0;
+    if (k->format != JD_NORMALIZED || jd_json_parse(k->a, text, NULL, &tree, NULL) || !older_entity(&tree, k->prefer_minor)) return 0;
     b->n = 0;
     jd_json_write(b, &tree);
     return 1;

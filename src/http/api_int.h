@@ -43,7 +43,7 @@ typedef struct api_ask {
     api_accept accept;
     int body_is_ld;
     int prefer_json;        /* Prefer: body=json */
-    int prefer_old;         /* Prefer: ngsi-ld=1.x with x of an older version */
+    int prefer_minor;       /* Prefer: ngsi-ld=1.x with an older x; else 0 */
     jd_str link;            /* the Link header's context; p NULL: none */
     jd_jval body;
     jd_context *ctx;        /* counted */
@@ -70,7 +70,7 @@ jd_turn api_done(api_ask *k, int status);   /* the answer stands in r->out */
 
 /* Answers with what was written to r->out: Content-Type, Link, Prefer. */
 jd_turn api_answer(api_ask *k, int status);
-/* Brings r->out to what NGSI-LD before 1.7 knew (Prefer: ngsi-ld=1.x, clause 6.3.18). 1: something changed. */
+/* Brings r->out to what the older version that was preferred knew (clause 6.3.18). 1: something changed. */
 int api_downgrade(api_ask *k);
 /* Begins / ends an object that has @context in JSON-LD answers: writes  ,"@context":...  when it is due. */
 void api_context_member(api_ask *k, jd_buf *out);
@@ -99,7 +99,7 @@ jd_turn api_submit(api_ask *k);
 typedef struct api_item {
     jd_str id;              /* p NULL: the item has none */
     jd_write *w;            /* NULL: not submitted */
-    jd_err err;
+    const jd_err *err;      /* NULL: done */
 } api_item;
 void api_batch_result(api_ask *k, const api_item *items, size_t n);
 

@@ -14,7 +14,7 @@ static jd_str etag_of(api_ask *k, const jd_doc *d) {
     jd_str url = jd_ctx_url(k->ctx);
     uint64_t form = url.n ? jd_hash_fixed(url.p, url.n) : 0;
     if (query) form = form * 31 + jd_hash_fixed(query, (size_t)(k->r->target.p + k->r->target.n - query));
-    form = form * 31 + (unsigned)k->accept * 4 + (unsigned)k->prefer_json * 2 + (unsigned)k->prefer_old;
+    form = form * 31 + (unsigned)k->accept * 4 + (unsigned)k->prefer_json * 2 + (unsigned)k->prefer_minor * 16;
     return jd_arena_printf(k->a, "\"%016llx-%08x\"", (unsigned long long)jd_doc_etag(d), (unsigned)(form ^ form >> 32));
 }
 
@@ -97,7 +97,7 @@ static int no_entity_map(api_ask *k) {
 /* Answers with r->out, brought to the older version that was preferred. */
 static jd_turn shown(api_ask *k) {
     if (k->r->status == 304) return api_done(k, 304);
-    if (k->prefer_old && api_downgrade(k)) return api_answer(k, 203);
+    if (k->prefer_minor && api_downgrade(k)) return api_answer(k, 203);
     return api_answer(k, 200);
 }
 
@@ -360,9 +360,10 @@ static void purged(jd_job *job) {
     api_item *items = JD_NEWN(k->a, api_item, job->n);
     for (size_t i = 0; i < job->n; i++) {
         jd_write *w = &job->writes[i];
-        items[i] = (api_item){.id = w->rq.id, .w = w, .err = w->err};
-        if (w->err.code == JD_E_NOT_FOUND) items[i].err.code = JD_E_OK; /* gone meanwhile */
-        failed += items[i].err.code != JD_E_OK;
+        items[i] = (api_item){.id = w->rq.id, .w = w};
+        if (!w->err.code || w->err.code == JD_E_NOT_FOUND) continue; /* done, or gone meanwhile */
+        items[i].err = &w->err;
+        failed++;
     }
     if (failed) api_batch_result(k, items, job->n);
     api_done(k, failed ? 207 : 204);

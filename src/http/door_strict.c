@@ -1,5 +1,7 @@
 /* The head of a request, held to RFC 9112 to the letter. Where two readers of one byte stream may disagree about where a
- * request ends, somebody can slip a second request past the first reader; so nothing is repaired here, only refused. */
+ * request ends, somebody can slip a second request past the first reader; so nothing is repaired here, only refused.
+ * What cannot be seen any more: a line that ended in NUL LF (it looks as CR LF does by then), and bare LFs in the framing of
+ * a chunked body, which the library reads by itself. */
 #include "http/door_int.h"
 
 #include <strings.h>

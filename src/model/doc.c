@@ -292,6 +292,16 @@ int jd_attr_next(jd_bytes *rest, jd_time entity_created, jd_attrview *out) {
     return 1;
 }
 
+int jd_attr_peek(jd_bytes *rest, jd_sym *name, jd_kind *kind) {
+    const unsigned char *p = rest->p;
+    if (!p || p >= rest->end) return 0;
+    *name = (jd_sym)jd_varint_get(&p, rest->end);
+    uint64_t len = jd_varint_get(&p, rest->end);
+    *kind = (jd_kind)(p[0] & 15);
+    rest->p = p + len;
+    return 1;
+}
+
 /* Walks records without opening them until the name is met. */
 static int seek(jd_bytes records, jd_time created, jd_sym name, jd_attrview *out, jd_bytes *rest) {
     const unsigned char *p = records.p;

@@ -90,6 +90,8 @@ void jd_doc_open(jd_doc *d, jd_str bytes);
 /* Full check of untrusted bytes: every length, tag, symbol (<= symbols), order of instances, depth. 0 or -1. */
 int jd_doc_check(jd_str bytes, uint32_t symbols, jd_err *err);
 int jd_attr_next(jd_bytes *rest, jd_time entity_created, jd_attrview *out); /* 0 at the end */
+/* The same, no deeper than name and kind. 0 at the end. */
+int jd_attr_peek(jd_bytes *rest, jd_sym *name, jd_kind *kind);
 int jd_syms_next(jd_bytes *rest, jd_sym *out);
 int jd_strs_next(jd_bytes *rest, jd_str *out);
 int jd_doc_has_type(const jd_doc *d, jd_sym type);

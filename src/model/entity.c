@@ -17,12 +17,20 @@ typedef struct parser {
     size_t path_n;
 } parser;
 
+/* On the path of every member, so without printf. Names are cut at 60 bytes. */
 static size_t enter(parser *p, jd_str name, int index) {
     size_t was = p->path_n;
-    int n = index < 0 ? snprintf(p->path + was, sizeof p->path - was, "%s%.*s", was ? "." : "", (int)(name.n > 60 ? 60 : name.n), name.p)
-                      : snprintf(p->path + was, sizeof p->path - was, "[%d]", index);
-    p->path_n = was + (size_t)(n < 0 ? 0 : n);
-    if (p->path_n >= sizeof p->path) p->path_n = sizeof p->path - 1;
+    char number[16];
+    if (index >= 0) {
+        name = (jd_str){number, (size_t)snprintf(number, sizeof number, "[%d]", index)};
+    } else if (was && was + 1 < sizeof p->path) {
+        p->path[p->path_n++] = '.';
+    }
+    size_t n = name.n > 60 ? 60 : name.n, room = sizeof p->path - 1 - p->path_n;
+    if (n > room) n = room;
+    memcpy(p->path + p->path_n, name.p, n);
+    p->path_n += n;
+    p->path[p->path_n] = 0;
     return was;
 }
 static void leave(parser *p, size_t was) {

@@ -219,21 +219,11 @@ static int parse_pattern(compiler *c, q_scan *s, q_term *t) {
     const char *from = s->p;
     jd_str pattern;
     if (from < s->end && *from == '"') {
-        /* only \" is undone: other backslashes are the pattern's own */
-        char *to = jd_arena_alloc(c->n->arena, (size_t)(s->end - from));
-        size_t n = 0;
-        for (s->p++;; s->p++) {
-            if (s->p == s->end) return Q_EXPECTED(s, s->end, "'\"'", "“\"”");
-            if (*s->p == '"') break;
-            if (*s->p == '\\' && s->p + 1 < s->end) {
-                if (s->p[1] != '"') to[n++] = '\\';
-                s->p++;
-            }
-            to[n++] = *s->p;
-        }
-        s->p++;
-        from++;
-        pattern = (jd_str){to, n};
+        /* backslashes are the pattern's own: \" is a quote there too */
+        for (from++, s->p++; s->p < s->end && *s->p != '"'; s->p++)
+            if (*s->p == '\\' && s->p + 1 < s->end) s->p++;
+        if (s->p >= s->end) return Q_EXPECTED(s, s->end, "'\"'", "“\"”");
+        pattern = (jd_str){from, (size_t)(s->p++ - from)};
     } else {
         /* what the pattern brackets belongs to it */
         int depth = 0, set = 0;

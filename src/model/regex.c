@@ -30,7 +30,7 @@ static int plain_pattern(jd_str p, jd_regex *r, char *out) {
     for (; i < end; i++) {
         char c = p.p[i];
         if (c == '\\') {
-            if (++i == end || !strchr(".[]()*+?{}|^$\\/-:", p.p[i]) || !p.p[i]) return 0;
+            if (++i == end || !strchr(".[]()*+?{}|^$\\/-:\"", p.p[i]) || !p.p[i]) return 0;
             c = p.p[i];
         } else if (!c || strchr(".[]()*+?{}|^$", c)) {
             return 0;

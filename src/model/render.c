@@ -28,6 +28,12 @@ static void key(writer *w, const char *z) { /* of a member known to need no esca
     jd_buf_add(w->b, "\":", 2);
 }
 
+static void open_with(jd_buf *b, const char *before, const char *member) {
+    jd_buf_z(b, before);
+    jd_buf_z(b, member);
+    jd_buf_add(b, "\":", 2);
+}
+
 static void time_text(jd_buf *b, jd_time t, int digits) {
     char text[JD_TIME_TEXT_MAX];
     jd_buf_c(b, '"');
@@ -287,7 +293,7 @@ static void simplified(writer *w, const jd_attrview *a) {
     case JD_JSONPROPERTY: break;
     default: node(w, a->value); return;
     }
-    jd_buf_printf(w->b, "{\"%s\":", jd_kind_member(a->kind));
+    open_with(w->b, "{\"", jd_kind_member(a->kind));
     node(w, a->value);
     jd_buf_c(w->b, '}');
 }
@@ -312,8 +318,13 @@ static void whole(writer *w, const jd_attrview *a) {
     jd_node value = a->value;
     int spoken = one_language(w, a, &tag, &value);
     const char *member = spoken ? "value" : jd_kind_member(a->kind);
-    if (concise) jd_buf_printf(b, "{\"%s\":", member);
-    else jd_buf_printf(b, "{\"type\":\"%s\",\"%s\":", jd_kind_name(spoken ? JD_PROPERTY : a->kind), member);
+    if (concise) {
+        open_with(b, "{\"", member);
+    } else {
+        jd_buf_add(b, "{\"type\":\"", 9);
+        jd_buf_z(b, jd_kind_name(spoken ? JD_PROPERTY : a->kind));
+        open_with(b, "\",\"", member);
+    }
     if (a->kind == JD_LISTRELATIONSHIP) object_list(w, a->value);
     else node(w, value);
     if (spoken) {

@@ -193,12 +193,15 @@ static int found(jd_store *s, jd_err *err) {
 
 static int go_wal(jd_store *s, jd_err *err) {
     sqlite3_stmt *q = NULL;
-    int rc = sqlite3_prepare_v2(s->db, "PRAGMA journal_mode=WAL", -1, &q, NULL);
-    if (rc == SQLITE_OK) rc = sqlite3_step(q);
-    int wal = rc == SQLITE_ROW && !strcmp((const char *)sqlite3_column_text(q, 0), "wal");
+    int wal = 0, rc = sqlite3_prepare_v2(s->db, "PRAGMA journal_mode=WAL", -1, &q, NULL);
+    /* The row comes before the change is committed, so only the end of the statement says that it happened. */
+    while (rc == SQLITE_OK && (rc = sqlite3_step(q)) == SQLITE_ROW) {
+        wal = !strcmp((const char *)sqlite3_column_text(q, 0), "wal");
+        rc = SQLITE_OK;
+    }
     sqlite3_finalize(q);
-    if (wal) return 0;
-    return store__sql_fail(s->db, rc == SQLITE_ROW ? SQLITE_CANTOPEN : rc, err, "cannot switch to WAL", "无法切换到 WAL");
+    if (rc == SQLITE_DONE && wal) return 0;
+    return store__sql_fail(s->db, rc == SQLITE_DONE ? SQLITE_CANTOPEN : rc, err, "cannot switch to WAL", "无法切换到 WAL");
 }
 
 /* What recovery took from the WAL may never have reached the disk: the process that wrote it was killed before its sync, or

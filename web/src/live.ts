@@ -19,6 +19,8 @@ const remembered = 60;
 const history = new Map<string, { at: string; value: number }[]>();
 const shipTracks = new Map<string, Point[]>();
 const busTracks = new Map<string, Point[]>();
+/** When each moving thing's newest position was really taken: when that runs backwards, a new round has begun. */
+const taken = new Map<string, string>();
 
 export interface Live {
     stations: Entity[];
@@ -55,7 +57,10 @@ function remember({ stations: still, ships, buses }: Live): void {
             const geometry = geometryOf(entity);
             if (geometry?.type !== "Point") continue;
             const point = geometry.coordinates as Point;
-            const track = tracks.get(entity.id) ?? [];
+            const original = textOf(entity, "originalObservedAt");
+            const again = original < (taken.get(entity.id) ?? "");
+            const track = again ? [] : (tracks.get(entity.id) ?? []);
+            taken.set(entity.id, original);
             const last = track.at(-1);
             if (!last || last[0] !== point[0] || last[1] !== point[1]) track.push(point);
             tracks.set(entity.id, track.slice(-points));

@@ -22,6 +22,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 typedef struct cut {
     size_t size;         /* of the head */
     size_t uri, version; /* offsets */
+    unsigned headers_n;  /* as the library counts them */
 } cut;
 
 /* Ends the line that begins at s as libmicrohttpd does: CR LF or a bare LF become NUL. Returns the next line's start, 0
@@ -58,6 +59,7 @@ static int mangle(char *p, size_t n, cut *c) {
     *v = 0;
     c->uri = (size_t)(space - p);
     c->version = (size_t)(v + 1 - p);
+    c->headers_n = 0;
     for (;;) {
         size_t line = at;
         at = end_line(p, at, n, &line_n);
@@ -67,6 +69,7 @@ static int mangle(char *p, size_t n, cut *c) {
         char *colon = strchr(p + line, ':');
         if (!colon) return 0;
         *colon = 0;
+        c->headers_n++;
     }
     c->size = at;
     return 1;
@@ -130,7 +133,10 @@ static void fuzz_head(const char *p, size_t n) {
         memcpy(exact, own, c.size);
         /* As the library's callback hands it over: up to a NUL. */
         jd_str target = {raw + c.uri, strnlen(raw + c.uri, c.version - 1 - c.uri)};
-        if (jd_head_read(h, exact, c.size, exact + c.uri, target, exact + c.version, &err) == 0) judge(raw, c.size, h);
+        int bad = jd_head_read(h, exact, c.size, exact + c.uri, target, exact + c.version, &err);
+        /* As read_head of door_call.c does: NULs may make more lines for us than the library saw. */
+        int hidden = memmem(raw, c.size, "\0\n", 2) != NULL; /* looks like CR LF by then: known, see src/http/README.md */
+        if (!bad && !hidden && h->headers_n == c.headers_n) judge(raw, c.size, h);
         free(exact);
         free(h);
     }
@@ -155,6 +161,8 @@ static const jd_route rows[] = {
 };
 
 static void fuzz_target(jd_str text) {
+    for (size_t i = 0; i < text.n; i++) /* refused with the head */
+        if ((unsigned char)text.p[i] <= ' ' || text.p[i] == 0x7f || text.p[i] == '#') return;
     jd_arena a;
     jd_arena_init(&a);
     jd_err err;
@@ -169,7 +177,7 @@ static void fuzz_target(jd_str text) {
             jd_found f;
             jd_routes_find(table, &a, t.path, JD_GET, &f);
             MUST(!f.route || (f.methods & JD_GET));
-            for (int i = 0; i < f.parts_n; i++) MUST(f.parts[i].n > 0 && !memchr(f.parts[i].p, '/', f.parts[i].n));
+            for (int i = 0; i < f.parts_n; i++) MUST(f.parts[i].p && !memchr(f.parts[i].p, '/', f.parts[i].n));
             jd_routes_free(table);
         }
         jd_param *p;

@@ -392,6 +392,56 @@ static void tangles(void **state) {
     jd_arena_fini(&a);
 }
 
+/* Askers and old data bring polygons that cross themselves: an odd number of turns round a place makes it theirs. */
+static void polygons_that_cross_themselves(void **state) {
+    (void)state;
+    jd_arena a;
+    jd_arena_init(&a);
+    const char *tie = "{\"type\":\"Polygon\",\"coordinates\":[[[0,0],[4,4],[4,0],[0,4],[0,0]]]}";
+    assert_true(matches(&a, "within", tie, "{\"type\":\"Point\",\"coordinates\":[1,2]}"));
+    const char *laid = "{\"type\":\"MultiPolygon\",\"coordinates\":[[[[0,0],[2,0],[2,4],[0,4],[0,0]]],[[[1,0],[4,0],[4,"
+                       "4],[1,4],[1,0]]]]}";
+    assert_true(matches(&a, "equals", laid, UNIT) && !matches(&a, "overlaps", laid, UNIT));
+    assert_true(matches(&a, "within", laid, "{\"type\":\"LineString\",\"coordinates\":[[0.5,1],[3,2]]}"));
+    assert_true(matches(&a, "disjoint", tie, "{\"type\":\"Point\",\"coordinates\":[2,1]}"));
+    assert_true(matches(&a, "contains", "{\"type\":\"Polygon\",\"coordinates\":[[[0,0],[2,2],[0,4],[0,0]]]}", UNIT));
+    jd_arena_fini(&a);
+    uint64_t r = 12;
+    jd_buf b = {0}, c = {0};
+    judge j = judge_open();
+    size_t yes[NRELS] = {0}, crossed = 0;
+    for (int i = 0; i < 1200; i++) {
+        jd_arena_init(&a);
+        b.n = 0;
+        jd_buf_z(&b, "{\"type\":\"Polygon\",\"coordinates\":[");
+        put_list(&b, &r, (span){10, 10, 4, 1e-6}, 4 + rnd_to(&r, 5));
+        jd_buf_printf(&b, "]}");
+        char *first = strchr(b.p, '[') + 2, *end = strchr(first, ']');
+        jd_str again = jd_arena_printf(&a, ",%.*s]]}", (int)(end - first + 1), first);
+        b.n -= 3; /* the ring is closed by its first position */
+        jd_buf_str(&b, again);
+        jd_buf_c(&b, 0);
+        jd_shape *t = random_shape(&a, &c, &r, (jd_geotype)(i % 6), (span){10, 10, i % 5 + 0.2, 1e-6});
+        GEOSGeometry *raw = judge_read(&j, b.p), *g = GEOSMakeValid_r(j.h, raw), *h = judge_read(&j, c.p);
+        crossed += GEOSisValid_r(j.h, raw) == 0;
+        for (int rel = 0; rel < NRELS; rel++) {
+            jd_geoq *q = query(&a, rel_names[rel], b.p);
+            int is = jd_geoq_test(q, t), should = geos_says(&j, rel, g, h);
+            if (is != should) fail_msg("%s %s %s: %d, GEOS %d", c.p, rel_names[rel], b.p, is, should);
+            yes[rel] += should == 1;
+            jd_geoq_fini(q);
+        }
+        GEOSGeom_destroy_r(j.h, raw);
+        GEOSGeom_destroy_r(j.h, g);
+        GEOSGeom_destroy_r(j.h, h);
+        jd_arena_fini(&a);
+    }
+    assert_true(crossed > 500 && yes[0] > 100 && yes[2] > 20 && yes[4] > 300 && yes[5] > 50);
+    judge_close(&j);
+    jd_buf_fini(&b);
+    jd_buf_fini(&c);
+}
+
 /* ---- threads ---- */
 
 enum { TARGETS = 300, THREADS = 6 };
@@ -459,6 +509,7 @@ int main(void) {
         cmocka_unit_test(collections),
         cmocka_unit_test(collections_of_one_kind),
         cmocka_unit_test(tangles),
+        cmocka_unit_test(polygons_that_cross_themselves),
         cmocka_unit_test(many_threads_ask_one_query),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -116,6 +116,7 @@ static void finds_rows(void **state) {
         {JD_GET, "/v1/entities/count", 6, JD_GET, {0}},
         {JD_PATCH, "/v1/entities/a/attrs/b", 5, JD_PATCH, {"a", "b"}},
         {JD_PUT, "/v1/entities/a/attrs/b", -1, JD_PATCH, {"a", "b"}},
+        {JD_PATCH, "/v1/entities//attrs/b", 5, JD_PATCH, {"", "b"}},
         {JD_GET, "/v1/entities/a/history", 7, JD_GET, {"entities", "a"}},
         {JD_GET, "/v1/x/y/history", 7, JD_GET, {"x", "y"}},
         {JD_GET, "/v1/x/y/z", 8, JD_GET, {"v1", "x", "y", "z"}},

@@ -125,7 +125,9 @@ static void test_times(void **state) {
     const jd_doc *d = doc_at(
         &w,
         "{\"id\":\"urn:x:1\",\"type\":\"T\",\"expiresAt\":\"2030-01-01T00:00:00Z\","
-        "\"n\":{\"value\":1,\"observedAt\":\"2026-03-01T12:00:00.250Z\",\"unitCode\":\"CEL\"},"
+        "\"n\":{\"value\":1,\"observedAt\":\"2026-03-01T12:00:00.250Z\",\"unitCode\":\"CEL\",\"q\":{\"value\":1,"
+        "\"observedAt\":\"2026-03-01T12:00:00Z\"}},"
+        "\"odd\":{\"value\":\"2026-03-01T12:00:00,5Z\"},"
         "\"at\":{\"value\":\"2026-03-01T12:00:00Z\"},\"leap\":{\"value\":\"2016-12-31T23:59:60Z\"},"
         "\"day\":{\"value\":\"2026-03-01\"},\"clock\":{\"value\":\"08:30:00Z\"},\"no\":{\"value\":\"2026-13-01\"},"
         "\"typed\":{\"value\":{\"@type\":\"DateTime\",\"@value\":\"2026-03-01T12:00:00Z\"}}}",
@@ -180,7 +182,12 @@ static void test_times(void **state) {
         {"n.unitCode~=\"^C\"", 1},
         {"n.createdAt==2026-01-01T00:00:00Z", 1},
         {"typed.modifiedAt==2026-02-01T00:00:00Z", 1},
-        {"n.observedAt.x", 0},
+        {"n.observedAt.q", 0},
+        {"n.q.observedAt", 1},
+        {"odd==\"2026-03-01T12:00:00.5Z\"", 1},
+        {"odd==2026-03-01T12:00:00.5Z", 1},
+        {"odd==\"2026-03-01T12:00:00,5Z\"", 1},
+        {"odd>\"2026-03-01T12:00:00.4Z\"", 1},
         {"createdAt==2026-01-01T00:00:00Z", 1},
         {"modifiedAt>2026-01-15T00:00:00Z", 1},
         {"modifiedAt>\"2026-01-15T00:00:00Z\"", 1},

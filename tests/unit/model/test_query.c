@@ -311,6 +311,7 @@ static void test_019_34_scopes(void **state) {
         {"a scope above is not the scope", "/Madrid/Gardens", 0},
         {"nor one below", "/Madrid/Gardens/ParqueNorte/Parterre1", 0},
         {"+ is one level", "/Madrid/+", 0},
+        {"+ is one level", "/Madrid/Gardens/ParqueNorte/+", 0},
         {"+ is one level", "/+/Gardens/+", 2},
         {"# takes in the scope itself", "/Madrid/Gardens/ParqueNorte/#", 2},
         {"a level is whole", "/Mad/#", 0},
