@@ -106,9 +106,7 @@ int cmd_opt_set(const cmd_opt *o, void *settings, jd_str text, jd_err *err) {
     jd_str rest = text;
     uint64_t v = 0;
     switch (o->kind) {
-    case CMD_FLAG:
-        *(int *)field(o, settings) = jd_str_is(text, "true");
-        return 0;
+    case CMD_FLAG: *(int *)field(o, settings) = jd_str_is(text, "true"); return 0;
     case CMD_TEXT:
         if (!text.n) return jd_fail(err, JD_E_INVALID_REQUEST, "%s: must not be empty", "%s：不能为空", o->name);
         *(const char **)field(o, settings) = text.p;
@@ -202,8 +200,7 @@ static int run(cmd_line *line, int argc, const char *const *argv, const char **a
     }
     if (line->args_n > spec->args_most)
         return cmd_usage(line, "\"%s\" is one argument too many", "多余的参数“%s”", args[spec->args_most]);
-    if (line->args_n < spec->args_least)
-        return cmd_usage(line, "%s must be given", "需要给出 %s", spec->operands);
+    if (line->args_n < spec->args_least) return cmd_usage(line, "%s must be given", "需要给出 %s", spec->operands);
     return spec->run(line);
 }
 

@@ -1,5 +1,5 @@
-/* jindu backup: one consistent file. A folder that is being served is locked by the process that serves it, so that one is
- * asked to write the file (POST /api/backup). */
+/* jindu backup: one consistent file. A folder that is being served is locked by the process that serves it, so that one
+ * is asked to write the file (POST /api/backup). */
 #include "cmd/client.h"
 #include "cmd/cmd.h"
 #include "json/json.h"
@@ -68,8 +68,8 @@ static int backup(const cmd_line *line) {
     if (!s->data == !s->url)
         return cmd_usage(line, "one of --data and --url must be given", "--data 与 --url 须给出其一");
     if (s->url && !cmd_client_is_url(s->url))
-        return cmd_usage(line, "--url: %s must begin with http:// or https://", "--url：%s 应以 http:// 或 https:// 开头",
-                         s->url);
+        return cmd_usage(line, "--url: %s must begin with http:// or https://",
+                         "--url：%s 应以 http:// 或 https:// 开头", s->url);
     cmd_progress p;
     jd_err err = {0};
     cmd_progress_begin(&p, cmd_word("back-up", "备份"), NULL);
@@ -87,9 +87,17 @@ static int backup(const cmd_line *line) {
 }
 
 const cmd_spec cmd_backup = {
-    .name = "backup", .operands = "FILE", .args_least = 1, .args_most = 1,
-    .en = "writes a consistent copy into one file", .zh = "备份为一个一致的文件",
-    .more_en = "FILE must not exist; it appears when it is whole. A served folder is backed up by --url, while it works.\n",
+    .name = "backup",
+    .operands = "FILE",
+    .args_least = 1,
+    .args_most = 1,
+    .en = "writes a consistent copy into one file",
+    .zh = "备份为一个一致的文件",
+    .more_en =
+        "FILE must not exist; it appears when it is whole. A served folder is backed up by --url, while it works.\n",
     .more_zh = "FILE 不能已存在；写完整后才出现。正在服务的目录请用 --url 在线备份。\n",
-    .opts = opts, .opts_n = CMD_COUNT_OF(opts), .settings_size = sizeof(backing), .run = backup,
+    .opts = opts,
+    .opts_n = CMD_COUNT_OF(opts),
+    .settings_size = sizeof(backing),
+    .run = backup,
 };

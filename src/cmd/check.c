@@ -11,8 +11,8 @@ typedef struct checking {
 } checking;
 
 static const cmd_opt opts[] = {
-    {"deep", NULL, CMD_FLAG, 0, offsetof(checking, deep), 0, 0, NULL, "also load the folder as serve would, reading every entity",
-     "另按服务启动的方式载入目录，逐一读取实体"},
+    {"deep", NULL, CMD_FLAG, 0, offsetof(checking, deep), 0, 0, NULL,
+     "also load the folder as serve would, reading every entity", "另按服务启动的方式载入目录，逐一读取实体"},
 };
 
 static void report(void *user, const char *finding) {
@@ -39,7 +39,8 @@ static int check(const cmd_line *line) {
     const char *path = line->args[0];
     struct stat st;
     if (s->deep && stat(path, &st) == 0 && !S_ISDIR(st.st_mode))
-        return cmd_usage(line, "--deep goes with a data folder; restore the back-up first", "--deep 只用于数据目录；备份文件请先恢复");
+        return cmd_usage(line, "--deep goes with a data folder; restore the back-up first",
+                         "--deep 只用于数据目录；备份文件请先恢复");
     cmd_progress p;
     jd_err err = {0};
     cmd_progress_begin(&p, cmd_word("check", "检查"), NULL);
@@ -58,8 +59,16 @@ static int check(const cmd_line *line) {
 }
 
 const cmd_spec cmd_check = {
-    .name = "check", .operands = "DIR|FILE", .args_least = 1, .args_most = 1,
-    .en = "verifies a data folder that no process serves, or a back-up", .zh = "校验数据目录（未被服务使用）或备份文件",
-    .more_en = "Exit code 3 when something was found.\n", .more_zh = "发现问题时退出码为 3。\n",
-    .opts = opts, .opts_n = CMD_COUNT_OF(opts), .settings_size = sizeof(checking), .run = check,
+    .name = "check",
+    .operands = "DIR|FILE",
+    .args_least = 1,
+    .args_most = 1,
+    .en = "verifies a data folder that no process serves, or a back-up",
+    .zh = "校验数据目录（未被服务使用）或备份文件",
+    .more_en = "Exit code 3 when something was found.\n",
+    .more_zh = "发现问题时退出码为 3。\n",
+    .opts = opts,
+    .opts_n = CMD_COUNT_OF(opts),
+    .settings_size = sizeof(checking),
+    .run = check,
 };

@@ -135,7 +135,8 @@ int cmd_client_refused(long status, jd_str body, jd_err *err) {
         where = jd_jget(&v, "place");
     }
     if (detail && detail->type == JD_JSTR)
-        jd_fail(err, code, "the server refuses (%ld): %.*s", "服务端拒绝（%ld）：%.*s", status, (int)detail->n, detail->s);
+        jd_fail(err, code, "the server refuses (%ld): %.*s", "服务端拒绝（%ld）：%.*s", status, (int)detail->n,
+                detail->s);
     else
         jd_fail(err, code, "the server answers with status %ld", "服务端答复状态码 %ld", status);
     if (where && where->type == JD_JSTR) jd_fail_at(err, "%.*s", (int)where->n, where->s);

@@ -16,9 +16,10 @@ typedef struct cmd_ask {
     const char *content_type; /* NULL: GET; else POST of body */
     jd_str body;
     const char *accept;
-    const char *link;         /* URL of an @context for the Link header, or NULL */
+    const char *link; /* URL of an @context for the Link header, or NULL */
 } cmd_ask;
-/* 0 when there is an answer, whatever its status; *out (emptied first) is its body. A 503 is asked again for a while. */
+/* 0 when there is an answer, whatever its status; *out (emptied first) is its body. A 503 is asked again for a while.
+ */
 int cmd_client_ask(cmd_client *c, const cmd_ask *ask, long *status, jd_buf *out, jd_err *err);
 /* Makes an error of an answer that is none of those wanted: ProblemDetails, or the status alone. Always -1. */
 int cmd_client_refused(long status, jd_str body, jd_err *err);

@@ -47,8 +47,8 @@ typedef struct cmd_opt {
     const char *name; /* without the dashes; in a configuration file with _ for - */
     const char *arg;  /* what stands for the value in --help; NULL for a flag */
     cmd_kind kind;
-    int in_file;      /* may stand in the file given by --config */
-    size_t at;        /* offset in the command's settings */
+    int in_file; /* may stand in the file given by --config */
+    size_t at;   /* offset in the command's settings */
     uint64_t least, most;
     const char *choices; /* "one|two" */
     const char *en, *zh; /* help, one line */
@@ -91,8 +91,8 @@ const char *cmd_nearest(jd_str typed, const char *const *first, size_t n, size_t
 int cmd_usage(const cmd_line *line, const char *en, const char *zh, ...)
     __attribute__((format(printf, 2, 4), format(printf, 3, 4)));
 
-/* Reads the configuration file: a JSON object whose members are options marked in_file. What the command line gave stays.
- * Texts live in the arena. 0 or -1; *err names file, line, column and member. */
+/* Reads the configuration file: a JSON object whose members are options marked in_file. What the command line gave
+ * stays. Texts live in the arena. 0 or -1; *err names file, line, column and member. */
 int cmd_config_read(const char *path, const cmd_line *line, jd_arena *a, jd_err *err);
 
 /* ---- files ---- */
@@ -114,7 +114,7 @@ void cmd_out_abandon(cmd_out *o); /* harmless behind commit */
 
 typedef struct cmd_progress {
     int on;
-    const char *rows;        /* what is counted ("entities"), or NULL */
+    const char *rows; /* what is counted ("entities"), or NULL */
     const char *doing;
     uint64_t began_ns, drawn_ns;
 } cmd_progress;
@@ -130,7 +130,8 @@ void cmd_bytes_text(uint64_t n, char out[24]);
 
 /* ---- interruption ---- */
 
-/* From here on SIGINT, SIGTERM and SIGHUP only raise the flag that cmd_interrupted() reads; a second one ends at once. */
+/* From here on SIGINT, SIGTERM and SIGHUP only raise the flag that cmd_interrupted() reads; a second one ends at once.
+ */
 void cmd_interruptible(void);
 int cmd_interrupted(void);
 

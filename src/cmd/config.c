@@ -60,10 +60,14 @@ static int unknown(const cmd_spec *spec, jd_arena *a, jd_str name, jd_err *err) 
 }
 
 static int wrong_type(const cmd_opt *o, jd_str name, jd_err *err) {
-    const char *en = o->kind == CMD_FLAG ? "true or false" : o->kind == CMD_COUNT ? "a number"
-                   : o->kind == CMD_SIZE ? "a number of bytes, or a string such as \"64M\"" : "a string";
-    const char *zh = o->kind == CMD_FLAG ? "true 或 false" : o->kind == CMD_COUNT ? "数字"
-                   : o->kind == CMD_SIZE ? "字节数，或形如 \"64M\" 的字符串" : "字符串";
+    const char *en = o->kind == CMD_FLAG    ? "true or false"
+                     : o->kind == CMD_COUNT ? "a number"
+                     : o->kind == CMD_SIZE  ? "a number of bytes, or a string such as \"64M\""
+                                            : "a string";
+    const char *zh = o->kind == CMD_FLAG    ? "true 或 false"
+                     : o->kind == CMD_COUNT ? "数字"
+                     : o->kind == CMD_SIZE  ? "字节数，或形如 \"64M\" 的字符串"
+                                            : "字符串";
     return jd_fail(err, JD_E_INVALID_REQUEST, "%.*s: must be %s%.0s", "%.*s：应为%.0s%s", JD_STR_ARG(name), en, zh);
 }
 

@@ -1,5 +1,5 @@
-/* jindu export: all entities of a tenant as NDJSON, in order of creation, from a folder that nobody serves (one snapshot)
- * or from a running Jindu (page by page: what changes meanwhile may be missed or come twice). */
+/* jindu export: all entities of a tenant as NDJSON, in order of creation, from a folder that nobody serves (one
+ * snapshot) or from a running Jindu (page by page: what changes meanwhile may be missed or come twice). */
 #include "cmd/client.h"
 #include "cmd/cmd.h"
 #include "cmd/input.h"
@@ -113,10 +113,14 @@ static int walk(exporter *x, jd_engine *e, jd_context *ctx, jd_arena *a, jd_err 
     jd_names names = {a, ctx, jd_engine_symbols(e)};
     if (s->type && jd_typeq_compile(&names, jd_str_of(s->type), &types, err)) return -1;
     jd_arena_init(&f.arena);
-    f.render = (jd_render){.ctx = ctx, .symbols = jd_engine_symbols(e), .sys_attrs = s->sysattrs,
-                           .with_context = s->context != NULL, .arena = &f.arena,
-                           .format = s->format[0] == 'n' ? JD_NORMALIZED
-                                     : s->format[0] == 'c' ? JD_CONCISE : JD_SIMPLIFIED};
+    f.render = (jd_render){.ctx = ctx,
+                           .symbols = jd_engine_symbols(e),
+                           .sys_attrs = s->sysattrs,
+                           .with_context = s->context != NULL,
+                           .arena = &f.arena,
+                           .format = s->format[0] == 'n'   ? JD_NORMALIZED
+                                     : s->format[0] == 'c' ? JD_CONCISE
+                                                           : JD_SIMPLIFIED};
     jd_view v;
     jd_view_begin(&v, e, tenant, a);
     jd_question q = {.types = types, .limit = UINT64_MAX};
@@ -192,8 +196,8 @@ static int from_server(exporter *x, jd_err *err) {
     for (uint64_t offset = 0, n = PAGE; !rc && n == PAGE && !cmd_interrupted(); offset += n) {
         long status = 0;
         page_path(s, offset, &path);
-        cmd_ask q = {.path = path.p, .accept = s->context ? "application/ld+json" : "application/json",
-                     .link = s->context};
+        cmd_ask q = {
+            .path = path.p, .accept = s->context ? "application/ld+json" : "application/json", .link = s->context};
         rc = cmd_client_ask(c, &q, &status, &answer, err);
         if (!rc && status != 200) rc = cmd_client_refused(status, jd_buf_view(&answer), err);
         if (!rc) rc = put_page(x, jd_buf_view(&answer), &n, err);
@@ -212,8 +216,10 @@ static int finish(exporter *x, int rc, jd_err *err) {
     if (x->write_failed) rc = cannot_write(x, err);
     cmd_progress_hide(&x->progress);
     if (!rc && !cmd_interrupted()) rc = cmd_out_commit(&x->out, err);
-    if (rc) cmd_say_err(err);
-    else if (cmd_interrupted()) cmd_say("interrupted; the export is not whole", "已中断，导出不完整");
+    if (rc)
+        cmd_say_err(err);
+    else if (cmd_interrupted())
+        cmd_say("interrupted; the export is not whole", "已中断，导出不完整");
     cmd_out_abandon(&x->out);
     jd_buf_fini(&x->line);
     return rc || cmd_interrupted() ? CMD_FAILED : CMD_OK;
@@ -224,8 +230,8 @@ static int export(const cmd_line *line) {
     if (!s->data == !s->url)
         return cmd_usage(line, "one of --data and --url must be given", "--data 与 --url 须给出其一");
     if (s->url && !cmd_client_is_url(s->url))
-        return cmd_usage(line, "--url: %s must begin with http:// or https://", "--url：%s 应以 http:// 或 https:// 开头",
-                         s->url);
+        return cmd_usage(line, "--url: %s must begin with http:// or https://",
+                         "--url：%s 应以 http:// 或 https:// 开头", s->url);
     if (s->tenant && !jd_tenant_name_valid(jd_str_of(s->tenant)))
         return cmd_usage(line, "--tenant: \"%s\" is no name of a tenant", "--tenant：“%s”不是有效的租户名", s->tenant);
     if (s->url && s->context && !strstr(s->context, "://"))
@@ -243,16 +249,24 @@ static int export(const cmd_line *line) {
     int to_file = x.out.path != NULL;
     int code = finish(&x, s->data ? from_folder(&x, &err) : from_server(&x, &err), &err);
     if (!code && to_file)
-        cmd_tell("%llu entities exported to %s, %.1f s", "已导出实体 %llu 个到 %s，用时 %.1f 秒", (unsigned long long)x.done,
-                 s->out, cmd_progress_seconds(&x.progress));
+        cmd_tell("%llu entities exported to %s, %.1f s", "已导出实体 %llu 个到 %s，用时 %.1f 秒",
+                 (unsigned long long)x.done, s->out, cmd_progress_seconds(&x.progress));
     return code;
 }
 
 const cmd_spec cmd_export = {
-    .name = "export", .operands = "", .en = "writes all entities as NDJSON", .zh = "将全部实体导出为 NDJSON",
-    .more_en = "One entity a line, in order of creation. Without --context names are full URIs, which import reads anywhere.\n"
-               "From a folder it is one snapshot; from a running server it goes page by page.\n",
+    .name = "export",
+    .operands = "",
+    .en = "writes all entities as NDJSON",
+    .zh = "将全部实体导出为 NDJSON",
+    .more_en =
+        "One entity a line, in order of creation. Without --context names are full URIs, which import reads anywhere.\n"
+        "From a folder it is one snapshot; from a running server it goes page by page.\n",
     .more_zh = "每行一个实体，按创建次序。不给 --context 时名称为完整 URI，可在任何地方导入。\n"
                "从目录导出为同一时刻的快照；从运行中的服务导出则逐页进行。\n",
-    .opts = opts, .opts_n = CMD_COUNT_OF(opts), .settings_size = sizeof(exporting), .defaults = defaults, .run = export,
+    .opts = opts,
+    .opts_n = CMD_COUNT_OF(opts),
+    .settings_size = sizeof(exporting),
+    .defaults = defaults,
+    .run = export,
 };

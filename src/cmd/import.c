@@ -110,8 +110,8 @@ static int read_all(importer *im, import_sink *sink, cmd_reader *r, uint64_t tot
         return code ? code : err.place[0] ? CMD_DATA : CMD_FAILED;
     }
     if (!code && cmd_interrupted()) {
-        cmd_say("interrupted behind line %llu of %s", "已中断，停在 %2$s 第 %1$llu 行之后", (unsigned long long)im->last_line,
-                im->file);
+        cmd_say("interrupted behind line %llu of %s", "已中断，停在 %2$s 第 %1$llu 行之后",
+                (unsigned long long)im->last_line, im->file);
         return CMD_FAILED;
     }
     return code ? code : im->refused ? CMD_DATA : CMD_OK;
@@ -119,8 +119,9 @@ static int read_all(importer *im, import_sink *sink, cmd_reader *r, uint64_t tot
 
 static void summary(const importer *im) {
     double s = cmd_progress_seconds(&im->progress);
-    cmd_tell("%llu entities imported, %llu refused, %.1f s (%.0f/s)", "导入实体 %llu 个，拒绝 %llu 个，用时 %.1f 秒（每秒 %.0f 个）",
-             (unsigned long long)im->done, (unsigned long long)im->refused, s, s > 0.001 ? (double)im->done / s : 0.0);
+    cmd_tell("%llu entities imported, %llu refused, %.1f s (%.0f/s)",
+             "导入实体 %llu 个，拒绝 %llu 个，用时 %.1f 秒（每秒 %.0f 个）", (unsigned long long)im->done,
+             (unsigned long long)im->refused, s, s > 0.001 ? (double)im->done / s : 0.0);
 }
 
 /* --context: a URL, or a file that holds a context or an object with one. */
@@ -170,8 +171,8 @@ static int import(const cmd_line *line) {
     if (!s->data == !s->url)
         return cmd_usage(line, "one of --data and --url must be given", "--data 与 --url 须给出其一");
     if (s->url && !cmd_client_is_url(s->url))
-        return cmd_usage(line, "--url: %s must begin with http:// or https://", "--url：%s 应以 http:// 或 https:// 开头",
-                         s->url);
+        return cmd_usage(line, "--url: %s must begin with http:// or https://",
+                         "--url：%s 应以 http:// 或 https:// 开头", s->url);
     if (s->tenant && !jd_tenant_name_valid(jd_str_of(s->tenant)))
         return cmd_usage(line, "--tenant: \"%s\" is no name of a tenant", "--tenant：“%s”不是有效的租户名", s->tenant);
     if (s->url && (s->contexts || s->no_fetch))
@@ -196,14 +197,23 @@ static int import(const cmd_line *line) {
 }
 
 const cmd_spec cmd_import = {
-    .name = "import", .operands = "FILE", .args_least = 1, .args_most = 1,
-    .en = "brings entities in: NDJSON or a JSON array", .zh = "导入实体：NDJSON 或 JSON 数组",
-    .more_en = "FILE holds normalized or concise NGSI-LD entities, one a line, or one JSON array of them; - is standard input.\n"
+    .name = "import",
+    .operands = "FILE",
+    .args_least = 1,
+    .args_most = 1,
+    .en = "brings entities in: NDJSON or a JSON array",
+    .zh = "导入实体：NDJSON 或 JSON 数组",
+    .more_en = "FILE holds normalized or concise NGSI-LD entities, one a line, or one JSON array of them; - is "
+               "standard input.\n"
                "mode upsert: new entities are created, existing ones get the attributes given, and keep others.\n"
                "mode replace: existing ones become exactly what is given. mode create: existing ones are refused.\n"
                "Refused entities are reported as FILE:LINE: reason, the others go in; the exit code is 3 then.\n",
     .more_zh = "FILE 每行一个 normalized 或 concise 格式的 NGSI-LD 实体，或整个文件为一个 JSON 数组；- 表示标准输入。\n"
                "upsert：新实体创建，已有实体写入所给属性，其余保留。replace：已有实体整体替换。create：已有实体拒绝。\n"
                "被拒绝的实体以“文件:行: 原因”列出，其余照常导入，此时退出码为 3。\n",
-    .opts = opts, .opts_n = CMD_COUNT_OF(opts), .settings_size = sizeof(importing), .defaults = defaults, .run = import,
+    .opts = opts,
+    .opts_n = CMD_COUNT_OF(opts),
+    .settings_size = sizeof(importing),
+    .defaults = defaults,
+    .run = import,
 };

@@ -16,10 +16,10 @@ typedef struct importing { /* the command's settings */
 
 typedef struct importer {
     const importing *set;
-    const char *file;       /* as named in messages */
+    const char *file; /* as named in messages */
     cmd_progress progress;
     uint64_t done, refused, last_line;
-    jd_jval context;        /* of --context FILE */
+    jd_jval context; /* of --context FILE */
     int has_context;
     const char *context_url; /* of --context URL */
 } importer;

@@ -1,6 +1,6 @@
-/* Importing into a running Jindu: batches by POST /ngsi-ld/v1/entityOperations. A batch is either of entities that carry
- * an @context (application/ld+json) or of entities that do not (application/json and a Link header); it ends where the
- * other kind begins, so the order of the file is kept. */
+/* Importing into a running Jindu: batches by POST /ngsi-ld/v1/entityOperations. A batch is either of entities that
+ * carry an @context (application/ld+json) or of entities that do not (application/json and a Link header); it ends
+ * where the other kind begins, so the order of the file is kept. */
 #include "cmd/client.h"
 #include "cmd/import.h"
 
@@ -9,7 +9,7 @@
 typedef struct item {
     size_t at, n; /* its text within the batch's body */
     uint64_t line;
-    jd_str id;    /* p NULL: none */
+    jd_str id; /* p NULL: none */
     int refused;
 } item;
 
@@ -20,7 +20,7 @@ typedef struct server_sink {
     jd_buf texts, body, answer, context; /* context: "@context":VALUE, of --context FILE */
     item items[IMPORT_BATCH];
     size_t n;
-    int ld; /* kind of the batch */
+    int ld;         /* kind of the batch */
     jd_arena arena; /* ids */
 } server_sink;
 
@@ -98,11 +98,14 @@ static int send_items(server_sink *s, size_t from, size_t to) {
     jd_err err = {0};
     long status = 0;
     make_body(s, from, to);
-    cmd_ask q = {.path = s->path, .content_type = s->ld ? "application/ld+json" : "application/json",
-                 .body = jd_buf_view(&s->body), .link = s->ld ? NULL : s->base.im->context_url};
+    cmd_ask q = {.path = s->path,
+                 .content_type = s->ld ? "application/ld+json" : "application/json",
+                 .body = jd_buf_view(&s->body),
+                 .link = s->ld ? NULL : s->base.im->context_url};
     int rc = cmd_client_ask(s->client, &q, &status, &s->answer, &err);
     if (!rc && status == 413) return too_large(s, from, to);
-    if (!rc && status == 207) rc = read_result(s, from, to, &err);
+    if (!rc && status == 207)
+        rc = read_result(s, from, to, &err);
     else if (!rc && status != 201 && status != 204 && status != 200)
         rc = cmd_client_refused(status, jd_buf_view(&s->answer), &err);
     if (!rc) {
@@ -131,7 +134,8 @@ static int look(server_sink *s, jd_arena *a, const cmd_record *r, jd_str *id, in
     jd_jval v;
     if (jd_json_parse(a, r->text, NULL, &v, err)) return -1;
     if (v.type != JD_JOBJ || !v.n)
-        return jd_fail(err, JD_E_BAD_REQUEST_DATA, "an entity must be a JSON object with members", "实体须为非空的 JSON 对象");
+        return jd_fail(err, JD_E_BAD_REQUEST_DATA, "an entity must be a JSON object with members",
+                       "实体须为非空的 JSON 对象");
     const jd_jval *name = jd_jget(&v, "id");
     if (!name) name = jd_jget(&v, "@id");
     *id = name && name->type == JD_JSTR ? jd_arena_dup(&s->arena, jd_jstr(name)) : (jd_str){NULL, 0};

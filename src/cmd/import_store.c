@@ -92,8 +92,8 @@ static int settle(store_sink *s, batch *b) {
     return code;
 }
 
-/* One batch at a time is with the writer: it takes the slices of several jobs in turns, which would change the order of the
- * file, and with it which of two lines about one entity is the last. */
+/* One batch at a time is with the writer: it takes the slices of several jobs in turns, which would change the order of
+ * the file, and with it which of two lines about one entity is the last. */
 static int submit(store_sink *s) {
     batch *b = s->batches[s->filling];
     jd_err err = {0};
@@ -133,8 +133,8 @@ static int read_entity(store_sink *s, batch *b, jd_str text, jd_err *err) {
     jd_parse p = {.arena = &b->arena, .ctx = ctx, .symbols = jd_engine_symbols(s->engine)};
     jd_ent *e = JD_NEW(&b->arena, jd_ent);
     if (jd_ent_parse(&p, &v, JD_IN_ENTITY, (jd_str){NULL, 0}, e, err)) return -1;
-    b->writes[b->job.n] = (jd_write){.rq = {.op = JD_OP_CREATE, .flags = s->flags, .id = e->id, .ent = e,
-                                            .observed = JD_TIME_NONE}};
+    b->writes[b->job.n] =
+        (jd_write){.rq = {.op = JD_OP_CREATE, .flags = s->flags, .id = e->id, .ent = e, .observed = JD_TIME_NONE}};
     return 0;
 }
 
@@ -187,9 +187,13 @@ static void on_dead(void *user, const char *why) {
 
 static int open_rooms(store_sink *s, jd_err *err) {
     importer *im = s->base.im;
-    jd_engine_opts eo = {.dir = im->set->data, .min_free = im->set->min_free, .group_changes_max = STORE_BATCH,
-                         .slice_changes = STORE_BATCH, .group_bytes_max = 4 * (size_t)STORE_BATCH_BYTES,
-                         .on_dead = on_dead, .on_dead_user = s};
+    jd_engine_opts eo = {.dir = im->set->data,
+                         .min_free = im->set->min_free,
+                         .group_changes_max = STORE_BATCH,
+                         .slice_changes = STORE_BATCH,
+                         .group_bytes_max = 4 * (size_t)STORE_BATCH_BYTES,
+                         .on_dead = on_dead,
+                         .on_dead_user = s};
     if (jd_engine_open(&s->engine, &eo, err)) return -1;
     jd_contexts_opts co = {.offline_dir = im->set->contexts, .no_fetch = im->set->no_fetch};
     s->contexts = jd_contexts_create(jd_engine_symbols(s->engine), &co, err);

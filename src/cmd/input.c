@@ -129,9 +129,12 @@ static int scan(cmd_reader *r) {
     for (size_t i = r->seen; i < n; i++) {
         char c = p[i];
         if (r->in_string) {
-            if (r->escaped) r->escaped = 0;
-            else if (c == '\\') r->escaped = 1;
-            else if (c == '"') r->in_string = 0;
+            if (r->escaped)
+                r->escaped = 0;
+            else if (c == '\\')
+                r->escaped = 1;
+            else if (c == '"')
+                r->in_string = 0;
         } else if (c == '"') {
             r->in_string = 1;
         } else if (c == '{' || c == '[') {

@@ -15,11 +15,11 @@ typedef struct cmd_record {
 } cmd_record;
 
 typedef struct cmd_reader {
-    int fd;               /* -1: everything is in buf */
+    int fd; /* -1: everything is in buf */
     int form, eof;
     jd_buf buf;
-    size_t at;            /* first byte not yet given out */
-    size_t seen;          /* array: bytes behind `at` that the scan has passed */
+    size_t at;   /* first byte not yet given out */
+    size_t seen; /* array: bytes behind `at` that the scan has passed */
     unsigned depth;
     int in_string, escaped, any;
     uint64_t line, column; /* of buf.p[at] */
@@ -31,6 +31,7 @@ void cmd_reader_init(cmd_reader *r, int fd);
 /* Reads from bytes in memory, which are copied. */
 void cmd_reader_init_text(cmd_reader *r, jd_str text);
 void cmd_reader_fini(cmd_reader *r);
-/* 1: a record; 0: the end; -1: reading failed, or an array's own shape is broken (*err, its place "line L column C"). */
+/* 1: a record; 0: the end; -1: reading failed, or an array's own shape is broken (*err, its place "line L column C").
+ */
 int cmd_reader_next(cmd_reader *r, cmd_record *out, jd_err *err);
 #endif

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static const cmd_spec *const commands[] = {&cmd_serve, &cmd_import, &cmd_export, &cmd_check,
+static const cmd_spec *const commands[] = {&cmd_serve,  &cmd_import,  &cmd_export, &cmd_check,
                                            &cmd_backup, &cmd_restore, &cmd_version};
 
 static void help(FILE *to) {

@@ -38,10 +38,13 @@ void cmd_progress_at(cmd_progress *p, uint64_t done, uint64_t total, uint64_t ro
     cmd_bytes_text(total, all);
     cmd_bytes_text(s > 0.1 ? (uint64_t)((double)done / s) : 0, rate);
     fprintf(stderr, "\r\033[K%s", p->doing);
-    if (total) fprintf(stderr, "  %3.0f %%  %s / %s", 100.0 * (double)done / (double)total, did, all);
-    else if (done) fprintf(stderr, "  %s", did);
+    if (total)
+        fprintf(stderr, "  %3.0f %%  %s / %s", 100.0 * (double)done / (double)total, did, all);
+    else if (done)
+        fprintf(stderr, "  %s", did);
     if (done) fprintf(stderr, "  %s/s", rate);
-    if (p->rows) fprintf(stderr, "  %llu %s  %.0f/s", (unsigned long long)rows, p->rows, s > 0.1 ? (double)rows / s : 0);
+    if (p->rows)
+        fprintf(stderr, "  %llu %s  %.0f/s", (unsigned long long)rows, p->rows, s > 0.1 ? (double)rows / s : 0);
     fflush(stderr);
 }
 

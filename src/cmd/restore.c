@@ -18,8 +18,12 @@ static int restore(const cmd_line *line) {
 }
 
 const cmd_spec cmd_restore = {
-    .name = "restore", .operands = "FILE DIR", .args_least = 2, .args_most = 2,
-    .en = "turns a back-up into a data folder", .zh = "将备份恢复为数据目录",
+    .name = "restore",
+    .operands = "FILE DIR",
+    .args_least = 2,
+    .args_most = 2,
+    .en = "turns a back-up into a data folder",
+    .zh = "将备份恢复为数据目录",
     .more_en = "FILE is verified first. DIR must not exist, or be empty.\n",
     .more_zh = "先校验 FILE。DIR 须不存在或为空目录。\n",
     .run = restore,

@@ -4,6 +4,7 @@
  *   SIGUSR1          sent by the writer thread when the store died after a failed sync: ends with 4 */
 #include "base/clock.h"
 #include "base/log.h"
+#include "cmd/client.h"
 #include "cmd/cmd.h"
 #include "cmd/listen.h"
 #include "http/server.h"
@@ -28,10 +29,14 @@ typedef struct serving {
 } serving;
 
 #define AT(member) offsetof(serving, member)
-#define TEXT(name, arg, member, en, zh) {name, arg, CMD_TEXT, 1, AT(member), 0, 0, NULL, en, zh}
-#define FLAG(name, member, en, zh) {name, NULL, CMD_FLAG, 1, AT(member), 0, 0, NULL, en, zh}
-#define SIZE(name, member, least, most, en, zh) {name, "BYTES", CMD_SIZE, 1, AT(member), least, most, NULL, en, zh}
-#define NUMBER(name, member, least, most, en, zh) {name, "N", CMD_COUNT, 1, AT(member), least, most, NULL, en, zh}
+#define TEXT(name, arg, member, en, zh) \
+    { name, arg, CMD_TEXT, 1, AT(member), 0, 0, NULL, en, zh }
+#define FLAG(name, member, en, zh) \
+    { name, NULL, CMD_FLAG, 1, AT(member), 0, 0, NULL, en, zh }
+#define SIZE(name, member, least, most, en, zh) \
+    { name, "BYTES", CMD_SIZE, 1, AT(member), least, most, NULL, en, zh }
+#define NUMBER(name, member, least, most, en, zh) \
+    { name, "N", CMD_COUNT, 1, AT(member), least, most, NULL, en, zh }
 #define KIB ((uint64_t)1 << 10)
 #define MIB ((uint64_t)1 << 20)
 #define GIB ((uint64_t)1 << 30)
@@ -57,7 +62,8 @@ static const cmd_opt opts[] = {
     NUMBER("names-max", names_max, 1000, 100000000, "types, attributes, terms", "名称（类型、属性、词条）上限"),
     NUMBER("tenants-max", tenants_max, 1, 32767, "tenants", "租户上限"),
     NUMBER("group-changes-max", group_changes_max, 1, 65536, "changes of one commit group", "一个提交组的变更上限"),
-    SIZE("queue-bytes-max", queue_bytes_max, 64 * KIB, TIB, "changes that wait; beyond: 503", "等待写入的上限，超出则 503"),
+    SIZE("queue-bytes-max", queue_bytes_max, 64 * KIB, TIB, "changes that wait; beyond: 503",
+         "等待写入的上限，超出则 503"),
     NUMBER("query-scan-max", query_scan_max, 1, UINT32_MAX, "entities one query may test", "一次查询最多检查的实体数"),
     NUMBER("limit-default", limit_default, 1, 1000000, "entities of a page when none is asked", "默认每页实体数"),
     NUMBER("limit-max", limit_max, 1, 1000000, "entities of a page at most", "每页实体数上限"),
@@ -79,12 +85,28 @@ static const cmd_opt opts[] = {
 
 static void defaults(void *settings) {
     serving *s = settings;
-    *s = (serving){.listen = "127.0.0.1:8080", .log_level = "info", .alias = "jindu", .min_free = 64 * MIB,
-                   .log_bytes_max = 256 * MIB, .names_max = 1000000, .tenants_max = 10000, .group_changes_max = 1024,
-                   .queue_bytes_max = 256 * MIB, .query_scan_max = 50000000, .limit_default = 20, .limit_max = 1000,
-                   .batch_max = 100000, .workers = 4, .body_max = 16 * MIB, .bodies_max = 512 * MIB,
-                   .header_max = 32 * KIB, .target_max = 16 * KIB, .connections_max = 10000, .idle_ms = 30000,
-                   .slow_ms = 1000, .jobs_max = 1024};
+    *s = (serving){.listen = "127.0.0.1:8080",
+                   .log_level = "info",
+                   .alias = "jindu",
+                   .min_free = 64 * MIB,
+                   .log_bytes_max = 256 * MIB,
+                   .names_max = 1000000,
+                   .tenants_max = 10000,
+                   .group_changes_max = 1024,
+                   .queue_bytes_max = 256 * MIB,
+                   .query_scan_max = 50000000,
+                   .limit_default = 20,
+                   .limit_max = 1000,
+                   .batch_max = 100000,
+                   .workers = 4,
+                   .body_max = 16 * MIB,
+                   .bodies_max = 512 * MIB,
+                   .header_max = 32 * KIB,
+                   .target_max = 16 * KIB,
+                   .connections_max = 10000,
+                   .idle_ms = 30000,
+                   .slow_ms = 1000,
+                   .jobs_max = 1024};
 }
 
 /* ---- what must hold before anything is begun ---- */
@@ -97,10 +119,11 @@ static void set_log_level(const char *name) {
 
 static int check_open(const cmd_line *line, const serving *s, const cmd_address *at) {
     if (!s->open)
-        return cmd_usage(line,
-                         "sign-in does not exist yet, so it must be started with --open, which lets everybody in who can "
-                         "reach the port and is allowed on loopback addresses only",
-                         "登录功能尚未提供，须以 --open 启动：凡能访问该端口者均可操作，故仅允许用于本机回环地址");
+        return cmd_usage(
+            line,
+            "sign-in does not exist yet, so it must be started with --open, which lets everybody in who can "
+            "reach the port and is allowed on loopback addresses only",
+            "登录功能尚未提供，须以 --open 启动：凡能访问该端口者均可操作，故仅允许用于本机回环地址");
     int loop = cmd_address_is_loopback(at);
     if (loop < 0) return cmd_usage(line, "--listen: host %s is not known", "--listen：无法识别主机 %s", at->host);
     if (!loop)
@@ -117,6 +140,20 @@ static int check_folder(const cmd_line *line, const char *option, const char *di
     if (!dir) return 0;
     if (stat(dir, &st)) return cmd_usage(line, "--%s: %s: %s", "--%s：%s：%s", option, dir, strerror(errno));
     return S_ISDIR(st.st_mode) ? 0 : cmd_usage(line, "--%s: %s is no folder", "--%s：%s 不是目录", option, dir);
+}
+
+/* An alias travels in the Via header (RFC 9110 5.6.2). */
+static int check_names(const cmd_line *line, const serving *s) {
+    static const char marks[] = "!#$%&'*+-.^_`|~";
+    for (const char *p = s->alias; *p; p++) {
+        int plain = (*p >= '0' && *p <= '9') || ((*p | 32) >= 'a' && (*p | 32) <= 'z');
+        if (!plain && !strchr(marks, *p))
+            return cmd_usage(line, "--alias: \"%s\" is no token", "--alias：“%s”含有不允许的字符", s->alias);
+    }
+    if (s->base_url && !cmd_client_is_url(s->base_url))
+        return cmd_usage(line, "--base-url: %s must begin with http:// or https://",
+                         "--base-url：%s 应以 http:// 或 https:// 开头", s->base_url);
+    return 0;
 }
 
 /* ---- running ---- */
@@ -175,18 +212,39 @@ static int serve_city(const serving *s, const cmd_address *at, jd_arena *a) {
     char url[300];
     cmd_address_url(at, at->port, url, sizeof url);
     jd_server_opts so = {
-        .data_dir = s->data, .host = at->host, .port = at->port, .base_url = s->base_url ? s->base_url : url,
-        .alias = s->alias, .contexts_dir = s->contexts, .no_fetch = s->no_fetch, .web_dir = s->web,
-        .fetch_allow = prefixes(a, s->fetch_allow), .limit_default = (uint32_t)s->limit_default,
-        .limit_max = (uint32_t)s->limit_max, .batch_max = (uint32_t)s->batch_max, .names_max = (uint32_t)s->names_max,
-        .tenants_max = (uint32_t)s->tenants_max, .group_changes_max = (uint32_t)s->group_changes_max,
-        .query_scan_max = (uint32_t)s->query_scan_max, .log_bytes_max = s->log_bytes_max, .min_free = s->min_free,
-        .queue_bytes_max = s->queue_bytes_max, .open = s->open, .on_dead = on_dead, .on_dead_user = &f,
-        .door = {.io_threads = (unsigned)s->io_threads, .workers = (unsigned)s->workers, .body_max = s->body_max,
-                 .bodies_max = s->bodies_max, .header_max = s->header_max, .target_max = s->target_max,
+        .data_dir = s->data,
+        .host = at->host,
+        .port = at->port,
+        .base_url = s->base_url ? s->base_url : url,
+        .alias = s->alias,
+        .contexts_dir = s->contexts,
+        .no_fetch = s->no_fetch,
+        .web_dir = s->web,
+        .fetch_allow = prefixes(a, s->fetch_allow),
+        .limit_default = (uint32_t)s->limit_default,
+        .limit_max = (uint32_t)s->limit_max,
+        .batch_max = (uint32_t)s->batch_max,
+        .names_max = (uint32_t)s->names_max,
+        .tenants_max = (uint32_t)s->tenants_max,
+        .group_changes_max = (uint32_t)s->group_changes_max,
+        .query_scan_max = (uint32_t)s->query_scan_max,
+        .log_bytes_max = s->log_bytes_max,
+        .min_free = s->min_free,
+        .queue_bytes_max = s->queue_bytes_max,
+        .open = s->open,
+        .on_dead = on_dead,
+        .on_dead_user = &f,
+        .door = {.io_threads = (unsigned)s->io_threads,
+                 .workers = (unsigned)s->workers,
+                 .body_max = s->body_max,
+                 .bodies_max = s->bodies_max,
+                 .header_max = s->header_max,
+                 .target_max = s->target_max,
                  .connections_max = (unsigned)s->connections_max,
-                 .connections_per_ip_max = (unsigned)s->connections_per_ip_max, .idle_ms = (unsigned)s->idle_ms,
-                 .slow_ms = (unsigned)s->slow_ms, .jobs_max = (unsigned)s->jobs_max},
+                 .connections_per_ip_max = (unsigned)s->connections_per_ip_max,
+                 .idle_ms = (unsigned)s->idle_ms,
+                 .slow_ms = (unsigned)s->slow_ms,
+                 .jobs_max = (unsigned)s->jobs_max},
     };
     sigset_t signals;
     sigemptyset(&signals);
@@ -209,7 +267,7 @@ static int serve_city(const serving *s, const cmd_address *at, jd_arena *a) {
     signal(SIGINT, end_now);
     signal(SIGALRM, end_now);
     if (code == CMD_DIED) alarm(DEAD_STOP_SECONDS); /* nothing more can be lost; do not linger */
-    sigdelset(&signals, SIGUSR1); /* the store may still die */
+    sigdelset(&signals, SIGUSR1);                   /* the store may still die */
     pthread_sigmask(SIG_UNBLOCK, &signals, NULL);
     jd_server_stop(server);
     return atomic_load(&f.dead) ? CMD_DIED : code;
@@ -231,6 +289,7 @@ static int serve(const cmd_line *line) {
         code = cmd_usage(line, "--listen: %s", "--listen：%s", cmd_err_text(&err));
     } else {
         code = check_open(line, s, &at);
+        if (!code) code = check_names(line, s);
         if (!code) code = check_folder(line, "contexts", s->contexts);
         if (!code) code = check_folder(line, "web", s->web);
     }
@@ -243,13 +302,20 @@ static int serve(const cmd_line *line) {
 }
 
 const cmd_spec cmd_serve = {
-    .name = "serve", .operands = "", .en = "holds the city and answers over HTTP (NGSI-LD)",
+    .name = "serve",
+    .operands = "",
+    .en = "holds the city and answers over HTTP (NGSI-LD)",
     .zh = "运行城市模型并通过 HTTP（NGSI-LD）提供服务",
-    .more_en = "A configuration file is a JSON object: option names with _ for -, as in {\"data\": \"/var/lib/jindu\",\n"
-               "\"open\": true, \"body_max\": \"32M\"}. SIGTERM finishes what was begun; a second one ends at once.\n"
-               "Exit code 4: the disk failed to sync; what was answered \"unknown\" is decided by the next start.\n",
+    .more_en =
+        "A configuration file is a JSON object: option names with _ for -, as in {\"data\": \"/var/lib/jindu\",\n"
+        "\"open\": true, \"body_max\": \"32M\"}. SIGTERM finishes what was begun; a second one ends at once.\n"
+        "Exit code 4: the disk failed to sync; what was answered \"unknown\" is decided by the next start.\n",
     .more_zh = "配置文件为 JSON 对象，成员名即选项名（- 改为 _），如 {\"data\": \"/var/lib/jindu\", \"open\": true,\n"
                "\"body_max\": \"32M\"}。SIGTERM 会先完成手头工作再退出；再次发送则立即退出。\n"
                "退出码 4：写盘同步失败；当时答复“结果未知”的改动，下次启动后即可确定。\n",
-    .opts = opts, .opts_n = CMD_COUNT_OF(opts), .settings_size = sizeof(serving), .defaults = defaults, .run = serve,
+    .opts = opts,
+    .opts_n = CMD_COUNT_OF(opts),
+    .settings_size = sizeof(serving),
+    .defaults = defaults,
+    .run = serve,
 };

@@ -17,5 +17,9 @@ static int version(const cmd_line *line) {
 }
 
 const cmd_spec cmd_version = {
-    .name = "version", .operands = "", .en = "says which program this is", .zh = "显示版本", .run = version,
+    .name = "version",
+    .operands = "",
+    .en = "says which program this is",
+    .zh = "显示版本",
+    .run = version,
 };

@@ -105,107 +105,7 @@ size_t jd_tenants_list(jd_engine *e, jd_arena *a, jd_str **out) {
     return n;
 }
 
-/* ---- loading ---- */
-
-static int load_symbol(void *user, uint32_t number, jd_str name, jd_err *err) {
-    jd_engine *e = user;
-    e->symbols_stored = number;
-    return jd_symtab_load(e->symbols, number, name, err);
-}
-
-static coll *coll_of_key(jd_engine *e, jd_key key, uint32_t *serial) {
-    uint32_t tenant = (uint32_t)((uint64_t)key >> 48), low = (uint32_t)key;
-    jd_dkind kind = (jd_dkind)((uint64_t)key >> 40 & 0xff);
-    if (!low || tenant >= e->o.tenants_max) return NULL;
-    *serial = low - 1;
-    if (*serial / SLOTS_PER_CHUNK >= CHUNKS_MAX) return NULL;
-    if (kind == JD_K_TENANT) return &e->tenant_docs;
-    if (kind != JD_K_ENTITY && kind != JD_K_CONTEXT) return NULL;
-    /* a tenant's own document may come after its entities in key order: made here, named later */
-    if (tenant >= e->tenants_cap || !e->tenants[tenant]) {
-        jd_tenant *t = tenant_make(e, tenant, JD_STR(""));
-        if (tenant >= e->tenants_cap) {
-            uint32_t cap = tenant * 2 + 8;
-            e->tenants = jd_xrealloc(e->tenants, cap * sizeof(jd_tenant *));
-            memset(e->tenants + e->tenants_cap, 0, (cap - e->tenants_cap) * sizeof(jd_tenant *));
-            e->tenants_cap = cap;
-        }
-        e->tenants[tenant] = t;
-        if (tenant >= e->tenants_n) e->tenants_n = tenant + 1;
-    }
-    return tenant_coll(e->tenants[tenant], kind);
-}
-
-static int load_body(jd_engine *e, jd_key key, jd_str body, jd_err *err) {
-    uint32_t serial = 0;
-    coll *c = coll_of_key(e, key, &serial);
-    if (!c) return jd_fail(err, JD_E_INTERNAL, "document key %lld is of no known kind", "文档键 %lld 的类别未知", (long long)key);
-    coll_reserve(c, serial);
-    _Atomic(version *) *slot = slot_of(c, serial);
-    version *was = atomic_load(slot);
-    if (was) version_free(e, was);
-    atomic_store(slot, (version *)NULL);
-    if (!body.p) return 0;
-    if (c->kind == JD_K_ENTITY && jd_doc_check(body, jd_symtab_count(e->symbols), err)) return jd_fail_at(err, "document %lld", (long long)key);
-    atomic_store(slot, version_make(e, body, 0, 0));
-    return 0;
-}
-
-static int load_document(void *user, jd_key key, jd_str body, jd_err *err) {
-    return load_body(user, key, body, err);
-}
-
-static int load_change(void *user, uint64_t group, jd_key key, jd_str body, jd_err *err) {
-    (void)group;
-    return load_body(user, key, body, err);
-}
-
-/* Ids, indexes and free serials of one collection, once all bodies are in. */
-static void load_finish(jd_engine *e, coll *c) {
-    uint32_t n = atomic_load(&c->slots);
-    for (uint32_t i = n; i-- > 0;)
-        if (!newest(c, i)) coll_give_serial(c, i);
-    for (uint32_t i = 0; i < n; i++) {
-        version *v = newest(c, i);
-        if (!v) continue;
-        coll_insert(c, version_id(c, v), i);
-        atomic_fetch_add(&c->live, 1);
-        if (c->kind != JD_K_ENTITY) continue;
-        jd_doc d;
-        jd_doc_open(&d, (jd_str){v->bytes, v->n});
-        v->form = form_of(c->t, &d);
-        indexes_publish(c->t, i, v, NULL);
-        due_add_doc(e, c, i, v, NULL);
-    }
-}
-
-static int load(jd_engine *e, jd_err *err) {
-    jd_store_loader loader = {e, load_symbol, load_document, load_change};
-    uint64_t last = 0;
-    if (jd_store_load(e->store, &loader, &last, err)) return -1;
-    atomic_store(&e->published, last);
-    load_finish(e, &e->tenant_docs);
-    uint32_t n = atomic_load(&e->tenant_docs.slots);
-    for (uint32_t i = 0; i < n; i++) {
-        version *v = newest(&e->tenant_docs, i);
-        if (!v) continue;
-        jd_str name = version_id(&e->tenant_docs, v);
-        uint32_t number = i + 1;
-        if (number < e->tenants_cap && e->tenants[number]) {
-            free((char *)(uintptr_t)e->tenants[number]->name.p);
-            e->tenants[number]->name = (jd_str){jd_xstrdup(name), name.n};
-            tenant_publish(e, e->tenants[number]);
-        } else {
-            tenant_publish(e, tenant_make(e, number, name));
-        }
-    }
-    for (uint32_t i = 0; i < e->tenants_n; i++)
-        if (e->tenants[i]) {
-            load_finish(e, &e->tenants[i]->entities);
-            load_finish(e, &e->tenants[i]->contexts);
-        }
-    return 0;
-}
+/* ---- opening ---- */
 
 static jd_str current(void *user, jd_key key) {
     jd_engine *e = user;
@@ -244,7 +144,7 @@ int jd_engine_open(jd_engine **out, const jd_engine_opts *opts, jd_err *err) {
     jd_tenant *zero = tenant_make(e, 0, JD_STR(""));
     tenant_publish(e, zero);
     coll_init(&e->tenant_docs, zero, JD_K_TENANT);
-    if (load(e, err)) {
+    if (engine_load(e, err)) {
         e->o.manual = 1;
         jd_engine_close(e);
         return -1;

@@ -215,6 +215,9 @@ struct jd_engine {
     _Atomic uint64_t groups, changes, doc_bytes, versions, refused;
 };
 
+int engine_load(jd_engine *e, jd_err *err);
+/* The collection of a stored key, and the serial in it; NULL when the key is of no known kind. Makes the tenant while loading. */
+coll *coll_of_key(jd_engine *e, jd_key key, uint32_t *serial);
 jd_tenant *tenant_make(jd_engine *e, uint32_t number, jd_str name); /* not yet in the list */
 void tenant_free(jd_tenant *t);
 void tenant_publish(jd_engine *e, jd_tenant *t);

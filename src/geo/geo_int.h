@@ -101,6 +101,8 @@ typedef struct geo__topo geo__topo;
 geo__topo *geo__topo_new(jd_arena *a, const jd_shape *query);
 void geo__topo_fini(geo__topo *t);
 int geo__topo_test(geo__topo *t, geo__rel rel, const jd_shape *target); /* 1, 0, or -1 when GEOS gave up */
+/* Is every polygon of the shape valid? 0 also when it is too tangled to tell. */
+int geo__topo_sound(const jd_shape *s);
 /* Are the polygons of parts [part, part + n) valid together? 1 yes; 0 no, and then *en, *zh say why (static text) and
  * *at the number of the position beside the fault; -1 when GEOS gave up, *en says why. */
 int geo__topo_valid(const jd_shape *s, uint32_t part, uint32_t n, const char **en, const char **zh, uint32_t *at);

@@ -98,8 +98,11 @@ int jd_geoq_compile(jd_arena *a, jd_str georel, const jd_jval *geometry, jd_geoq
     if (read_georel(a, georel, q, err) || jd_shape_reread(a, geometry, &shape, err) || only_for_queries(shape, err))
         return -1;
     q->shape = shape;
-    if (shape->type != JD_POINT && (q->rel == WITHIN || q->rel == CONTAINS || q->rel == OVERLAPS || q->rel == EQUALS))
+    if (shape->type != JD_POINT && (q->rel == WITHIN || q->rel == CONTAINS || q->rel == OVERLAPS || q->rel == EQUALS)) {
         q->topo = geo__topo_new(a, shape);
+        /* Once a query, so that a thousand targets get the short answers that only sound areas allow. */
+        shape->checked = shape->checked || geo__topo_sound(shape);
+    }
     *out = q;
     return 0;
 }

@@ -241,6 +241,13 @@ int geo__topo_valid(const jd_shape *s, uint32_t part, uint32_t n, const char **e
     return valid == 1 ? 1 : valid == 0 ? 0 : -1;
 }
 
+int geo__topo_sound(const jd_shape *s) {
+    const char *en, *zh;
+    uint32_t at;
+    return !geo__tangled(s, s, GEO__LINE_PAIRS_MAX + GEO__LINE_PAIRS_EACH * (size_t)s->npos) &&
+           geo__topo_valid(s, 0, s->npart, &en, &zh, &at) == 1;
+}
+
 /* ---- the stock of prepared queries ---- */
 
 typedef struct ready {

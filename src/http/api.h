@@ -1,5 +1,5 @@
-/* http/api.h - the NGSI-LD API (ETSI GS CIM 009 V1.9.1 clause 6) on an engine: routes -> calls; nothing is decided here.
- * Lifetime: a jd_api lives as long as the door that serves it. Threads: read-only once started. */
+/* http/api.h - the NGSI-LD API (ETSI GS CIM 009 V1.9.1 clause 6) on an engine: routes -> calls; nothing is decided
+ * here. Lifetime: a jd_api lives as long as the door that serves it. Threads: read-only once started. */
 #ifndef JD_HTTP_API_H
 #define JD_HTTP_API_H
 #include "engine/engine.h"
@@ -9,14 +9,14 @@
 typedef struct jd_api {
     jd_engine *engine;
     jd_contexts *contexts;
-    jd_str base_url;        /* http://host:port, for URLs of our own contexts */
-    jd_str alias;           /* contextSourceAlias of the default tenant; a token (RFC 9110 5.6.2) */
-    int open;               /* no sign-in: whoever asks may also administer */
+    jd_str base_url; /* http://host:port, for URLs of our own contexts */
+    jd_str alias;    /* contextSourceAlias of the default tenant; a token (RFC 9110 5.6.2) */
+    int open;        /* no sign-in: whoever asks may also administer */
     jd_time started;
     uint32_t limit_default; /* entities of a page when none is asked */
     uint32_t limit_max;
-    uint32_t batch_max;     /* items of one batch */
-    uint32_t fast_max;      /* a question over at most so many entities is answered on the I/O thread */
+    uint32_t batch_max; /* items of one batch */
+    uint32_t fast_max;  /* a question over at most so many entities is answered on the I/O thread */
 } jd_api;
 
 /* The rows for jd_door_opts.routes; the door's app pointer must be the jd_api. */

@@ -1,5 +1,6 @@
 /* Jindu's own API for whoever runs it. As long as there is no sign-in these routes work in --open mode alone, which is
- * bound to loopback. A body must be application/json: a page of another site cannot send that without being asked first. */
+ * bound to loopback. A body must be application/json: a page of another site cannot send that without being asked
+ * first. */
 #include "http/api_int.h"
 #include "http/media.h"
 #include "json/json.h"

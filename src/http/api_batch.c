@@ -1,5 +1,5 @@
-/* Batch operations: clauses 5.6.7-5.6.10, 5.6.20; resources 6.14-6.17, 6.31. One job carries all items that could be read;
- * what could not be is an error of its own and stops nobody else. */
+/* Batch operations: clauses 5.6.7-5.6.10, 5.6.20; resources 6.14-6.17, 6.31. One job carries all items that could be
+ * read; what could not be is an error of its own and stops nobody else. */
 #include "http/api_int.h"
 
 #include <string.h>
@@ -55,8 +55,9 @@ static void partly(api_ask *k, api_item *it) {
     const jd_not_updated *u = &it->w->applied.not_updated[0];
     jd_str name = jd_sym_name(jd_engine_symbols(k->app->engine), u->attr);
     jd_err err;
-    jd_fail(&err, JD_E_BAD_REQUEST_DATA, "%u attributes were left as they were, among them %.*s: %s", "%u 个属性未更新，其中 %.*s：%s",
-            it->w->applied.not_updated_n, (int)(name.n > 150 ? 150 : name.n), name.p, u->reason);
+    jd_fail(&err, JD_E_BAD_REQUEST_DATA, "%u attributes were left as they were, among them %.*s: %s",
+            "%u 个属性未更新，其中 %.*s：%s", it->w->applied.not_updated_n, (int)(name.n > 150 ? 150 : name.n), name.p,
+            u->reason);
     jd_fail_at(&err, "%.*s", (int)(name.n > 150 ? 150 : name.n), name.p);
     keep_error(k, it, &err);
 }
@@ -66,8 +67,10 @@ static void answer(api_ask *k) {
     size_t failed = 0, created = 0;
     for (size_t i = 0; i < b->n; i++) {
         api_item *it = &b->items[i];
-        if (it->w && it->w->err.code) it->err = &it->w->err;
-        else if (it->w && it->w->applied.not_updated_n) partly(k, it);
+        if (it->w && it->w->err.code)
+            it->err = &it->w->err;
+        else if (it->w && it->w->applied.not_updated_n)
+            partly(k, it);
         failed += it->err != NULL;
         created += !it->err && it->w->applied.created;
     }
@@ -92,14 +95,15 @@ static void written(jd_job *job) {
 
 static int check_array(api_ask *k, jd_jtype element) {
     if (k->body.type != JD_JARR || !k->body.n)
-        return jd_fail(&k->err, JD_E_BAD_REQUEST_DATA, "the body must be an array of at least one element", "请求体必须是至少有一个元素的数组");
+        return jd_fail(&k->err, JD_E_BAD_REQUEST_DATA, "the body must be an array of at least one element",
+                       "请求体必须是至少有一个元素的数组");
     if (k->body.n > k->app->batch_max)
-        return jd_fail(&k->err, JD_E_BAD_REQUEST_DATA, "a batch may hold at most %u items (setting batch_max)", "一批最多 %u 项（设置项 batch_max）",
-                       k->app->batch_max);
+        return jd_fail(&k->err, JD_E_BAD_REQUEST_DATA, "a batch may hold at most %u items (setting batch_max)",
+                       "一批最多 %u 项（设置项 batch_max）", k->app->batch_max);
     for (uint32_t i = 0; i < k->body.n; i++)
         if (k->body.items[i].type != element) {
-            jd_fail(&k->err, JD_E_BAD_REQUEST_DATA, "an element of the body is not %s%.0s", "请求体中有元素不是%.0s%s", element == JD_JOBJ ? "an object" : "a string",
-                    element == JD_JOBJ ? "对象" : "字符串");
+            jd_fail(&k->err, JD_E_BAD_REQUEST_DATA, "an element of the body is not %s%.0s", "请求体中有元素不是%.0s%s",
+                    element == JD_JOBJ ? "an object" : "a string", element == JD_JOBJ ? "对象" : "字符串");
             return jd_fail_at(&k->err, "[%u]", i);
         }
     return 0;
@@ -123,7 +127,8 @@ static jd_turn submit(api_ask *k) {
 }
 
 /* 0; -1: *err says why; 1: its @context must be waited for. */
-static int read_item(api_ask *k, api_item *it, const jd_jval *v, jd_op op, unsigned flags, jd_input shape, jd_err *err) {
+static int read_item(api_ask *k, api_item *it, const jd_jval *v, jd_op op, unsigned flags, jd_input shape,
+                     jd_err *err) {
     jd_context *ctx;
     const jd_jval *id = jd_jget(v, "id");
     if (!id) id = jd_jget(v, "@id");
@@ -166,10 +171,12 @@ jd_turn api_batch_upsert(jd_req *r) {
     if (!k) return turn;
     k->job.make_tenant = 1;
     if ((k->options & (API_O_REPLACE | API_O_UPDATE)) == (API_O_REPLACE | API_O_UPDATE)) {
-        jd_fail(&k->err, JD_E_INVALID_REQUEST, "options can be replace or update, not both", "options 只能为 replace 或 update 之一");
+        jd_fail(&k->err, JD_E_INVALID_REQUEST, "options can be replace or update, not both",
+                "options 只能为 replace 或 update 之一");
         return api_fail(k);
     }
-    return entities(k, JD_OP_CREATE, k->options & API_O_UPDATE ? JD_AP_UPDATE_EXISTING : JD_AP_REPLACE_EXISTING, JD_IN_ENTITY);
+    return entities(k, JD_OP_CREATE, k->options & API_O_UPDATE ? JD_AP_UPDATE_EXISTING : JD_AP_REPLACE_EXISTING,
+                    JD_IN_ENTITY);
 }
 
 jd_turn api_batch_update(jd_req *r) {

@@ -56,9 +56,11 @@ static int read_link(api_ask *k) {
     for (;;) {
         while (take(&s, ',')) {}
         if (!s.n) return 0;
-        if (!take(&s, '<')) return jd_fail(&k->err, JD_E_BAD_REQUEST_DATA, "the Link header is malformed", "Link 头格式有误");
+        if (!take(&s, '<'))
+            return jd_fail(&k->err, JD_E_BAD_REQUEST_DATA, "the Link header is malformed", "Link 头格式有误");
         jd_str url = take_token(&s, ">");
-        if (!take(&s, '>')) return jd_fail(&k->err, JD_E_BAD_REQUEST_DATA, "the Link header is malformed", "Link 头格式有误");
+        if (!take(&s, '>'))
+            return jd_fail(&k->err, JD_E_BAD_REQUEST_DATA, "the Link header is malformed", "Link 头格式有误");
         int is_context = 0;
         while (take(&s, ';')) {
             jd_str name = take_token(&s, "=;,"), value = {NULL, 0};
@@ -66,10 +68,12 @@ static int read_link(api_ask *k) {
             if (name.n == 3 && strncasecmp(name.p, "rel", 3) == 0) is_context |= names_context(value);
         }
         if (is_context && k->link.p)
-            return jd_fail(&k->err, JD_E_BAD_REQUEST_DATA, "the Link header names more than one @context", "Link 头给出了不止一个 @context");
+            return jd_fail(&k->err, JD_E_BAD_REQUEST_DATA, "the Link header names more than one @context",
+                           "Link 头给出了不止一个 @context");
         if (is_context) k->link = url;
         skip_blanks(&s);
-        if (s.n && *s.p != ',') return jd_fail(&k->err, JD_E_BAD_REQUEST_DATA, "the Link header is malformed", "Link 头格式有误");
+        if (s.n && *s.p != ',')
+            return jd_fail(&k->err, JD_E_BAD_REQUEST_DATA, "the Link header is malformed", "Link 头格式有误");
     }
 }
 
@@ -79,7 +83,8 @@ static int read_tenant(api_ask *k, unsigned needs) {
     jd_str name = jd_req_header(k->r, "NGSILD-Tenant");
     if (!name.n) return 0;
     if (!jd_tenant_name_valid(name))
-        return jd_fail(&k->err, JD_E_BAD_REQUEST_DATA, "the NGSILD-Tenant header is no name of a tenant", "NGSILD-Tenant 头不是有效的租户名");
+        return jd_fail(&k->err, JD_E_BAD_REQUEST_DATA, "the NGSILD-Tenant header is no name of a tenant",
+                       "NGSILD-Tenant 头不是有效的租户名");
     k->tenant = name;
     jd_req_add_header(k->r, "NGSILD-Tenant", name);
     k->tenant_no = jd_tenant_find(k->app->engine, name);
@@ -91,17 +96,21 @@ static int read_media(api_ask *k, unsigned needs) {
     if (needs & API_READ) {
         int best = jd_media_match(jd_req_header(k->r, "Accept"), media_names, needs & API_GEO ? 3 : 2);
         if (best < 0)
-            return jd_fail(&k->err, JD_E_NOT_ACCEPTABLE, "there is application/json, application/ld+json%s", "可提供 application/json、application/ld+json%s",
+            return jd_fail(&k->err, JD_E_NOT_ACCEPTABLE, "there is application/json, application/ld+json%s",
+                           "可提供 application/json、application/ld+json%s",
                            needs & API_GEO ? ", application/geo+json" : "");
         k->accept = (api_accept)best;
     }
     if (!(needs & API_BODY)) return 0;
     jd_str type = jd_req_header(k->r, "Content-Type");
-    if (jd_media_is(type, "application/json") || (needs & API_PATCH && jd_media_is(type, "application/merge-patch+json"))) return 0;
+    if (jd_media_is(type, "application/json") ||
+        (needs & API_PATCH && jd_media_is(type, "application/merge-patch+json")))
+        return 0;
     k->body_is_ld = jd_media_is(type, "application/ld+json");
     if (k->body_is_ld) return 0;
     return jd_fail(&k->err, JD_E_MEDIA_TYPE, "the body must be application/json%s or application/ld+json",
-                   "请求体须为 application/json%s 或 application/ld+json", needs & API_PATCH ? ", application/merge-patch+json" : "");
+                   "请求体须为 application/json%s 或 application/ld+json",
+                   needs & API_PATCH ? ", application/merge-patch+json" : "");
 }
 
 static void read_prefer(api_ask *k) {
@@ -123,16 +132,13 @@ static int one_option(api_ask *k, jd_str s, unsigned needs, int is_format) {
         const char *name;
         unsigned bit;
         jd_format format;
-    } known[] = {{"normalized", API_O_FORMAT, JD_NORMALIZED},
-                 {"concise", API_O_FORMAT, JD_CONCISE},
-                 {"simplified", API_O_FORMAT, JD_SIMPLIFIED},
-                 {"keyValues", API_O_FORMAT, JD_SIMPLIFIED},
-                 {"sysAttrs", API_O_SYSATTRS, JD_NORMALIZED},
-                 {"noOverwrite", API_O_NO_OVERWRITE, JD_NORMALIZED},
-                 {"replace", API_O_REPLACE, JD_NORMALIZED},
-                 {"update", API_O_UPDATE, JD_NORMALIZED}};
+    } known[] = {{"normalized", API_O_FORMAT, JD_NORMALIZED}, {"concise", API_O_FORMAT, JD_CONCISE},
+                 {"simplified", API_O_FORMAT, JD_SIMPLIFIED}, {"keyValues", API_O_FORMAT, JD_SIMPLIFIED},
+                 {"sysAttrs", API_O_SYSATTRS, JD_NORMALIZED}, {"noOverwrite", API_O_NO_OVERWRITE, JD_NORMALIZED},
+                 {"replace", API_O_REPLACE, JD_NORMALIZED},   {"update", API_O_UPDATE, JD_NORMALIZED}};
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
-        if (!jd_str_is(s, known[i].name) || !(known[i].bit & needs) || (is_format && known[i].bit != API_O_FORMAT)) continue;
+        if (!jd_str_is(s, known[i].name) || !(known[i].bit & needs) || (is_format && known[i].bit != API_O_FORMAT))
+            continue;
         if (known[i].bit == API_O_FORMAT) k->format = known[i].format;
         k->options |= known[i].bit;
         return 0;
@@ -186,9 +192,12 @@ static int read_context(api_ask *k, unsigned needs) {
     if (k->body_is_ld && k->link.p) return misplaced(k, both_en, both_zh);
     if (!(needs & API_OBJECT)) return load_context(k, NULL);
     const jd_jval *own = jd_jget(&k->body, "@context");
-    if (k->body_is_ld && !own) return misplaced(k, "a JSON-LD body must have an @context", "JSON-LD 请求体必须带有 @context");
+    if (k->body_is_ld && !own)
+        return misplaced(k, "a JSON-LD body must have an @context", "JSON-LD 请求体必须带有 @context");
     if (!k->body_is_ld && own)
-        return misplaced(k, "an application/json body must not have an @context; send it as application/ld+json, or name it in a Link header",
+        return misplaced(k,
+                         "an application/json body must not have an @context; send it as application/ld+json, or name "
+                         "it in a Link header",
                          "application/json 请求体不能带 @context；请以 application/ld+json 发送，或在 Link 头中给出");
     return load_context(k, own);
 }
@@ -196,7 +205,8 @@ static int read_context(api_ask *k, unsigned needs) {
 int api_item_context(api_ask *k, const jd_jval *item, jd_context **out, jd_err *err) {
     const jd_jval *own = jd_jget(item, "@context");
     if (k->body_is_ld && !own)
-        return jd_fail(err, JD_E_BAD_REQUEST_DATA, "an item of a JSON-LD body must have an @context", "JSON-LD 请求体的每一项必须带有 @context");
+        return jd_fail(err, JD_E_BAD_REQUEST_DATA, "an item of a JSON-LD body must have an @context",
+                       "JSON-LD 请求体的每一项必须带有 @context");
     if (!k->body_is_ld && own)
         return jd_fail(err, JD_E_BAD_REQUEST_DATA, "an item of an application/json body must not have an @context",
                        "application/json 请求体的项不能带 @context");
@@ -219,7 +229,8 @@ static int no_length(const api_ask *k) {
 static int check_id(api_ask *k) {
     jd_str id = k->r->parts[0];
     if (jd_uri_valid(id)) return 0;
-    return jd_fail(&k->err, JD_E_BAD_REQUEST_DATA, "entity id \"%.*s\" is not a URI", "实体标识“%.*s”不是 URI", (int)(id.n > 150 ? 150 : id.n), id.p);
+    return jd_fail(&k->err, JD_E_BAD_REQUEST_DATA, "entity id \"%.*s\" is not a URI", "实体标识“%.*s”不是 URI",
+                   (int)(id.n > 150 ? 150 : id.n), id.p);
 }
 
 static int check_snapshot(api_ask *k) {
@@ -245,8 +256,9 @@ api_ask *api_begin(jd_req *r, unsigned needs, jd_turn *turn) {
         *turn = JD_MAY_BLOCK;
         return NULL;
     }
-    int rc = read_tenant(k, needs) || read_media(k, needs) || read_options(k, needs) || (needs & API_READ && check_snapshot(k)) ||
-             (needs & API_ID && check_id(k)) || (needs & API_BODY && read_body(k, needs));
+    int rc = read_tenant(k, needs) || read_media(k, needs) || read_options(k, needs) ||
+             (needs & API_READ && check_snapshot(k)) || (needs & API_ID && check_id(k)) ||
+             (needs & API_BODY && read_body(k, needs));
     if (!rc) rc = read_context(k, needs);
     if (!rc) {
         if (needs & API_READ) read_prefer(k);
@@ -283,7 +295,9 @@ jd_turn api_done(api_ask *k, int status) {
 static void add_context_link(api_ask *k) {
     jd_str url = jd_ctx_url(k->ctx);
     if (url.p)
-        jd_req_add_header(k->r, "Link", jd_arena_printf(k->a, "<%.*s>; rel=\"" CONTEXT_REL "\"; type=\"application/ld+json\"", JD_STR_ARG(url)));
+        jd_req_add_header(
+            k->r, "Link",
+            jd_arena_printf(k->a, "<%.*s>; rel=\"" CONTEXT_REL "\"; type=\"application/ld+json\"", JD_STR_ARG(url)));
 }
 
 jd_turn api_answer(api_ask *k, int status) {
@@ -340,7 +354,8 @@ int api_number(api_ask *k, const char *name, uint64_t absent, uint64_t max, uint
     size_t i = 0;
     while (i < v.n && i < 18 && v.p[i] >= '0' && v.p[i] <= '9') n = n * 10 + (uint64_t)(v.p[i++] - '0');
     if (!v.n || i < v.n || n > max) {
-        jd_fail(&k->err, JD_E_BAD_REQUEST_DATA, "%s must be a number from 0 to %llu", "%s 必须为 0 到 %llu 的整数", name, (unsigned long long)max);
+        jd_fail(&k->err, JD_E_BAD_REQUEST_DATA, "%s must be a number from 0 to %llu", "%s 必须为 0 到 %llu 的整数",
+                name, (unsigned long long)max);
         return jd_fail_at(&k->err, "%s", name);
     }
     *out = n;
@@ -378,8 +393,8 @@ int api_known_name(api_ask *k, jd_str name, jd_sym *out) {
     int bad = !jd_name_valid(name) || (name.n && name.p[0] == '@');
     jd_str iri = bad ? (jd_str){NULL, 0} : jd_ctx_expand(k->ctx, k->a, name);
     if (bad || !iri.n || iri.p[0] == '@')
-        return jd_fail(&k->err, JD_E_BAD_REQUEST_DATA, "\"%.*s\" is not a name of a type or an attribute", "“%.*s”不是类型或属性的名称",
-                       (int)(name.n > 150 ? 150 : name.n), name.p);
+        return jd_fail(&k->err, JD_E_BAD_REQUEST_DATA, "\"%.*s\" is not a name of a type or an attribute",
+                       "“%.*s”不是类型或属性的名称", (int)(name.n > 150 ? 150 : name.n), name.p);
     *out = jd_sym_find(jd_engine_symbols(k->app->engine), iri);
     return 0;
 }
@@ -387,7 +402,8 @@ int api_known_name(api_ask *k, jd_str name, jd_sym *out) {
 int api_sym_list(api_ask *k, jd_str text, jd_sym **out, uint32_t *n) {
     jd_str *names;
     size_t names_n;
-    if (api_split(k->a, text, &names, &names_n)) return jd_fail(&k->err, JD_E_BAD_REQUEST_DATA, "a name in the list is empty", "列表中有空名称");
+    if (api_split(k->a, text, &names, &names_n))
+        return jd_fail(&k->err, JD_E_BAD_REQUEST_DATA, "a name in the list is empty", "列表中有空名称");
     *out = JD_NEWN(k->a, jd_sym, names_n);
     *n = (uint32_t)names_n;
     for (size_t i = 0; i < names_n; i++)

@@ -1,6 +1,6 @@
-/* Hosting @contexts: clauses 5.13.2-5.13.5, resources 6.29 and 6.30. Hosted ones are documents of their own kind in their
- * tenant, so they are as durable as entities; the registry, which all tenants share, holds them for use. Cached ones are
- * everybody's and are not kept. */
+/* Hosting @contexts: clauses 5.13.2-5.13.5, resources 6.29 and 6.30. Hosted ones are documents of their own kind in
+ * their tenant, so they are as durable as entities; the registry, which all tenants share, holds them for use. Cached
+ * ones are everybody's and are not kept. */
 #include "http/api_int.h"
 
 #include <stdlib.h>
@@ -9,7 +9,8 @@
 
 /* Stored as "<kind> <createdAt in us> <document>". */
 static jd_str pack(jd_arena *a, jd_ctxkind kind, jd_time created, jd_str text) {
-    return jd_arena_printf(a, "%c %lld %.*s", kind == JD_CTX_IMPLICIT ? 'I' : 'H', (long long)created, JD_STR_ARG(text));
+    return jd_arena_printf(a, "%c %lld %.*s", kind == JD_CTX_IMPLICIT ? 'I' : 'H', (long long)created,
+                           JD_STR_ARG(text));
 }
 
 static int unpack(jd_str body, jd_ctxkind *kind, jd_time *created, jd_str *text) {
@@ -34,7 +35,8 @@ static void load_one(void *user, jd_str id, jd_str body) {
     jd_str text;
     if (l->rc) return;
     if (unpack(body, &kind, &created, &text))
-        l->rc = jd_fail(l->err, JD_E_INTERNAL, "the stored @context %.*s cannot be read", "已存储的 @context %.*s 无法读取", JD_STR_ARG(id));
+        l->rc = jd_fail(l->err, JD_E_INTERNAL, "the stored @context %.*s cannot be read",
+                        "已存储的 @context %.*s 无法读取", JD_STR_ARG(id));
     else
         l->rc = jd_contexts_host(l->api->contexts, id, kind, text, created, l->err);
 }
@@ -82,8 +84,8 @@ static jd_str random_id(jd_arena *a) {
     if (getrandom(b, sizeof b, 0) != (ssize_t)sizeof b) abort(); /* never happens for so few bytes */
     b[6] = (unsigned char)((b[6] & 0x0f) | 0x40);
     b[8] = (unsigned char)((b[8] & 0x3f) | 0x80);
-    return jd_arena_printf(a, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7],
-                           b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
+    return jd_arena_printf(a, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1], b[2],
+                           b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
 }
 
 /* The registry takes it first, for it checks it; nobody can name it before the answer has told its id. */
@@ -93,7 +95,8 @@ jd_turn api_contexts_add(jd_req *r) {
     if (!k) return turn;
     const jd_jval *ctx = jd_jget(&k->body, "@context");
     if (!ctx) {
-        jd_fail(&k->err, JD_E_INVALID_REQUEST, "the body must be a JSON object with an @context", "请求体必须是带有 @context 的 JSON 对象");
+        jd_fail(&k->err, JD_E_INVALID_REQUEST, "the body must be a JSON object with an @context",
+                "请求体必须是带有 @context 的 JSON 对象");
         return api_fail(k);
     }
     hosting *h = JD_NEW(k->a, hosting);
@@ -130,7 +133,8 @@ static int is_ours(api_ask *k, const jd_ctxinfo *c) {
 }
 
 static void write_url(api_ask *k, jd_buf *b, const jd_ctxinfo *c) {
-    jd_str url = is_hosted(c->kind) ? jd_arena_printf(k->a, "%.*s" API_ROOT "/jsonldContexts/%.*s", JD_STR_ARG(k->app->base_url), JD_STR_ARG(c->local_id))
+    jd_str url = is_hosted(c->kind) ? jd_arena_printf(k->a, "%.*s" API_ROOT "/jsonldContexts/%.*s",
+                                                      JD_STR_ARG(k->app->base_url), JD_STR_ARG(c->local_id))
                                     : c->url;
     jd_json_write_str(b, url);
 }
@@ -164,11 +168,15 @@ static int read_kind(api_ask *k, int *kind) {
     jd_str v = api_param(k, "kind");
     *kind = -1;
     if (!v.p) return 0;
-    if (jd_str_is(v, "Cached")) *kind = JD_CTX_CACHED;
-    else if (jd_str_is(v, "Hosted")) *kind = JD_CTX_HOSTED;
-    else if (jd_str_is(v, "ImplicitlyCreated")) *kind = JD_CTX_IMPLICIT;
+    if (jd_str_is(v, "Cached"))
+        *kind = JD_CTX_CACHED;
+    else if (jd_str_is(v, "Hosted"))
+        *kind = JD_CTX_HOSTED;
+    else if (jd_str_is(v, "ImplicitlyCreated"))
+        *kind = JD_CTX_IMPLICIT;
     if (*kind >= 0) return 0;
-    jd_fail(&k->err, JD_E_BAD_REQUEST_DATA, "kind must be Hosted, Cached or ImplicitlyCreated", "kind 必须为 Hosted、Cached 或 ImplicitlyCreated");
+    jd_fail(&k->err, JD_E_BAD_REQUEST_DATA, "kind must be Hosted, Cached or ImplicitlyCreated",
+            "kind 必须为 Hosted、Cached 或 ImplicitlyCreated");
     return jd_fail_at(&k->err, "kind");
 }
 
@@ -192,8 +200,10 @@ jd_turn api_contexts_list(jd_req *r) {
     for (size_t i = 0; i < n; i++) {
         if (!is_ours(k, &list[i])) continue;
         if (shown++) jd_buf_c(b, ',');
-        if (details) write_details(k, b, &list[i]);
-        else write_url(k, b, &list[i]);
+        if (details)
+            write_details(k, b, &list[i]);
+        else
+            write_url(k, b, &list[i]);
     }
     jd_buf_c(b, ']');
     return plain(k, 200);
@@ -202,7 +212,8 @@ jd_turn api_contexts_list(jd_req *r) {
 static int find(api_ask *k, jd_ctxinfo *c) {
     jd_str id = k->r->parts[0];
     if (jd_contexts_find(k->app->contexts, k->a, id, c) && is_ours(k, c)) return 0;
-    return jd_fail(&k->err, JD_E_NOT_FOUND, "there is no @context %.*s here", "此处没有 @context %.*s", (int)(id.n > 150 ? 150 : id.n), id.p);
+    return jd_fail(&k->err, JD_E_NOT_FOUND, "there is no @context %.*s here", "此处没有 @context %.*s",
+                   (int)(id.n > 150 ? 150 : id.n), id.p);
 }
 
 jd_turn api_context_get(jd_req *r) {
@@ -216,7 +227,8 @@ jd_turn api_context_get(jd_req *r) {
     if (details) {
         write_details(k, &r->out, &c);
     } else if (!is_hosted(c.kind)) {
-        jd_fail(&k->err, JD_E_NOT_SUPPORTED, "a cached @context is served at its own URL; ask with details=true for what is known of it",
+        jd_fail(&k->err, JD_E_NOT_SUPPORTED,
+                "a cached @context is served at its own URL; ask with details=true for what is known of it",
                 "缓存的 @context 请从其原 URL 获取；用 details=true 可查看其信息");
         return api_fail(k);
     } else {
@@ -242,7 +254,8 @@ static void dropped(jd_job *job) {
 
 static jd_turn reload(api_ask *k, const jd_ctxinfo *c) {
     if (is_hosted(c->kind)) {
-        jd_fail(&k->err, JD_E_BAD_REQUEST_DATA, "only cached @contexts can be loaded again", "只有缓存的 @context 可以重新加载");
+        jd_fail(&k->err, JD_E_BAD_REQUEST_DATA, "only cached @contexts can be loaded again",
+                "只有缓存的 @context 可以重新加载");
         return api_fail(k);
     }
     if (!k->r->may_block) return api_wait(k);
@@ -251,7 +264,8 @@ static jd_turn reload(api_ask *k, const jd_ctxinfo *c) {
 
 static int is_core(api_ask *k, const jd_ctxinfo *c) {
     jd_ctxinfo core;
-    return jd_contexts_find(k->app->contexts, k->a, JD_STR(JD_CORE_CONTEXT_URL), &core) && jd_str_eq(core.local_id, c->local_id);
+    return jd_contexts_find(k->app->contexts, k->a, JD_STR(JD_CORE_CONTEXT_URL), &core) &&
+           jd_str_eq(core.local_id, c->local_id);
 }
 
 jd_turn api_context_delete(jd_req *r) {
@@ -268,7 +282,8 @@ jd_turn api_context_delete(jd_req *r) {
     }
     if (again) return reload(k, &c);
     if (is_core(k, &c)) {
-        jd_fail(&k->err, JD_E_BAD_REQUEST_DATA, "the core @context is part of the program", "核心 @context 是程序的一部分，不能删除");
+        jd_fail(&k->err, JD_E_BAD_REQUEST_DATA, "the core @context is part of the program",
+                "核心 @context 是程序的一部分，不能删除");
         return api_fail(k);
     }
     if (!is_hosted(c.kind)) {

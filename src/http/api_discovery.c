@@ -1,4 +1,5 @@
-/* What types and attributes there are: clauses 5.7.5-5.7.10, resources 6.25-6.28. Ids are whole IRIs, names are compacted. */
+/* What types and attributes there are: clauses 5.7.5-5.7.10, resources 6.25-6.28. Ids are whole IRIs, names are
+ * compacted. */
 #include "http/api_int.h"
 
 #include <stdlib.h>
@@ -103,7 +104,8 @@ jd_turn api_types_list(jd_req *r) {
 
 static int no_such(api_ask *k, const char *en, const char *zh) {
     jd_str name = k->r->parts[0];
-    return jd_fail(&k->err, JD_E_NOT_FOUND, "no entity has %s%.0s %.*s", "没有实体具有%.0s%s %.*s", en, zh, (int)(name.n > 150 ? 150 : name.n), name.p);
+    return jd_fail(&k->err, JD_E_NOT_FOUND, "no entity has %s%.0s %.*s", "没有实体具有%.0s%s %.*s", en, zh,
+                   (int)(name.n > 150 ? 150 : name.n), name.p);
 }
 
 jd_turn api_type_get(jd_req *r) {

@@ -65,10 +65,12 @@ static void written(jd_job *job) {
 /* Conditions, the `type` parameter and the end of every operation on one entity. */
 static jd_turn submit_one(api_ask *k, jd_change_req rq) {
     jd_write *w = JD_NEW(k->a, jd_write);
-    jd_str match = jd_req_header(k->r, "If-Match"), none = jd_req_header(k->r, "If-None-Match"), type = api_param(k, "type");
+    jd_str match = jd_req_header(k->r, "If-Match"), none = jd_req_header(k->r, "If-None-Match"),
+           type = api_param(k, "type");
     if (match.p) w->if_match = jd_arena_dup(k->a, match).p;
     if (none.p && !jd_str_is(none, "*")) {
-        jd_fail(&k->err, JD_E_BAD_REQUEST_DATA, "If-None-Match of a write can only be *", "写操作的 If-None-Match 只能为 *");
+        jd_fail(&k->err, JD_E_BAD_REQUEST_DATA, "If-None-Match of a write can only be *",
+                "写操作的 If-None-Match 只能为 *");
         return api_fail(k);
     }
     w->if_none_match_any = none.p != NULL;
@@ -108,7 +110,8 @@ static jd_turn fragment(jd_req *r, unsigned needs, jd_op op, jd_input shape) {
         rq.simplified = p.simplified = k->format == JD_SIMPLIFIED;
         rq.lang = p.lang = api_param(k, "lang");
         if (observed.p && jd_time_parse(observed, &rq.observed, &rq.observed_digits)) {
-            jd_fail(&k->err, JD_E_BAD_REQUEST_DATA, "observedAt must be a DateTime in UTC", "observedAt 必须是 UTC 的 DateTime");
+            jd_fail(&k->err, JD_E_BAD_REQUEST_DATA, "observedAt must be a DateTime in UTC",
+                    "observedAt 必须是 UTC 的 DateTime");
             jd_fail_at(&k->err, "observedAt");
             return api_fail(k);
         }
@@ -156,8 +159,8 @@ jd_turn api_entity_nameless(jd_req *r) {
 
 static jd_turn no_attr(api_ask *k) {
     jd_str id = k->r->parts[0], name = k->r->parts[1];
-    jd_fail(&k->err, JD_E_NOT_FOUND, "%.*s has no attribute %.*s", "%.*s 没有属性 %.*s", (int)(id.n > 150 ? 150 : id.n), id.p,
-            (int)(name.n > 150 ? 150 : name.n), name.p);
+    jd_fail(&k->err, JD_E_NOT_FOUND, "%.*s has no attribute %.*s", "%.*s 没有属性 %.*s", (int)(id.n > 150 ? 150 : id.n),
+            id.p, (int)(name.n > 150 ? 150 : name.n), name.p);
     return api_fail(k);
 }
 
@@ -177,13 +180,15 @@ static jd_turn attribute(jd_req *r, unsigned needs, jd_op op) {
     jd_change_req rq = request(k, op);
     if (api_known_name(k, r->parts[1], &rq.attr)) return api_fail(k);
     if (rq.attr == JD_SYM_SCOPE) {
-        jd_fail(&k->err, JD_E_BAD_REQUEST_DATA, "scope is no attribute: update it with the entity", "scope 不是属性，请随实体更新");
+        jd_fail(&k->err, JD_E_BAD_REQUEST_DATA, "scope is no attribute: update it with the entity",
+                "scope 不是属性，请随实体更新");
         return api_fail(k);
     }
     take_context_out(&k->body);
     jd_parse p = api_parser(k, k->ctx);
     jd_attr *list;
-    if (jd_attr_parse(&p, rq.attr, &k->body, op == JD_OP_ATTR_PATCH, &list, &rq.instances_n, &k->err)) return api_fail(k);
+    if (jd_attr_parse(&p, rq.attr, &k->body, op == JD_OP_ATTR_PATCH, &list, &rq.instances_n, &k->err))
+        return api_fail(k);
     if (!rq.attr) return no_attr(k);
     rq.instances = list;
     return submit_one(k, rq);

@@ -27,7 +27,8 @@ jd_turn api_source_identity(jd_req *r) {
     jd_time now = jd_now();
     char text[JD_TIME_TEXT_MAX];
     size_t n = jd_time_print(now, -1, text);
-    jd_buf_printf(b, "{\"id\":\"urn:ngsi-ld:ContextSourceIdentity:%.*s\",\"type\":\"ContextSourceIdentity\",", JD_STR_ARG(alias));
+    jd_buf_printf(b, "{\"id\":\"urn:ngsi-ld:ContextSourceIdentity:%.*s\",\"type\":\"ContextSourceIdentity\",",
+                  JD_STR_ARG(alias));
     api_str(b, "contextSourceAlias", alias);
     jd_buf_c(b, ',');
     api_str(b, "contextSourceUptime", duration(k->a, now - k->app->started));
@@ -42,14 +43,16 @@ jd_turn api_unbuilt(jd_req *r) {
     jd_turn turn;
     api_ask *k = api_begin(r, API_ANY_TENANT, &turn);
     if (!k) return turn;
-    jd_fail(&k->err, JD_E_NOT_BUILT, "this version of Jindu serves entities, batches, discovery and contexts; %s is not among them yet",
+    jd_fail(&k->err, JD_E_NOT_BUILT,
+            "this version of Jindu serves entities, batches, discovery and contexts; %s is not among them yet",
             "此版本的津渡提供实体、批量、发现与 @context 接口，尚不包含 %s", r->route->path);
     return api_fail(k);
 }
 
 /* ---- older versions ---- */
 
-static const char *older_member(const jd_jval *type, int minor) { /* of kinds that came later than 1.<minor>; NULL: none of them */
+static const char *older_member(const jd_jval *type,
+                                int minor) { /* of kinds that came later than 1.<minor>; NULL: none of them */
     static const struct {
         jd_kind kind;
         int since;
@@ -68,9 +71,12 @@ static int older_attr(jd_jval *v, int minor) {
     const char *member = older_member(type, minor);
     for (uint32_t i = 0; i < v->n; i++) {
         jd_jmember *m = &v->members[i];
-        if (member && jd_str_is(m->name, "type")) m->val = jd_jmake_str(JD_STR("Property"));
-        else if (member && jd_str_is(m->name, member)) m->name = JD_STR("value");
-        else if (!jd_str_is(m->name, "value") && !jd_str_is(m->name, "json")) changed |= older_attr(&m->val, minor);
+        if (member && jd_str_is(m->name, "type"))
+            m->val = jd_jmake_str(JD_STR("Property"));
+        else if (member && jd_str_is(m->name, member))
+            m->name = JD_STR("value");
+        else if (!jd_str_is(m->name, "value") && !jd_str_is(m->name, "json"))
+            changed |= older_attr(&m->val, minor);
     }
     return changed || member;
 }
@@ -82,9 +88,12 @@ static int older_entity(jd_jval *v, int minor) {
     if (v->type != JD_JOBJ) return changed;
     for (uint32_t i = 0; i < v->n; i++) {
         jd_jmember *m = &v->members[i];
-        if (jd_str_is(m->name, "features")) changed |= older_entity(&m->val, minor);
-        else if (jd_str_is(m->name, "properties") && jd_jget(v, "geometry")) changed |= older_entity(&m->val, minor);
-        else if (!jd_str_is(m->name, "@context")) changed |= older_attr(&m->val, minor);
+        if (jd_str_is(m->name, "features"))
+            changed |= older_entity(&m->val, minor);
+        else if (jd_str_is(m->name, "properties") && jd_jget(v, "geometry"))
+            changed |= older_entity(&m->val, minor);
+        else if (!jd_str_is(m->name, "@context"))
+            changed |= older_attr(&m->val, minor);
     }
     return changed;
 }
@@ -93,7 +102,9 @@ int api_downgrade(api_ask *k) {
     jd_jval tree;
     jd_buf *b = &k->r->out;
     jd_str text = jd_arena_dup(k->a, jd_buf_view(b));
-    if (k->format != JD_NORMALIZED || jd_json_parse(k->a, text, NULL, &tree, NULL) || !older_entity(&tree, k->prefer_minor)) return 0;
+    if (k->format != JD_NORMALIZED || jd_json_parse(k->a, text, NULL, &tree, NULL) ||
+        !older_entity(&tree, k->prefer_minor))
+        return 0;
     b->n = 0;
     jd_json_write(b, &tree);
     return 1;

@@ -1,8 +1,8 @@
 /* http/api_int.h - what the api_*.c files share. Nobody else includes this.
  *
  * A handler begins with api_begin(), which makes the checks that all operations have in common in the order of clause
- * 6.3: 411, tenant, 406 and 415, parameters, id, JSON, @context. A handler may run twice: when something has to be waited
- * for, api_begin leaves with JD_MAY_BLOCK and the whole handler runs again on a worker. */
+ * 6.3: 411, tenant, 406 and 415, parameters, id, JSON, @context. A handler may run twice: when something has to be
+ * waited for, api_begin leaves with JD_MAY_BLOCK and the whole handler runs again on a worker. */
 #ifndef JD_HTTP_API_INT_H
 #define JD_HTTP_API_INT_H
 #include "base/hash.h"
@@ -15,48 +15,48 @@ typedef enum api_accept { API_JSON, API_LDJSON, API_GEOJSON } api_accept;
 
 /* What options and format may hold. */
 enum {
-    API_O_FORMAT = 1,       /* normalized, concise, simplified, keyValues; also the parameter `format` */
+    API_O_FORMAT = 1, /* normalized, concise, simplified, keyValues; also the parameter `format` */
     API_O_SYSATTRS = 2,
     API_O_NO_OVERWRITE = 4,
     API_O_REPLACE = 8,
     API_O_UPDATE = 16
 };
 
-enum { /* what an operation needs; the low bits are API_O_* */
-    API_READ = 0x100,       /* the answer is in the form that Accept asks for */
-    API_GEO = 0x200,        /* which may be GeoJSON */
-    API_BODY = 0x400,       /* a JSON body */
-    API_OBJECT = 0x800,     /* which is an object, with its @context inside when it is JSON-LD */
-    API_PATCH = 0x1000,     /* merge-patch+json is welcome too */
-    API_MAKES_TENANT = 0x2000,
-    API_ANY_TENANT = 0x4000,/* a tenant that is not there will do */
-    API_ID = 0x8000,        /* parts[0] is an entity id */
-    API_LIST = 0x10000      /* with API_OBJECT: or an array */
+enum {                     /* what an operation needs; the low bits are API_O_* */
+       API_READ = 0x100,   /* the answer is in the form that Accept asks for */
+       API_GEO = 0x200,    /* which may be GeoJSON */
+       API_BODY = 0x400,   /* a JSON body */
+       API_OBJECT = 0x800, /* which is an object, with its @context inside when it is JSON-LD */
+       API_PATCH = 0x1000, /* merge-patch+json is welcome too */
+       API_MAKES_TENANT = 0x2000,
+       API_ANY_TENANT = 0x4000, /* a tenant that is not there will do */
+       API_ID = 0x8000,         /* parts[0] is an entity id */
+       API_LIST = 0x10000       /* with API_OBJECT: or an array */
 };
 
 typedef struct api_ask {
     jd_req *r;
     jd_api *app;
     jd_arena *a;
-    jd_str tenant;          /* name; empty: the default one */
-    int tenant_no;          /* -1: not there (yet) */
+    jd_str tenant; /* name; empty: the default one */
+    int tenant_no; /* -1: not there (yet) */
     api_accept accept;
     int body_is_ld;
-    int prefer_json;        /* Prefer: body=json */
-    int prefer_minor;       /* Prefer: ngsi-ld=1.x with an older x; else 0 */
-    jd_str link;            /* the Link header's context; p NULL: none */
+    int prefer_json;  /* Prefer: body=json */
+    int prefer_minor; /* Prefer: ngsi-ld=1.x with an older x; else 0 */
+    jd_str link;      /* the Link header's context; p NULL: none */
     jd_jval body;
-    jd_context *ctx;        /* counted */
-    unsigned options;       /* API_O_NO_OVERWRITE ... as given */
+    jd_context *ctx;  /* counted */
+    unsigned options; /* API_O_NO_OVERWRITE ... as given */
     jd_format format;
     int sys_attrs;
     jd_err err;
-    jd_context **more;      /* further contexts that the request holds (batches) */
+    jd_context **more; /* further contexts that the request holds (batches) */
     size_t more_n;
-    jd_view view;           /* of reads */
+    jd_view view; /* of reads */
     int viewing;
-    jd_job job;             /* of writes */
-    void *own;              /* the handler's */
+    jd_job job; /* of writes */
+    void *own;  /* the handler's */
     jd_turn turn;
 } api_ask;
 
@@ -64,15 +64,15 @@ typedef struct api_ask {
 api_ask *api_begin(jd_req *r, unsigned needs, jd_turn *turn);
 /* Gives back what the request holds: the view, the contexts. */
 void api_end(api_ask *k);
-jd_turn api_fail(api_ask *k);               /* answers with k->err */
-jd_turn api_wait(api_ask *k);               /* to be run again on a worker */
-jd_turn api_done(api_ask *k, int status);   /* the answer stands in r->out */
+jd_turn api_fail(api_ask *k);             /* answers with k->err */
+jd_turn api_wait(api_ask *k);             /* to be run again on a worker */
+jd_turn api_done(api_ask *k, int status); /* the answer stands in r->out */
 
 /* Answers with what was written to r->out: Content-Type, Link, Prefer. */
 jd_turn api_answer(api_ask *k, int status);
 /* Brings r->out to what the older version that was preferred knew (clause 6.3.18). 1: something changed. */
 int api_downgrade(api_ask *k);
-/* Begins / ends an object that has @context in JSON-LD answers: writes  ,"@context":...  when it is due. */
+/* Writes ,"@context":... into an object, when the form of the answer wants it there. */
 void api_context_member(api_ask *k, jd_buf *out);
 /* {"type":...,"title":...,"detail":...,"status":...} */
 void api_problem(const api_ask *k, jd_buf *out, const jd_err *err);
@@ -80,15 +80,16 @@ void api_str(jd_buf *out, const char *name, jd_str value); /* "name":"value" */
 
 /* ---- parameters ---- */
 jd_str api_param(const api_ask *k, const char *name);
-int api_bool(api_ask *k, const char *name, int *out);                       /* 0 when absent; 400 for neither true nor false */
+int api_bool(api_ask *k, const char *name, int *out); /* 0 when absent; 400 for neither true nor false */
 int api_number(api_ask *k, const char *name, uint64_t absent, uint64_t max, uint64_t *out);
 int api_uri_list(api_ask *k, const char *what, jd_str text, jd_str **out, size_t *n);
 /* Comma-separated names -> symbols that the store knows; 0 for those it does not. */
 int api_sym_list(api_ask *k, jd_str text, jd_sym **out, uint32_t *n);
-int api_split(jd_arena *a, jd_str text, jd_str **out, size_t *n);           /* at ','; parts are trimmed; -1: an empty one */
-int api_known_name(api_ask *k, jd_str name, jd_sym *out);                   /* expands; 0 in *out: not known to the store */
+int api_split(jd_arena *a, jd_str text, jd_str **out, size_t *n); /* at ','; parts are trimmed; -1: an empty one */
+int api_known_name(api_ask *k, jd_str name, jd_sym *out);         /* expands; 0 in *out: not known to the store */
 jd_names api_names(api_ask *k);
-/* Sets the context of one item of an array body: its own for JSON-LD, else that of the request. 0, -1, or 1: must wait. */
+/* Sets the context of one item of an array body: its own for JSON-LD, else that of the request. 0, -1, or 1: must wait.
+ */
 int api_item_context(api_ask *k, const jd_jval *item, jd_context **out, jd_err *err);
 
 /* ---- writing ---- */
@@ -97,16 +98,17 @@ jd_parse api_parser(api_ask *k, jd_context *ctx);
 jd_turn api_submit(api_ask *k);
 /* BatchOperationResult (5.2.16): ids that are done, and errors. */
 typedef struct api_item {
-    jd_str id;              /* p NULL: the item has none */
-    jd_write *w;            /* NULL: not submitted */
-    const jd_err *err;      /* NULL: done */
+    jd_str id;         /* p NULL: the item has none */
+    jd_write *w;       /* NULL: not submitted */
+    const jd_err *err; /* NULL: done */
 } api_item;
 void api_batch_result(api_ask *k, const api_item *items, size_t n);
 
 /* ---- asking (api_select.c) ---- */
-typedef struct api_texts {  /* of one question, from the URL or from a Query body; p NULL: not given */
-    jd_str type, q, scope_q, georel, geometry, geoproperty, coordinates, attrs, pick, omit, csf, join, order_by, collation, order_from,
-        order_geometry, expand_values, json_keys, lang, dataset_id, geometry_property, contained_by;
+typedef struct api_texts { /* of one question, from the URL or from a Query body; p NULL: not given */
+    jd_str type, q, scope_q, georel, geometry, geoproperty, coordinates, attrs, pick, omit, csf, join, order_by,
+        collation, order_from, order_geometry, expand_values, json_keys, lang, dataset_id, geometry_property,
+        contained_by;
     jd_str id, id_pattern;
     int has_join_level;
     uint64_t join_level;
@@ -142,12 +144,12 @@ int api_paging(api_ask *k, api_select *s);
 /* Is enough said that not the whole store would be asked (5.7.2.4)? */
 int api_narrow_enough(api_ask *k, const api_texts *t, const api_select *s);
 void api_select_fini(api_select *s);
-int api_view_begin(api_ask *k);             /* -1: the tenant is not there */
+int api_view_begin(api_ask *k); /* -1: the tenant is not there */
 /* For join=flat: entities that are linked follow those that were found, each once. */
 typedef struct api_flat api_flat;
 api_flat *api_flat_begin(api_ask *k, const api_select *s);
-void api_flat_add(api_flat *f, const jd_doc *d);          /* an entity that is written itself */
-size_t api_flat_write(api_flat *f, jd_buf *out);           /* the linked ones, each behind a comma; returns how many */
+void api_flat_add(api_flat *f, const jd_doc *d); /* an entity that is written itself */
+size_t api_flat_write(api_flat *f, jd_buf *out); /* the linked ones, each behind a comma; returns how many */
 void api_flat_end(api_flat *f);
 
 /* ---- handlers ---- */

@@ -1,4 +1,5 @@
-/* Retrieving and querying entities, and purging: clauses 5.7.1, 5.7.2, 5.6.21; resources 6.4.3.2, 6.4.3.3, 6.5.3.1, 6.23. */
+/* Retrieving and querying entities, and purging: clauses 5.7.1, 5.7.2, 5.6.21;
+ * resources 6.4.3.2, 6.4.3.3, 6.5.3.1, 6.23. */
 #include "base/hash.h"
 #include "http/api_int.h"
 
@@ -25,7 +26,8 @@ static int listed(jd_str list, jd_str etag) {
 
 static int not_there(api_ask *k) {
     jd_str id = k->r->parts[0];
-    return jd_fail(&k->err, JD_E_NOT_FOUND, "entity %.*s does not exist", "实体 %.*s 不存在", (int)(id.n > 150 ? 150 : id.n), id.p);
+    return jd_fail(&k->err, JD_E_NOT_FOUND, "entity %.*s does not exist", "实体 %.*s 不存在",
+                   (int)(id.n > 150 ? 150 : id.n), id.p);
 }
 
 static void write_flat(api_ask *k, api_select *s, const jd_doc *d) {
@@ -69,7 +71,8 @@ static int retrieve(api_ask *k, api_select *s) {
     if (api_view_begin(k)) return -1;
     if (!jd_view_get(&k->view, k->r->parts[0], &d) || (types && !jd_typeq_test(types, &d))) return not_there(k);
     if (!jd_proj_keeps(s->proj, &d))
-        return jd_fail(&k->err, JD_E_NOT_FOUND, "the entity has none of the members that were asked for", "该实体没有所要求的任何成员");
+        return jd_fail(&k->err, JD_E_NOT_FOUND, "the entity has none of the members that were asked for",
+                       "该实体没有所要求的任何成员");
     if (s->render.join == JD_JOIN_NONE) {
         jd_str etag = etag_of(k, &d), have = jd_req_header(k->r, "If-None-Match");
         jd_req_add_header(k->r, "ETag", etag);
@@ -90,7 +93,9 @@ static int retrieve(api_ask *k, api_select *s) {
 static int no_entity_map(api_ask *k) {
     int on;
     if (api_bool(k, "entityMap", &on)) return -1;
-    if (on) return jd_fail(&k->err, JD_E_NOT_BUILT, "entity maps are not supported by this version", "此版本不支持实体映射（entityMap）");
+    if (on)
+        return jd_fail(&k->err, JD_E_NOT_BUILT, "entity maps are not supported by this version",
+                       "此版本不支持实体映射（entityMap）");
     return 0;
 }
 
@@ -201,7 +206,8 @@ static int run_query(api_ask *k, api_select *s) {
         api_context_member(k, out);
         jd_buf_c(out, '}');
     }
-    if (s->count) jd_req_add_header(k->r, "NGSILD-Results-Count", jd_arena_printf(k->a, "%llu", (unsigned long long)total));
+    if (s->count)
+        jd_req_add_header(k->r, "NGSILD-Results-Count", jd_arena_printf(k->a, "%llu", (unsigned long long)total));
     if (!s->limit) return 0;
     if (s->offset) add_page_link(k, "prev", s->offset > s->limit ? s->offset - s->limit : 0, s->limit);
     if (p.more || (s->count && total > s->offset + s->limit)) add_page_link(k, "next", s->offset + s->limit, s->limit);
@@ -216,7 +222,8 @@ static int must_wait(api_ask *k, const api_select *s) {
 
 static jd_turn ask(api_ask *k, const api_texts *t) {
     api_select *s = JD_NEW(k->a, api_select);
-    int rc = no_entity_map(k) || api_paging(k, s) || api_select_make(k, t, s) || api_render_make(k, t, s) || api_narrow_enough(k, t, s) || api_view_begin(k);
+    int rc = no_entity_map(k) || api_paging(k, s) || api_select_make(k, t, s) || api_render_make(k, t, s) ||
+             api_narrow_enough(k, t, s) || api_view_begin(k);
     int later = !rc && must_wait(k, s);
     if (!rc && !later) rc = run_query(k, s);
     api_select_fini(s);
@@ -284,11 +291,13 @@ static int coordinates_member(api_ask *k, const jd_jval *in, const char *name, j
 }
 
 static int parts_of_body(api_ask *k, api_texts *t) {
-    const jd_jval *b = &k->body, *geo = jd_jget(b, "geoQ"), *order = jd_jget(b, "ordering"), *level = jd_jget(b, "joinLevel");
+    const jd_jval *b = &k->body, *geo = jd_jget(b, "geoQ"), *order = jd_jget(b, "ordering"),
+                  *level = jd_jget(b, "joinLevel");
     if (geo) {
         if (geo->type != JD_JOBJ) return bad_member(k, "geoQ", "an object", "对象");
         if (text_member(k, geo, "georel", &t->georel) || text_member(k, geo, "geometry", &t->geometry) ||
-            text_member(k, geo, "geoproperty", &t->geoproperty) || coordinates_member(k, geo, "coordinates", &t->coordinates))
+            text_member(k, geo, "geoproperty", &t->geoproperty) ||
+            coordinates_member(k, geo, "coordinates", &t->coordinates))
             return -1;
         if (!t->georel.p) return bad_member(k, "geoQ.georel", "there", "给出的");
     }
@@ -297,12 +306,14 @@ static int parts_of_body(api_ask *k, api_texts *t) {
         if (order->type != JD_JOBJ) return bad_member(k, "ordering", "an object", "对象");
         if (from && from->type != JD_JARR) return bad_member(k, "ordering.coordinates", "an array", "数组");
         if (list_member(k, order, "orderBy", &t->order_by) || text_member(k, order, "geometry", &t->order_geometry) ||
-            text_member(k, order, "collation", &t->collation) || coordinates_member(k, order, "coordinates", &t->order_from))
+            text_member(k, order, "collation", &t->collation) ||
+            coordinates_member(k, order, "coordinates", &t->order_from))
             return -1;
     }
     if (level) {
         double v = level->type == JD_JNUM ? jd_jnum(level) : 0;
-        if (!(v >= 1 && v <= 1000) || v != (double)(int)v) return bad_member(k, "joinLevel", "a positive integer", "正整数");
+        if (!(v >= 1 && v <= 1000) || v != (double)(int)v)
+            return bad_member(k, "joinLevel", "a positive integer", "正整数");
         t->has_join_level = 1;
         t->join_level = (uint64_t)v;
     }
@@ -317,12 +328,15 @@ static int texts_of_body(api_ask *k, api_texts *t) {
         jd_fail(&k->err, JD_E_BAD_REQUEST_DATA, "temporalQ is for temporal queries", "temporalQ 仅用于时态查询");
         return jd_fail_at(&k->err, "temporalQ");
     }
-    if (t->entities && (t->entities->type != JD_JARR || !t->entities->n)) return bad_member(k, "entities", "an array of at least one selector", "至少有一个选择器的数组");
-    if (list_member(k, b, "attrs", &t->attrs) || list_member(k, b, "pick", &t->pick) || list_member(k, b, "omit", &t->omit) ||
-        list_member(k, b, "datasetId", &t->dataset_id) || list_member(k, b, "containedBy", &t->contained_by) ||
-        list_member(k, b, "expandValues", &t->expand_values) || list_member(k, b, "jsonKeys", &t->json_keys) ||
-        text_member(k, b, "q", &t->q) || text_member(k, b, "scopeQ", &t->scope_q) || text_member(k, b, "csf", &t->csf) ||
-        text_member(k, b, "lang", &t->lang) || text_member(k, b, "join", &t->join) || text_member(k, b, "geometryProperty", &t->geometry_property))
+    if (t->entities && (t->entities->type != JD_JARR || !t->entities->n))
+        return bad_member(k, "entities", "an array of at least one selector", "至少有一个选择器的数组");
+    if (list_member(k, b, "attrs", &t->attrs) || list_member(k, b, "pick", &t->pick) ||
+        list_member(k, b, "omit", &t->omit) || list_member(k, b, "datasetId", &t->dataset_id) ||
+        list_member(k, b, "containedBy", &t->contained_by) || list_member(k, b, "expandValues", &t->expand_values) ||
+        list_member(k, b, "jsonKeys", &t->json_keys) || text_member(k, b, "q", &t->q) ||
+        text_member(k, b, "scopeQ", &t->scope_q) || text_member(k, b, "csf", &t->csf) ||
+        text_member(k, b, "lang", &t->lang) || text_member(k, b, "join", &t->join) ||
+        text_member(k, b, "geometryProperty", &t->geometry_property))
         return -1;
     return parts_of_body(k, t);
 }
@@ -373,7 +387,8 @@ static void purged(jd_job *job) {
 static int purge_names(api_ask *k, jd_change_req *rq) {
     jd_str keep = api_param(k, "keep"), drop = api_param(k, "drop");
     if (!keep.p && !drop.p) return 0;
-    if (keep.p && drop.p) return jd_fail(&k->err, JD_E_BAD_REQUEST_DATA, "keep and drop exclude each other", "keep 与 drop 不能同时给出");
+    if (keep.p && drop.p)
+        return jd_fail(&k->err, JD_E_BAD_REQUEST_DATA, "keep and drop exclude each other", "keep 与 drop 不能同时给出");
     jd_sym *names;
     if (api_sym_list(k, keep.p ? keep : drop, &names, &rq->names_n)) return -1;
     rq->op = JD_OP_PURGE_ATTRS;
@@ -386,7 +401,8 @@ static int find_purged(api_ask *k, found *f, jd_change_req *rq) {
     api_texts t;
     api_texts_of_params(k, &t);
     api_select *s = JD_NEW(k->a, api_select);
-    int rc = purge_names(k, rq) || api_paging(k, s) || api_select_make(k, &t, s) || api_narrow_enough(k, &t, s) || api_view_begin(k);
+    int rc = purge_names(k, rq) || api_paging(k, s) || api_select_make(k, &t, s) || api_narrow_enough(k, &t, s) ||
+             api_view_begin(k);
     s->question.offset = 0;
     s->question.limit = UINT64_MAX;
     s->question.order = NULL;

@@ -1,5 +1,5 @@
-/* From the words of a question (URL or Query body) to what the engine and the renderer take: clauses 4.9, 4.10, 4.17, 4.19,
- * 4.21, 4.23, 5.7.2. */
+/* From the words of a question (URL or Query body) to what the engine and the renderer take:
+ * clauses 4.9, 4.10, 4.17, 4.19, 4.21, 4.23, 5.7.2. */
 #include "http/api_int.h"
 
 #include <string.h>
@@ -53,7 +53,8 @@ static int ids_of_value(api_ask *k, const jd_jval *v, api_selector *s) {
     s->ids = JD_NEWN(k->a, jd_str, n);
     s->ids_n = n;
     for (uint32_t i = 0; i < n; i++) {
-        if (items[i].type != JD_JSTR || !jd_uri_valid(jd_jstr(&items[i]))) return bad(k, "entities.id", "must be a URI or an array of URIs", "必须是 URI 或 URI 数组");
+        if (items[i].type != JD_JSTR || !jd_uri_valid(jd_jstr(&items[i])))
+            return bad(k, "entities.id", "must be a URI or an array of URIs", "必须是 URI 或 URI 数组");
         s->ids[i] = jd_jstr(&items[i]);
     }
     return n ? 0 : bad(k, "entities.id", "must name at least one URI", "至少要有一个 URI");
@@ -62,7 +63,8 @@ static int ids_of_value(api_ask *k, const jd_jval *v, api_selector *s) {
 /* With ids a pattern says nothing more (clause 5.2.33). */
 static int read_selector(api_ask *k, const jd_jval *v, api_selector *s) {
     const jd_jval *type = jd_jget(v, "type"), *id = jd_jget(v, "id"), *pattern = jd_jget(v, "idPattern");
-    if (v->type != JD_JOBJ || !type || type->type != JD_JSTR) return bad(k, "entities", "must be selectors with a type", "的每一项必须是带有 type 的选择器");
+    if (v->type != JD_JOBJ || !type || type->type != JD_JSTR)
+        return bad(k, "entities", "must be selectors with a type", "的每一项必须是带有 type 的选择器");
     if (compile_type(k, jd_jstr(type), &s->types)) return -1;
     if (id) return ids_of_value(k, id, s);
     if (!pattern) return 0;
@@ -140,10 +142,13 @@ static int make_selectors(api_ask *k, const api_texts *t, api_select *s) {
 
 static int make_geo(api_ask *k, const api_texts *t, api_select *s) {
     if (!t->georel.p) {
-        if (t->geometry.p || t->coordinates.p) return bad(k, "georel", "must be there with geometry and coordinates", "必须与 geometry 和 coordinates 一同给出");
+        if (t->geometry.p || t->coordinates.p)
+            return bad(k, "georel", "must be there with geometry and coordinates",
+                       "必须与 geometry 和 coordinates 一同给出");
         return 0;
     }
-    if (!t->geometry.p || !t->coordinates.p) return bad(k, "georel", "needs geometry and coordinates", "需要 geometry 和 coordinates");
+    if (!t->geometry.p || !t->coordinates.p)
+        return bad(k, "georel", "needs geometry and coordinates", "需要 geometry 和 coordinates");
     if (jd_geoq_compile_params(k->a, t->georel, t->geometry, t->coordinates, &s->geo, &k->err)) return -1;
     s->question.geo = s->geo;
     s->question.geo_property = JD_SYM_LOCATION;
@@ -153,11 +158,15 @@ static int make_geo(api_ask *k, const api_texts *t, api_select *s) {
 static int make_order(api_ask *k, const api_texts *t, api_select *s) {
     jd_names n = api_names(k);
     if (!t->order_by.p)
-        return t->collation.p || t->order_from.p ? bad(k, "orderBy", "must be there with collation and orderFrom", "必须与 collation、orderFrom 一同给出") : 0;
+        return t->collation.p || t->order_from.p ? bad(k, "orderBy", "must be there with collation and orderFrom",
+                                                       "必须与 collation、orderFrom 一同给出")
+                                                 : 0;
     if (jd_order_compile(&n, t->order_by, t->collation, &s->order, &k->err)) return -1;
     s->question.order = s->order;
     if (!t->order_from.p)
-        return jd_order_by_distance(s->order) ? bad(k, "orderFrom", "must be there to order by distance", "按距离排序时必须给出") : 0;
+        return jd_order_by_distance(s->order)
+                   ? bad(k, "orderFrom", "must be there to order by distance", "按距离排序时必须给出")
+                   : 0;
     /* a question whose relation does not matter: only its geometry is used */
     jd_str kind = t->order_geometry.p ? t->order_geometry : JD_STR("Point");
     if (jd_geoq_compile_params(k->a, JD_STR("near;maxDistance==1"), kind, t->order_from, &s->order_from, &k->err)) {
@@ -174,19 +183,26 @@ static int make_join(api_ask *k, const api_texts *t, api_select *s) {
     jd_join join = JD_JOIN_NONE;
     uint64_t level = 1;
     if (t->join.p) {
-        if (jd_str_is(t->join, "inline")) join = JD_JOIN_INLINE;
-        else if (jd_str_is(t->join, "flat")) join = JD_JOIN_FLAT;
-        else if (!jd_str_is(t->join, "@none")) return bad(k, "join", "must be flat, inline or @none", "必须为 flat、inline 或 @none");
+        if (jd_str_is(t->join, "inline"))
+            join = JD_JOIN_INLINE;
+        else if (jd_str_is(t->join, "flat"))
+            join = JD_JOIN_FLAT;
+        else if (!jd_str_is(t->join, "@none"))
+            return bad(k, "join", "must be flat, inline or @none", "必须为 flat、inline 或 @none");
     }
-    if (t->has_join_level) level = t->join_level;
-    else if (api_number(k, "joinLevel", 1, UINT32_MAX, &level)) return -1;
+    if (t->has_join_level)
+        level = t->join_level;
+    else if (api_number(k, "joinLevel", 1, UINT32_MAX, &level))
+        return -1;
     if (level < 1 || level > JOIN_LEVEL_MAX) return bad(k, "joinLevel", "must be from 1 to 10", "必须为 1 到 10");
     uint32_t deepest = join ? (uint32_t)level : 0;
     if (jd_proj_links(s->proj) > deepest)
-        return bad(k, s->proj && t->omit.p && !t->pick.p ? "omit" : "pick", "follows relationships further than join and joinLevel allow",
+        return bad(k, s->proj && t->omit.p && !t->pick.p ? "omit" : "pick",
+                   "follows relationships further than join and joinLevel allow",
                    "所涉及的关系层数超过 join 和 joinLevel 所允许的");
     if (s->q && jd_q_links(s->q) > deepest)
-        return bad(k, "q", "follows relationships further than join and joinLevel allow", "所涉及的关系层数超过 join 和 joinLevel 所允许的");
+        return bad(k, "q", "follows relationships further than join and joinLevel allow",
+                   "所涉及的关系层数超过 join 和 joinLevel 所允许的");
     s->render.join = join;
     s->render.join_level = join ? (int)level : 0;
     return 0;
@@ -223,14 +239,17 @@ int api_select_make(api_ask *k, const api_texts *t, api_select *s) {
 int api_paging(api_ask *k, api_select *s) {
     uint64_t limit, most = k->app->limit_max;
     jd_str text = api_param(k, "limit"), local = api_param(k, "local"), type = api_param(k, "type");
-    if (api_bool(k, "count", &s->count) || api_bool(k, "local", &s->local) || api_number(k, "offset", 0, UINT32_MAX, &s->offset) ||
+    if (api_bool(k, "count", &s->count) || api_bool(k, "local", &s->local) ||
+        api_number(k, "offset", 0, UINT32_MAX, &s->offset) ||
         api_number(k, "limit", k->app->limit_default, UINT32_MAX, &limit))
         return -1;
     if (limit > most) {
-        jd_fail(&k->err, JD_E_BAD_REQUEST_DATA, "limit may be at most %u (setting limit_max)", "limit 最大为 %u（设置项 limit_max）", k->app->limit_max);
+        jd_fail(&k->err, JD_E_BAD_REQUEST_DATA, "limit may be at most %u (setting limit_max)",
+                "limit 最大为 %u（设置项 limit_max）", k->app->limit_max);
         return jd_fail_at(&k->err, "limit");
     }
-    if (text.p && !limit && !s->count) return bad(k, "limit", "can be 0 only with count=true", "只有 count=true 时才能为 0");
+    if (text.p && !limit && !s->count)
+        return bad(k, "limit", "can be 0 only with count=true", "只有 count=true 时才能为 0");
     if (jd_str_is(type, "*")) {
         if (local.p && !s->local) return bad(k, "type", "can be * only for a local question", "只有本地查询才能为 *");
         s->local = 1;
@@ -246,7 +265,8 @@ int api_narrow_enough(api_ask *k, const api_texts *t, const api_select *s) {
     jd_sym one;
     int typed = t->entities ? t->entities->n > 0 : t->type.p != NULL;
     if (s->local || typed || s->geo || jd_proj_narrows(s->proj) || (s->q && jd_q_attrs(s->q, &one, 1) > 0)) return 0;
-    return jd_fail(&k->err, JD_E_BAD_REQUEST_DATA, "the question is too wide: give a type, an attribute (attrs, pick or q), georel, or local=true",
+    return jd_fail(&k->err, JD_E_BAD_REQUEST_DATA,
+                   "the question is too wide: give a type, an attribute (attrs, pick or q), georel, or local=true",
                    "查询范围过大：请给出 type、属性（attrs、pick 或 q）、georel 或 local=true");
 }
 
@@ -287,7 +307,9 @@ int api_render_make(api_ask *k, const api_texts *t, api_select *s) {
         r->contained_by = list;
     }
     if (!t->geometry_property.p) return 0;
-    if (!r->geojson) return bad(k, "geometryProperty", "is for GeoJSON answers (Accept: application/geo+json)", "仅用于 GeoJSON 应答（Accept: application/geo+json）");
+    if (!r->geojson)
+        return bad(k, "geometryProperty", "is for GeoJSON answers (Accept: application/geo+json)",
+                   "仅用于 GeoJSON 应答（Accept: application/geo+json）");
     if (api_known_name(k, t->geometry_property, &r->geometry)) return -1;
     if (!r->geometry) r->geometry = NO_SUCH_NAME;
     return 0;
@@ -307,7 +329,9 @@ void api_select_fini(api_select *s) {
 }
 
 int api_view_begin(api_ask *k) {
-    if (k->tenant_no < 0) return jd_fail(&k->err, JD_E_NO_TENANT, "tenant %.*s does not exist", "租户 %.*s 不存在", JD_STR_ARG(k->tenant));
+    if (k->tenant_no < 0)
+        return jd_fail(&k->err, JD_E_NO_TENANT, "tenant %.*s does not exist", "租户 %.*s 不存在",
+                       JD_STR_ARG(k->tenant));
     jd_view_begin(&k->view, k->app->engine, k->tenant_no, k->a);
     k->viewing = 1;
     return 0;

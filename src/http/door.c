@@ -279,6 +279,10 @@ void jd_door_stop(jd_door *d, void (*drain)(void *app)) {
     if (drain) drain(d->opts.app);
     wait_for(&d->active, 0, "requests");
     wait_for(&d->calls, STOP_SEND_MS, "answers");
+    /* Nobody may still be inside the library when its memory goes. */
+    jd_workers_stop(d->workers);
+    d->workers = NULL;
+    wait_for(&d->resuming, 0, "resumes");
     MHD_stop_daemon(d->mhd);
     door_free(d);
 }

@@ -354,8 +354,12 @@ static enum MHD_Result run(call *c) {
 
 void jd_req_resume(jd_req *r) {
     call *c = r->conn;
-    struct MHD_Connection *mhd = c->mhd; /* after the exchange the call may be gone */
+    /* After the exchange the call may be gone; the library's memory must not go before it was woken (jd_door_stop). */
+    jd_door *d = c->door;
+    struct MHD_Connection *mhd = c->mhd;
+    atomic_fetch_add(&d->resuming, 1);
     if (atomic_exchange(&c->turn, TURN_RESUMED) == TURN_SUSPENDED) MHD_resume_connection(mhd);
+    atomic_fetch_sub(&d->resuming, 1);
 }
 
 static enum MHD_Result last_step(call *c) {
@@ -430,7 +434,10 @@ void jd_call_end(void *door, struct MHD_Connection *mhd, void **state, enum MHD_
     *state = NULL;
     if (!c) return;
     uint64_t now = jd_mono_ns(), ns = now - c->r.began_ns;
-    int aborted = why != MHD_REQUEST_TERMINATED_COMPLETED_OK && !c->refused;
+    /* A head that the library refused by itself never reached the first step. */
+    int by_library = c->phase == CALL_NEW && why == MHD_REQUEST_TERMINATED_WITH_ERROR;
+    if (by_library) jd_door_refused(d, JD_REFUSED_MALFORMED);
+    int aborted = why != MHD_REQUEST_TERMINATED_COMPLETED_OK && !c->refused && !by_library;
     if (c->waiting) atomic_fetch_sub(&d->waiting, 1);
     if (c->admitted) atomic_fetch_sub(&d->active, 1);
     if (c->reserved) atomic_fetch_sub(&d->bodies, c->reserved);

@@ -146,6 +146,7 @@ struct jd_door {
     _Atomic uint64_t active;  /* admitted to a handler, not answered */
     _Atomic uint64_t calls;   /* from request line to end */
     _Atomic uint64_t waiting; /* suspended */
+    _Atomic uint64_t resuming; /* threads that are about to wake, or are waking, the library */
     _Atomic uint64_t peers_n, peers_total;
     jd_count refused[JD_REFUSED_N];
     pthread_mutex_t peers_lock; /* held while a peer's fd is used by another thread than its own */

@@ -11,10 +11,8 @@ static const char *const reasons[JD_REFUSED_N] = {"malformed",   "head_size", "b
 void jd_metrics_done(call *c, uint64_t ns, int aborted) {
     slot *s = c->slot;
     const jd_req *r = &c->r;
-    if (aborted) {
-        jd_count_add(&s->aborted, 1);
-        if (r->status == 0) return; /* there is no answer to count */
-    }
+    if (aborted) jd_count_add(&s->aborted, 1);
+    if (r->status == 0) return; /* there is no answer to count */
     size_t row = r->route ? (size_t)(r->route - c->door->rows) : c->door->rows_n;
     jd_count_add(&s->by_route[row * JD_STATUSES + jd_status_index(r->status)], 1);
     jd_count_add(&s->bytes_out, r->out.n);

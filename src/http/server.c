@@ -20,7 +20,8 @@ static int health(void *app, jd_buf *out) {
     const jd_api *api = app;
     jd_engine_stats s;
     jd_engine_get_stats(api->engine, &s);
-    jd_buf_printf(out, ",\"entities\":%llu,\"store\":\"%s\"", (unsigned long long)s.entities, s.dead ? "stopped after a failed sync" : "well");
+    jd_buf_printf(out, ",\"entities\":%llu,\"store\":\"%s\"", (unsigned long long)s.entities,
+                  s.dead ? "stopped after a failed sync" : "well");
     return !s.dead;
 }
 
@@ -29,9 +30,16 @@ static void drain(void *app) {
 }
 
 static int open_rooms(jd_server *s, const jd_server_opts *o, jd_err *err) {
-    jd_engine_opts eo = {.dir = o->data_dir, .log_bytes_max = o->log_bytes_max, .min_free = o->min_free, .names_max = o->names_max,
-                         .tenants_max = o->tenants_max, .group_changes_max = o->group_changes_max, .queue_bytes_max = o->queue_bytes_max, .query_scan_max = o->query_scan_max,
-                         .on_dead = o->on_dead, .on_dead_user = o->on_dead_user};
+    jd_engine_opts eo = {.dir = o->data_dir,
+                         .log_bytes_max = o->log_bytes_max,
+                         .min_free = o->min_free,
+                         .names_max = o->names_max,
+                         .tenants_max = o->tenants_max,
+                         .group_changes_max = o->group_changes_max,
+                         .queue_bytes_max = o->queue_bytes_max,
+                         .query_scan_max = o->query_scan_max,
+                         .on_dead = o->on_dead,
+                         .on_dead_user = o->on_dead_user};
     if (jd_engine_open(&s->api.engine, &eo, err)) return -1;
     jd_contexts_opts co = {.offline_dir = o->contexts_dir, .no_fetch = o->no_fetch, .allow = o->fetch_allow};
     s->api.contexts = jd_contexts_create(jd_engine_symbols(s->api.engine), &co, err);
@@ -53,8 +61,10 @@ static int open_door(jd_server *s, const jd_server_opts *o, jd_err *err) {
 /* With port 0 the URL is known only once the door is open, so it names the host alone until then. */
 static void name_ourselves(jd_server *s, const jd_server_opts *o) {
     jd_buf b = {0};
-    if (o->base_url) jd_buf_z(&b, o->base_url);
-    else jd_buf_printf(&b, "http://%s:%u", o->host ? o->host : "127.0.0.1", o->port);
+    if (o->base_url)
+        jd_buf_z(&b, o->base_url);
+    else
+        jd_buf_printf(&b, "http://%s:%u", o->host ? o->host : "127.0.0.1", o->port);
     while (b.n && b.p[b.n - 1] == '/') b.n--;
     size_t n;
     s->base_url = jd_buf_take(&b, &n);

@@ -1,21 +1,22 @@
 /* http/server.h - one running Jindu: engine, contexts, API and door wired together from a set of options.
- * Lifetime: from jd_server_start to jd_server_stop, which leaves nothing behind. Threads: start and stop from one thread. */
+ * Lifetime: from jd_server_start to jd_server_stop, which leaves nothing behind. Threads: start and stop from one
+ * thread. */
 #ifndef JD_HTTP_SERVER_H
 #define JD_HTTP_SERVER_H
 #include "http/door.h"
 
 typedef struct jd_server_opts {
-    const char *data_dir;      /* made when it is not there */
-    const char *host;          /* NULL: 127.0.0.1 */
-    unsigned port;             /* 0: any free one */
-    const char *base_url;      /* how others reach us; NULL: http://host:port */
-    const char *alias;         /* contextSourceAlias; NULL: jindu */
-    const char *contexts_dir;  /* @contexts to be had without a network; NULL: none */
-    int no_fetch;              /* never fetch an @context */
+    const char *data_dir;           /* made when it is not there */
+    const char *host;               /* NULL: 127.0.0.1 */
+    unsigned port;                  /* 0: any free one */
+    const char *base_url;           /* how others reach us; NULL: http://host:port */
+    const char *alias;              /* contextSourceAlias; NULL: jindu */
+    const char *contexts_dir;       /* @contexts to be had without a network; NULL: none */
+    int no_fetch;                   /* never fetch an @context */
     const char *const *fetch_allow; /* prefixes of URLs that may be fetched, ended by NULL; NULL: any */
-    const char *web_dir;       /* static files; NULL: none */
-    int open;                  /* no sign-in, loopback only: whoever asks may also administer (POST /api/backup) */
-    uint32_t limit_default, limit_max, batch_max; /* 0: 20, 1,000, 100,000 */
+    const char *web_dir;            /* static files; NULL: none */
+    int open;                       /* no sign-in, loopback only: whoever asks may also administer (POST /api/backup) */
+    uint32_t limit_default, limit_max, batch_max;                       /* 0: 20, 1,000, 100,000 */
     uint32_t names_max, tenants_max, group_changes_max, query_scan_max; /* see engine.h */
     uint64_t log_bytes_max, min_free;
     size_t queue_bytes_max;

@@ -185,9 +185,8 @@ typedef struct q_hop { /* rel{Type1,Type2:...} */
 
 typedef struct q_term {
     q_op op;
-    int range;    /* vals[0] .. vals[1] */
-    int quick;    /* one number, or a range of numbers, against a whole attribute */
-    int expanded; /* operands were expanded by the context */
+    int range; /* vals[0] .. vals[1] */
+    int quick; /* one number, or a range of numbers, against a whole attribute */
     uint32_t vals_n, hops_n;
     q_val *vals; /* any of these */
     jd_regex *regex;

@@ -197,12 +197,11 @@ static int parse_values(compiler *c, q_scan *s, q_term *t) {
 
 /* Types are terms for the asker, and so are the values of the attributes in expandValues. */
 static void finish_values(compiler *c, q_term *t) {
-    int names = t->path.member == Q_TYPE || t->path.meta == Q_OBJECTTYPE;
-    t->expanded = names || q_list_has(&c->expand, t->path.iri);
+    int expand = t->path.member == Q_TYPE || t->path.meta == Q_OBJECTTYPE || q_list_has(&c->expand, t->path.iri);
     for (uint32_t i = 0; i < t->vals_n; i++) {
         q_val *v = &t->vals[i];
         if (v->kind != Q_V_TEXT) continue;
-        if (t->expanded) {
+        if (expand) {
             jd_str iri = jd_ctx_expand(c->n->ctx, c->n->arena, v->text);
             if (iri.p) v->text = jd_arena_dup(c->n->arena, iri);
         }
@@ -396,8 +395,8 @@ int jd_q_compile(const jd_names *n, jd_str text, const jd_qopts *opts, jd_q **ou
                    .leaves_max = l && l->terms_max ? l->terms_max : Q_LEAVES_MAX};
     q_scan s;
     if (q_list_parse(n, "expandValues", opts->expand_values, &c.expand, err) ||
-        q_list_parse(n, "jsonKeys", opts->json_keys, &c.json, err) || q_scan_init(&s, "q", text, err) ||
-        q_bool_parse(&s, &g, &q->prog)) {
+        q_list_parse(n, "jsonKeys", opts->json_keys, &c.json, err) ||
+        q_scan_init(&s, opts->what ? opts->what : "q", text, err) || q_bool_parse(&s, &g, &q->prog)) {
         jd_q_fini(q);
         return -1;
     }

@@ -48,6 +48,7 @@ typedef struct jd_qopts {
     jd_str json_keys;
     jd_str lang; /* changes nothing: 4.9 names languages in brackets, label[en] */
     const jd_qlimits *limits;
+    const char *what; /* the parameter's name in errors; NULL: "q" (another one is csf) */
 } jd_qopts;
 int jd_q_compile(const jd_names *n, jd_str text, const jd_qopts *opts, jd_q **out, jd_err *err);
 void jd_q_fini(jd_q *q); /* frees patterns */

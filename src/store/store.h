@@ -7,7 +7,9 @@
  * Lifetime:    jd_store_open .. jd_store_close. One process per folder, held by a lock file.
  * Threads:     load, commit and idle on the owner's one writer thread; read, backup and stats from any thread.
  * Fails:       JD_STORE_REFUSED: nothing of the group is there or ever will be. JD_STORE_UNKNOWN: a sync failed, the
- *              group may or may not be there after a restart; the store is dead from then on (every call refuses).
+ *              group may or may not be there after a restart; the store is dead from then on: commit refuses (what it
+ *              refuses is absent), idle says JD_STORE_UNKNOWN, all else fails, stats say `dead`. The helper's checkpoint
+ *              can meet the failed sync too, so an owner looks at `dead` after any refusal, and ends the process.
  * Formats:     store/FORMAT.md. Every stored body is led by a format number and a CRC-32C; a bad one is an error that
  *              names table and key, never "not found". */
 #ifndef JD_STORE_STORE_H
@@ -17,7 +19,8 @@
 
 typedef struct jd_store jd_store;
 
-/* A document's key: tenant number << 48 | kind << 40 | serial. The store only needs the order and that key > 0. */
+/* A document's key: tenant number << 48 | kind << 40 | serial. The store only needs the order and that
+ * 0 < key < INT64_MAX. */
 typedef int64_t jd_key;
 
 typedef struct jd_store_opts {
@@ -33,7 +36,9 @@ typedef struct jd_store_opts {
 
 enum { JD_STORE_OK = 0, JD_STORE_REFUSED = -1, JD_STORE_UNKNOWN = -2 };
 
-/* JD_E_INVALID_REQUEST: not a Jindu store, a newer format, locked by another process (says by whom). */
+/* What an earlier process left in the write-ahead file is first made durable for certain, whatever became of its syncs.
+ * JD_E_INVALID_REQUEST: not a Jindu store, a newer format, locked by another process (says by whom).
+ * JD_E_INTERNAL: damaged. JD_E_STORAGE_FULL: no room to settle the write-ahead file. */
 int jd_store_open(jd_store **out, const jd_store_opts *opts, jd_err *err);
 void jd_store_close(jd_store *s); /* sweeps nothing: closing is as safe as a power cut */
 
@@ -51,7 +56,8 @@ typedef struct jd_store_loader {
     int (*document)(void *user, jd_key key, jd_str body, jd_err *err);
     int (*change)(void *user, uint64_t group, jd_key key, jd_str body /* p NULL: gone */, jd_err *err);
 } jd_store_loader;
-/* Also marks what the log holds as dirty. *last_group: number of the newest group, 0 when none. */
+/* Also marks what the log holds as dirty, so it comes before the first commit. *last_group: the newest group, 0 when
+ * none. A NULL callback is passed over. */
 int jd_store_load(jd_store *s, const jd_store_loader *loader, uint64_t *last_group, jd_err *err);
 
 typedef struct jd_store_change {
@@ -66,17 +72,21 @@ typedef struct jd_store_group {
     uint64_t number; /* last + 1 */
     const jd_store_change *changes;
     size_t changes_n;
-    const jd_store_symbol *symbols;
+    const jd_store_symbol *symbols; /* each number one above the last that is stored; the very first is 0 or 1 */
     size_t symbols_n;
 } jd_store_group;
 
-/* Durable on return of JD_STORE_OK. A key may stand in a group more than once; the last one counts. */
+/* Durable on return of JD_STORE_OK. A key may stand in a group more than once; the last one counts. An empty group is
+ * a group. JD_E_STORAGE_FULL: below min_free; JD_E_TOO_LARGE: more than 256 MiB; JD_E_BUSY: the log is at its bound and
+ * no current function is set. */
 int jd_store_commit(jd_store *s, const jd_store_group *g, jd_err *err);
 /* Does a bounded piece of write-behind and checkpoint work (a few milliseconds). Returns 1 when more remains, 0 when
- * all is clean, JD_STORE_UNKNOWN on a dead store. Call it when no group waits. */
+ * all is clean, JD_STORE_REFUSED when the piece failed and was rolled back (try later), JD_STORE_UNKNOWN on a dead store.
+ * Call it when no group has waited for a while: a call at once after each group leaves nothing to coalesce. */
 int jd_store_idle(jd_store *s, jd_err *err);
 
-/* Appends the written-behind body of key to *out. Returns 1 found, 0 absent, -1 error. Any thread. */
+/* Appends the written-behind body of key to *out: not what only the log holds yet. Returns 1 found, 0 absent, -1 error.
+ * Any thread. */
 int jd_store_read(jd_store *s, jd_key key, jd_buf *out, jd_err *err);
 
 typedef struct jd_store_stats {
@@ -87,12 +97,14 @@ void jd_store_get_stats(jd_store *s, jd_store_stats *out);
 
 /* Progress of long work: done of total (0: unknown); may be NULL. */
 typedef void (*jd_store_progress)(void *user, uint64_t done, uint64_t total);
-/* Online and consistent: log and documents of one instant, into the new file `path` (must not exist), synced. */
+/* Online and consistent: log and documents of one instant, into the new file `path` (must not exist), synced. Any thread;
+ * commits go on. JD_E_BUSY: given up, because the write-ahead file reached wal_bytes_max meanwhile. */
 int jd_store_backup(jd_store *s, const char *path, jd_store_progress fn, void *user, jd_err *err);
-/* Turns a back-up file into a data folder (must not exist or be empty); verifies it first. */
+/* Turns a back-up file into a data folder (must not exist or be empty); verifies it first (jd_store_check). */
 int jd_store_restore(const char *file, const char *dir, jd_store_progress fn, void *user, jd_err *err);
 /* Verifies a folder that no process serves, or a back-up file: SQLite's integrity, every CRC, group numbers without a
- * gap, symbols dense. Each finding is handed to `report`; returns the number of findings, -1 when it cannot be read. */
+ * gap, symbols dense. Each finding, a line of English, is handed to `report`; returns the number of findings, -1 when it
+ * cannot be read, is no store or is served. Changes nothing. */
 int64_t jd_store_check(const char *dir_or_file, void (*report)(void *user, const char *finding), void *report_user,
                        jd_store_progress fn, void *user, jd_err *err);
 

@@ -27,10 +27,18 @@ static void test_sizes(void **state) {
     static const struct {
         const char *text;
         uint64_t want;
-    } good[] = {{"10", 10}, {"1k", 1024}, {"3K", 3072}, {"2M", 2 << 20}, {"2MiB", 2 << 20}, {"1G", 1 << 30},
-                {"1T", (uint64_t)1 << 40}, {"20B", 20}, {"1024T", (uint64_t)1 << 50}};
-    static const char *const bad[] = {"", "9", "x", "1 k", "1kk", "-1", "1.5M", "1025T", "k", "99999999999999999999",
-                                      "18014398509481984k", "0x10", "1Q"};
+    } good[] = {{"10", 10},
+                {"1k", 1024},
+                {"3K", 3072},
+                {"2M", 2 << 20},
+                {"2MiB", 2 << 20},
+                {"1G", 1 << 30},
+                {"1T", (uint64_t)1 << 40},
+                {"20B", 20},
+                {"1024T", (uint64_t)1 << 50}};
+    static const char *const bad[] = {
+        "",     "9", "x", "1 k", "1kk", "-1", "1.5M", "1025T", "k", "99999999999999999999", "18014398509481984k",
+        "0x10", "1Q"};
     for (size_t i = 0; i < CMD_COUNT_OF(good); i++) {
         assert_int_equal(set(&o, &s, good[i].text), 0);
         assert_int_equal(s.n, good[i].want);

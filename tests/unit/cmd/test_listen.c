@@ -24,9 +24,9 @@ static void test_addresses(void **state) {
         {"localhost:0", "localhost", 0, "http://localhost:0"},
         {"[::1]:65535", "::1", 65535, "http://[::1]:65535"},
     };
-    static const char *const bad[] = {"",          ":80",       "localhost", "localhost:", "localhost:x", "localhost:65536",
-                                      "::1:80",    "[::1]",     "[]:80",     "[::1]x:80",  "8080",        "a:-1",
-                                      "a:4294967376"};
+    static const char *const bad[] = {
+        "",      ":80",   "localhost", "localhost:", "localhost:x", "localhost:65536", "::1:80",
+        "[::1]", "[]:80", "[::1]x:80", "8080",       "a:-1",        "a:4294967376"};
     cmd_address a;
     jd_err err;
     for (size_t i = 0; i < sizeof good / sizeof *good; i++) {

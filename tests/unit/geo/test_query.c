@@ -147,7 +147,7 @@ static void every_relation_is_what_geos_says(void **state) {
     jd_buf b = {0}, c = {0};
     judge j = judge_open();
     size_t yes[NRELS] = {0}, no[NRELS] = {0};
-    for (int i = 0; i < 2520; i++) {
+    for (int i = 0; i < 1512; i++) {
         jd_arena a;
         jd_arena_init(&a);
         double grid = i / 36 % 3 ? 1 : 0.001;
@@ -180,7 +180,7 @@ static void every_relation_is_what_geos_says(void **state) {
         }
         jd_arena_fini(&a);
     }
-    for (int rel = 0; rel < NRELS; rel++) assert_true(yes[rel] > 100 && no[rel] > 100);
+    for (int rel = 0; rel < NRELS; rel++) assert_true(yes[rel] > 50 && no[rel] > 50);
     judge_close(&j);
     jd_buf_fini(&b);
     jd_buf_fini(&c);
@@ -262,7 +262,7 @@ static void near_agrees_with_distance(void **state) {
     (void)state;
     uint64_t r = 5;
     jd_buf b = {0}, c = {0};
-    for (int i = 0; i < 400; i++) {
+    for (int i = 0; i < 200; i++) {
         jd_arena a;
         jd_arena_init(&a);
         span in = {119.4, 32.2, 0.05, 0.00001};
@@ -410,7 +410,7 @@ static void polygons_that_cross_themselves(void **state) {
     jd_buf b = {0}, c = {0};
     judge j = judge_open();
     size_t yes[NRELS] = {0}, crossed = 0;
-    for (int i = 0; i < 1200; i++) {
+    for (int i = 0; i < 600; i++) {
         jd_arena_init(&a);
         b.n = 0;
         jd_buf_z(&b, "{\"type\":\"Polygon\",\"coordinates\":[");
@@ -436,7 +436,7 @@ static void polygons_that_cross_themselves(void **state) {
         GEOSGeom_destroy_r(j.h, h);
         jd_arena_fini(&a);
     }
-    assert_true(crossed > 500 && yes[0] > 100 && yes[2] > 20 && yes[4] > 300 && yes[5] > 50);
+    assert_true(crossed > 250 && yes[0] > 50 && yes[2] > 10 && yes[4] > 150 && yes[5] > 25);
     judge_close(&j);
     jd_buf_fini(&b);
     jd_buf_fini(&c);

@@ -107,6 +107,9 @@ static void test_refusals_name_the_column(void **state) {
     jd_qopts bad = {.expand_values = JD_STR("a,,b")};
     assert_int_equal(q_with(&w, d, "a==1", &bad), -1);
     assert_string_equal(w.err.place, "expandValues, column 3");
+    bad = (jd_qopts){.what = "csf"};
+    assert_int_equal(q_with(&w, d, "))bad((", &bad), -1); /* 5722_01_05 */
+    assert_string_equal(w.err.place, "csf, column 1");
     bad = (jd_qopts){.json_keys = JD_STR("a b")};
     assert_int_equal(q_with(&w, d, "a==1", &bad), -1);
     assert_string_equal(w.err.place, "jsonKeys, column 3");

@@ -1,0 +1,214 @@
+/* Start: one pass over what the store holds. Reading goes on while another thread checks and takes in what was read; then ids on one
+ * thread, indexes on the other. */
+#include "engine/engine_int.h"
+
+#include <stdlib.h>
+
+coll *coll_of_key(jd_engine *e, jd_key key, uint32_t *serial) {
+    uint32_t tenant = (uint32_t)((uint64_t)key >> 48), low = (uint32_t)key;
+    jd_dkind kind = (jd_dkind)((uint64_t)key >> 40 & 0xff);
+    if (!low || tenant >= e->o.tenants_max) return NULL;
+    *serial = low - 1;
+    if (*serial / SLOTS_PER_CHUNK >= CHUNKS_MAX) return NULL;
+    if (kind == JD_K_TENANT) return &e->tenant_docs;
+    if (kind != JD_K_ENTITY && kind != JD_K_CONTEXT) return NULL;
+    /* a tenant's own document may come after its entities in key order: made here, named later */
+    if (tenant >= e->tenants_cap || !e->tenants[tenant]) {
+        jd_tenant *t = tenant_make(e, tenant, JD_STR(""));
+        if (tenant >= e->tenants_cap) {
+            uint32_t cap = tenant * 2 + 8;
+            e->tenants = jd_xrealloc(e->tenants, cap * sizeof(jd_tenant *));
+            memset(e->tenants + e->tenants_cap, 0, (cap - e->tenants_cap) * sizeof(jd_tenant *));
+            e->tenants_cap = cap;
+        }
+        e->tenants[tenant] = t;
+        if (tenant >= e->tenants_n) e->tenants_n = tenant + 1;
+    }
+    return tenant_coll(e->tenants[tenant], kind);
+}
+
+static int load_body(jd_engine *e, jd_key key, jd_str body, jd_err *err) {
+    uint32_t serial = 0;
+    coll *c = coll_of_key(e, key, &serial);
+    if (!c) return jd_fail(err, JD_E_INTERNAL, "document key %lld is of no known kind", "文档键 %lld 的类别未知", (long long)key);
+    coll_reserve(c, serial);
+    _Atomic(version *) *slot = slot_of(c, serial);
+    version *was = atomic_load(slot);
+    if (was) version_free(e, was);
+    atomic_store(slot, (version *)NULL);
+    if (!body.p) return 0;
+    if (c->kind == JD_K_ENTITY && jd_doc_check(body, jd_symtab_count(e->symbols), err)) return jd_fail_at(err, "document %lld", (long long)key);
+    atomic_store(slot, version_make(e, body, 0, 0));
+    return 0;
+}
+
+/* ---- the pass: the reader fills a parcel while the taker empties the other ---- */
+
+enum { PARCEL_BYTES = 1 << 20 };
+
+typedef struct parcel { /* (key, length, bytes) one after the other; length UINT32_MAX: the document is gone */
+    jd_buf b;
+} parcel;
+
+typedef struct pass {
+    jd_engine *e;
+    parcel filling, handed;
+    int waiting, closed, failed; /* handed is to be taken; no more will come; see err */
+    jd_err err;
+    pthread_mutex_t mutex;
+    pthread_cond_t moved;
+    pthread_t taker;
+} pass;
+
+static int take_parcel(pass *p, jd_err *err) {
+    const char *at = p->handed.b.p, *end = at + p->handed.b.n;
+    while (at < end) {
+        jd_key key;
+        uint32_t n;
+        memcpy(&key, at, sizeof key);
+        memcpy(&n, at + sizeof key, sizeof n);
+        at += sizeof key + sizeof n;
+        jd_str body = n == UINT32_MAX ? (jd_str){NULL, 0} : (jd_str){at, n};
+        if (load_body(p->e, key, body, err)) return -1;
+        at += body.n;
+    }
+    return 0;
+}
+
+static void *taker_main(void *arg) {
+    pass *p = arg;
+    pthread_mutex_lock(&p->mutex);
+    for (;;) {
+        while (!p->waiting && !p->closed) pthread_cond_wait(&p->moved, &p->mutex);
+        if (!p->waiting) break;
+        pthread_mutex_unlock(&p->mutex);
+        jd_err err = {0};
+        int rc = p->failed ? 0 : take_parcel(p, &err);
+        pthread_mutex_lock(&p->mutex);
+        if (rc) p->failed = 1, p->err = err;
+        p->handed.b.n = 0;
+        p->waiting = 0;
+        pthread_cond_signal(&p->moved);
+    }
+    pthread_mutex_unlock(&p->mutex);
+    return NULL;
+}
+
+static int hand_over(pass *p, jd_err *err) {
+    pthread_mutex_lock(&p->mutex);
+    while (p->waiting) pthread_cond_wait(&p->moved, &p->mutex);
+    parcel empty = p->handed;
+    p->handed = p->filling;
+    p->filling = empty;
+    p->waiting = p->handed.b.n > 0;
+    int failed = p->failed;
+    if (failed) *err = p->err;
+    pthread_cond_signal(&p->moved);
+    pthread_mutex_unlock(&p->mutex);
+    return failed ? -1 : 0;
+}
+
+static int pack(pass *p, jd_key key, jd_str body, jd_err *err) {
+    uint32_t n = body.p ? (uint32_t)body.n : UINT32_MAX;
+    jd_buf_add(&p->filling.b, &key, sizeof key);
+    jd_buf_add(&p->filling.b, &n, sizeof n);
+    jd_buf_str(&p->filling.b, body);
+    return p->filling.b.n >= PARCEL_BYTES ? hand_over(p, err) : 0;
+}
+
+static int load_symbol(void *user, uint32_t number, jd_str name, jd_err *err) {
+    jd_engine *e = ((pass *)user)->e;
+    e->symbols_stored = number;
+    return jd_symtab_load(e->symbols, number, name, err);
+}
+
+static int load_document(void *user, jd_key key, jd_str body, jd_err *err) {
+    return pack(user, key, body, err);
+}
+
+static int load_change(void *user, uint64_t group, jd_key key, jd_str body, jd_err *err) {
+    (void)group;
+    return pack(user, key, body, err);
+}
+
+static int read_all(jd_engine *e, uint64_t *last, jd_err *err) {
+    pass p = {.e = e};
+    pthread_mutex_init(&p.mutex, NULL);
+    pthread_cond_init(&p.moved, NULL);
+    if (pthread_create(&p.taker, NULL, taker_main, &p)) abort();
+    jd_store_loader loader = {&p, load_symbol, load_document, load_change};
+    int rc = jd_store_load(e->store, &loader, last, err);
+    if (!rc) rc = hand_over(&p, err);
+    pthread_mutex_lock(&p.mutex);
+    p.closed = 1;
+    pthread_cond_signal(&p.moved);
+    pthread_mutex_unlock(&p.mutex);
+    pthread_join(p.taker, NULL);
+    if (!rc && p.failed) *err = p.err, rc = -1;
+    jd_buf_fini(&p.filling.b);
+    jd_buf_fini(&p.handed.b);
+    pthread_mutex_destroy(&p.mutex);
+    pthread_cond_destroy(&p.moved);
+    return rc;
+}
+
+/* ---- afterwards ---- */
+
+static void *insert_ids(void *arg) {
+    coll *c = arg;
+    uint32_t n = atomic_load(&c->slots);
+    for (uint32_t i = n; i-- > 0;)
+        if (!newest(c, i)) coll_give_serial(c, i);
+    for (uint32_t i = 0; i < n; i++) {
+        version *v = newest(c, i);
+        if (!v) continue;
+        coll_insert(c, version_id(c, v), i);
+        atomic_fetch_add_explicit(&c->live, 1, memory_order_relaxed);
+    }
+    return NULL;
+}
+
+static void load_finish(jd_engine *e, coll *c) {
+    uint32_t n = atomic_load(&c->slots);
+    pthread_t ids;
+    int apart = n > 10000 && pthread_create(&ids, NULL, insert_ids, c) == 0;
+    if (!apart) insert_ids(c);
+    for (uint32_t i = 0; i < n && c->kind == JD_K_ENTITY; i++) {
+        version *v = newest(c, i);
+        if (!v) continue;
+        jd_doc d;
+        jd_doc_open(&d, (jd_str){v->bytes, v->n});
+        v->form = form_of(c->t, &d);
+        indexes_publish(c->t, i, v, NULL);
+        due_add_doc(e, c, i, v, NULL);
+    }
+    if (apart) pthread_join(ids, NULL);
+}
+
+int engine_load(jd_engine *e, jd_err *err) {
+    uint64_t last = 0;
+    if (read_all(e, &last, err)) return -1;
+    atomic_store(&e->published, last);
+    load_finish(e, &e->tenant_docs);
+    uint32_t n = atomic_load(&e->tenant_docs.slots);
+    for (uint32_t i = 0; i < n; i++) {
+        version *v = newest(&e->tenant_docs, i);
+        if (!v) continue;
+        jd_str name = version_id(&e->tenant_docs, v);
+        uint32_t number = i + 1;
+        if (number < e->tenants_cap && e->tenants[number]) {
+            free((char *)(uintptr_t)e->tenants[number]->name.p);
+            e->tenants[number]->name = (jd_str){jd_xstrdup(name), name.n};
+            tenant_publish(e, e->tenants[number]);
+        } else {
+            tenant_publish(e, tenant_make(e, number, name));
+        }
+    }
+    for (uint32_t i = 0; i < e->tenants_n; i++)
+        if (e->tenants[i]) {
+            load_finish(e, &e->tenants[i]->entities);
+            load_finish(e, &e->tenants[i]->contexts);
+        }
+    return 0;
+}
+
