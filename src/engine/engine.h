@@ -111,7 +111,7 @@ typedef struct jd_question {
     jd_sym geo_property;       /* 0 with geo: a name the store does not know */
     const jd_proj *attrs;      /* keeps only entities that have one of the attributes named */
     const jd_sym *any_attrs;   /* POST query `attrs`/ `entities` need nothing more */
-    const jd_order *order;     /* NULL: by serial, the order of creation */
+    const jd_order *order;     /* NULL: by serial: the order of creation, but that an entity may take the place of one removed before */
     const jd_geoq *order_from; /* for dist-* */
     jd_sym order_geo;
     int (*also)(void *user, const jd_doc *d); /* one more test; NULL: none */

@@ -98,7 +98,8 @@ int jd_geoq_compile(jd_arena *a, jd_str georel, const jd_jval *geometry, jd_geoq
     if (read_georel(a, georel, q, err) || jd_shape_reread(a, geometry, &shape, err) || only_for_queries(shape, err))
         return -1;
     q->shape = shape;
-    if (shape->type != JD_POINT && (q->rel == WITHIN || q->rel == CONTAINS || q->rel == OVERLAPS || q->rel == EQUALS)) {
+    int relates = q->rel == WITHIN || q->rel == CONTAINS || q->rel == OVERLAPS || q->rel == EQUALS;
+    if (relates && shape->type != JD_POINT) {
         q->topo = geo__topo_new(a, shape);
         /* Once a query, so that a thousand targets get the short answers that only sound areas allow. */
         shape->checked = shape->checked || geo__topo_sound(shape);

@@ -139,14 +139,35 @@ static geom *gather(const engine *g, const jd_shape *s, uint32_t part, uint32_t 
     return whole;
 }
 
-/* What was not checked may cross itself. The area of each polygon is then what an odd number of its rings' turns
- * surrounds, and of many their union, as geo__locate has it. Takes `whole`. */
+/* The area that one ring surrounds an odd number of times. */
+static geom *solid(const engine *g, const geom *ring_of_it) {
+    geom *copy = ring_of_it ? GEOSGeom_clone_r(g->h, ring_of_it) : NULL;
+    geom *raw = copy ? GEOSGeom_createPolygon_r(g->h, copy, NULL, 0) : NULL; /* takes the copy */
+    geom *valid = raw ? GEOSMakeValid_r(g->h, raw) : NULL;
+    if (raw) GEOSGeom_destroy_r(g->h, raw);
+    return valid;
+}
+
+/* Shell without holes, wherever they lie. GEOS's own repair would make an area of a hole outside the shell. */
+static geom *cut_out(const engine *g, const geom *one) {
+    geom *rest = solid(g, GEOSGetExteriorRing_r(g->h, one));
+    for (int i = 0, n = GEOSGetNumInteriorRings_r(g->h, one); i < n && rest; i++) {
+        geom *hole = solid(g, GEOSGetInteriorRingN_r(g->h, one, i));
+        geom *less = hole ? GEOSDifference_r(g->h, rest, hole) : NULL;
+        GEOSGeom_destroy_r(g->h, rest);
+        if (hole) GEOSGeom_destroy_r(g->h, hole);
+        rest = less;
+    }
+    return rest;
+}
+
+/* What was not checked may cross itself. The area of many is then the union, as geo__locate has it. Takes `whole`. */
 static geom *repaired(const engine *g, geom *whole) {
     char valid = GEOSisValid_r(g->h, whole);
     if (valid == 1) return whole;
     int n = valid == 0 ? GEOSGetNumGeometries_r(g->h, whole) : -1, made = 0;
     geom **all = n > 0 ? jd_xcalloc((size_t)n, sizeof *all) : NULL, *sum = NULL;
-    while (made < n && (all[made] = GEOSMakeValid_r(g->h, GEOSGetGeometryN_r(g->h, whole, made)))) made++;
+    while (made < n && (all[made] = cut_out(g, GEOSGetGeometryN_r(g->h, whole, made)))) made++;
     GEOSGeom_destroy_r(g->h, whole);
     if (n <= 0 || made < n) {
         drop_all(g, all, (size_t)made);

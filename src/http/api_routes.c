@@ -112,7 +112,7 @@ int jd_api_start(jd_api *api, jd_err *err) {
     if (!api->limit_default) api->limit_default = 20;
     if (!api->limit_max) api->limit_max = 1000;
     if (api->limit_default > api->limit_max) api->limit_default = api->limit_max;
-    if (!api->batch_max) api->batch_max = 100000;
+    if (!api->batch_max) api->batch_max = 10000;
     if (!api->fast_max) api->fast_max = 500;
     if (!api->alias.n) api->alias = JD_STR("jindu");
     api->started = jd_now();

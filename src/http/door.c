@@ -18,10 +18,10 @@
 #include <unistd.h>
 
 enum {
-    SURPLUS = 256,            /* connections beyond the limit that still get a 503; further ones are closed at once */
-    POOL_SPARE = 8 * 1024,    /* of a connection's memory: header records and the head of the answer */
-    STOP_GRACE_MS = 2000,     /* before drain, for requests that run */
-    STOP_SEND_MS = 5000       /* after it, for answers that are being sent */
+    SURPLUS = 256,         /* connections beyond the limit that still get a 503; further ones are closed at once */
+    POOL_SPARE = 8 * 1024, /* of a connection's memory: header records and the head of the answer */
+    STOP_GRACE_MS = 2000,  /* before drain, for requests that run */
+    STOP_SEND_MS = 5000    /* after it, for answers that are being sent */
 };
 
 static const jd_route own_rows[] = {
@@ -100,7 +100,8 @@ static void peer_close(jd_door *d, void **state) {
     *state = NULL;
 }
 
-static void on_connection(void *door, struct MHD_Connection *mhd, void **state, enum MHD_ConnectionNotificationCode what) {
+static void on_connection(void *door, struct MHD_Connection *mhd, void **state,
+                          enum MHD_ConnectionNotificationCode what) {
     if (what == MHD_CONNECTION_NOTIFY_STARTED)
         peer_open(door, mhd, state);
     else
@@ -126,10 +127,13 @@ static size_t leave_escaped(void *door, struct MHD_Connection *mhd, char *s) {
 static int listen_on(const jd_door_opts *o, unsigned *port, jd_err *err) {
     char service[16];
     snprintf(service, sizeof service, "%u", o->port);
-    struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
+    struct addrinfo hints = {
+        .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
     struct addrinfo *list = NULL;
     int why = getaddrinfo(o->host, service, &hints, &list);
-    if (why) return jd_fail(err, JD_E_INVALID_REQUEST, "cannot listen on %s: %s", "无法监听 %s：%s", o->host, gai_strerror(why));
+    if (why)
+        return jd_fail(err, JD_E_INVALID_REQUEST, "cannot listen on %s: %s", "无法监听 %s：%s", o->host,
+                       gai_strerror(why));
     int fd = -1, yes = 1;
     for (struct addrinfo *a = list; a && fd < 0; a = a->ai_next) {
         fd = socket(a->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -144,8 +148,8 @@ static int listen_on(const jd_door_opts *o, unsigned *port, jd_err *err) {
     why = errno;
     freeaddrinfo(list);
     if (fd < 0)
-        return jd_fail(err, JD_E_INVALID_REQUEST, "cannot listen on %s port %u: %s", "无法监听 %s 端口 %u：%s", o->host, o->port,
-                       strerror(why));
+        return jd_fail(err, JD_E_INVALID_REQUEST, "cannot listen on %s port %u: %s", "无法监听 %s 端口 %u：%s", o->host,
+                       o->port, strerror(why));
     struct sockaddr_storage at = {0};
     socklen_t n = sizeof at;
     getsockname(fd, (struct sockaddr *)&at, &n);
@@ -198,23 +202,19 @@ static int start_library(jd_door *d, jd_err *err) {
         {MHD_OPTION_END, 0, NULL},
     };
     if (o->io_threads < 2) more[0] = (struct MHD_OptionItem){MHD_OPTION_END, 0, NULL};
-    d->mhd = MHD_start_daemon(
-        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0, on_accept, d, jd_call_step, d,
-        MHD_OPTION_LISTEN_SOCKET, fd,
-        MHD_OPTION_URI_LOG_CALLBACK, jd_call_begin, d,
-        MHD_OPTION_NOTIFY_COMPLETED, jd_call_end, d,
-        MHD_OPTION_NOTIFY_CONNECTION, on_connection, d,
-        MHD_OPTION_UNESCAPE_CALLBACK, leave_escaped, d,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, pool,
-        /* the library shares this out among its threads, which take connections unevenly */
-        MHD_OPTION_CONNECTION_LIMIT, (o->connections_max + SURPLUS + 64) * o->io_threads,
-        MHD_OPTION_PER_IP_CONNECTION_LIMIT, o->connections_per_ip_max,
-        MHD_OPTION_CONNECTION_TIMEOUT, o->idle_ms / 1000,
-        MHD_OPTION_ARRAY, more,
-        MHD_OPTION_END);
+    d->mhd =
+        MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0, on_accept, d, jd_call_step, d,
+                         MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_URI_LOG_CALLBACK, jd_call_begin, d,
+                         MHD_OPTION_NOTIFY_COMPLETED, jd_call_end, d, MHD_OPTION_NOTIFY_CONNECTION, on_connection, d,
+                         MHD_OPTION_UNESCAPE_CALLBACK, leave_escaped, d, MHD_OPTION_CONNECTION_MEMORY_LIMIT, pool,
+                         /* the library shares this out among its threads, which take connections unevenly */
+                         MHD_OPTION_CONNECTION_LIMIT, (o->connections_max + SURPLUS + 64) * o->io_threads,
+                         MHD_OPTION_PER_IP_CONNECTION_LIMIT, o->connections_per_ip_max, MHD_OPTION_CONNECTION_TIMEOUT,
+                         o->idle_ms / 1000, MHD_OPTION_ARRAY, more, MHD_OPTION_END);
     if (d->mhd) return 0;
     close(fd);
-    return jd_fail(err, JD_E_INTERNAL, "libmicrohttpd did not start on %s port %u", "libmicrohttpd 未能在 %s 端口 %u 启动", o->host, o->port);
+    return jd_fail(err, JD_E_INTERNAL, "libmicrohttpd did not start on %s port %u",
+                   "libmicrohttpd 未能在 %s 端口 %u 启动", o->host, o->port);
 }
 
 int jd_door_start(jd_door **out, const jd_door_opts *opts, jd_err *err) {
@@ -258,15 +258,38 @@ static void nap(void) {
     nanosleep(&(struct timespec){.tv_nsec = 2000000}, NULL);
 }
 
-/* Waits until *n is 0, at most ms (0: for ever, with a word in the log now and then). */
-static void wait_for(_Atomic uint64_t *n, unsigned ms, const char *what) {
-    uint64_t began = jd_mono_ns(), said = began;
-    while (atomic_load(n) > 0) {
+jd_load jd_door_load(jd_door *d) {
+    jd_load sum = {0};
+    pthread_mutex_lock(&d->slots_lock);
+    for (const slot *s = d->slots; s; s = s->next) {
+        sum.calls += atomic_load(&s->calls);
+        sum.active += atomic_load(&s->active);
+        sum.waiting += atomic_load(&s->waiting);
+    }
+    pthread_mutex_unlock(&d->slots_lock);
+    return sum;
+}
+
+typedef uint64_t (*count_of)(jd_door *d);
+static uint64_t active_of(jd_door *d) {
+    return jd_door_load(d).active;
+}
+static uint64_t calls_of(jd_door *d) {
+    return jd_door_load(d).calls;
+}
+static uint64_t resuming_of(jd_door *d) {
+    return atomic_load(&d->resuming);
+}
+
+/* Waits until the count is 0, at most ms (0: for ever, with a word in the log now and then). */
+static void wait_for(jd_door *d, count_of count, unsigned ms, const char *what) {
+    uint64_t began = jd_mono_ns(), said = began, left;
+    while ((left = count(d)) > 0) {
         uint64_t now = jd_mono_ns();
         if (ms && now - began > (uint64_t)ms * 1000000u) return;
         if (!ms && now - said > 5000000000u) {
             said = now;
-            jd_log(JD_LOG_WARN, "http.stop", "waiting_for=%s left=%llu", what, (unsigned long long)atomic_load(n));
+            jd_log(JD_LOG_WARN, "http.stop", "waiting_for=%s left=%llu", what, (unsigned long long)left);
         }
         nap();
     }
@@ -275,14 +298,14 @@ static void wait_for(_Atomic uint64_t *n, unsigned ms, const char *what) {
 void jd_door_stop(jd_door *d, void (*drain)(void *app)) {
     if (!d) return;
     atomic_store(&d->stopping, 1);
-    wait_for(&d->active, STOP_GRACE_MS, "requests");
+    wait_for(d, active_of, STOP_GRACE_MS, "requests");
     if (drain) drain(d->opts.app);
-    wait_for(&d->active, 0, "requests");
-    wait_for(&d->calls, STOP_SEND_MS, "answers");
+    wait_for(d, active_of, 0, "requests");
+    wait_for(d, calls_of, STOP_SEND_MS, "answers");
     /* Nobody may still be inside the library when its memory goes. */
     jd_workers_stop(d->workers);
     d->workers = NULL;
-    wait_for(&d->resuming, 0, "resumes");
+    wait_for(d, resuming_of, 0, "resumes");
     MHD_stop_daemon(d->mhd);
     door_free(d);
 }

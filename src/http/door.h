@@ -3,13 +3,22 @@
  * A request belongs to its connection until it is answered; its arena holds everything that the answer needs. A handler
  * answers at once (JD_ANSWER), or later from any thread (JD_LATER, then exactly one jd_req_resume), or asks to be run
  * again on a worker thread that may wait (JD_MAY_BLOCK). While suspended, only the one who will resume may touch it.
- * Threads: handlers run on the door's I/O threads or workers; the route table and the app pointer are shared, read-only. */
+ * Threads: handlers run on the door's I/O threads or workers; the route table and the app pointer are shared,
+ * read-only. */
 #ifndef JD_HTTP_DOOR_H
 #define JD_HTTP_DOOR_H
 #include "base/buf.h"
 #include "base/err.h"
 
-typedef enum jd_method { JD_GET = 1, JD_HEAD = 2, JD_POST = 4, JD_PUT = 8, JD_PATCH = 16, JD_DELETE = 32, JD_OPTIONS = 64 } jd_method;
+typedef enum jd_method {
+    JD_GET = 1,
+    JD_HEAD = 2,
+    JD_POST = 4,
+    JD_PUT = 8,
+    JD_PATCH = 16,
+    JD_DELETE = 32,
+    JD_OPTIONS = 64
+} jd_method;
 typedef enum jd_turn { JD_ANSWER, JD_LATER, JD_MAY_BLOCK } jd_turn;
 
 typedef struct jd_param {
@@ -20,13 +29,14 @@ typedef struct jd_req jd_req;
 typedef jd_turn (*jd_handler)(jd_req *r);
 
 /* One row a route. Path parts in braces are parameters: "/ngsi-ld/v1/entities/{id}/attrs/{attr}"; a literal part goes
- * before a parameter, and an empty part in the middle ("entities//attrs") is an empty parameter. HEAD is served from GET,
- * OPTIONS by the door. At most 4 parameters. */
+ * before a parameter, and an empty part in the middle ("entities//attrs") is an empty parameter. HEAD is served from
+ * GET, OPTIONS by the door. At most 4 parameters. */
 typedef struct jd_route {
     jd_method method;
     const char *path;
     jd_handler handler;
-    const char *params; /* accepted query parameters, separated by spaces; others: 400 InvalidRequest naming the parameter. NULL: none; "*": any */
+    const char *params; /* accepted query parameters, separated by spaces; others: 400 InvalidRequest naming the
+                           parameter. NULL: none; "*": any */
     unsigned flags;
     const char *summary; /* for OpenAPI and --help */
 } jd_route;
@@ -40,32 +50,32 @@ enum {
 };
 
 struct jd_req {
-    jd_arena *arena;        /* of this request */
-    void *app;              /* as given to jd_door_start */
+    jd_arena *arena; /* of this request */
+    void *app;       /* as given to jd_door_start */
     const jd_route *route;
     jd_method method;
-    jd_str path;            /* decoded */
-    jd_str target;          /* as sent: raw path and query, for links */
-    jd_param *params;       /* query parameters in order, a repeated one is refused before the handler runs */
+    jd_str path;      /* decoded */
+    jd_str target;    /* as sent: raw path and query, for links */
+    jd_param *params; /* query parameters in order, a repeated one is refused before the handler runs */
     size_t params_n;
-    jd_str parts[4];        /* values of the {braces}, percent-decoded */
-    jd_str body;            /* whole; p NULL when there is none */
-    int zh;                 /* the asker reads Chinese (Accept-Language) */
-    int may_block;          /* 1 when run again on a worker */
+    jd_str parts[4]; /* values of the {braces}, percent-decoded */
+    jd_str body;     /* whole; p NULL when there is none */
+    int zh;          /* the asker reads Chinese (Accept-Language) */
+    int may_block;   /* 1 when run again on a worker */
     uint64_t began_ns;
-    void *state;            /* the handler's own, between its runs */
+    void *state; /* the handler's own, between its runs */
     /* the answer */
-    int status;             /* 0 until set */
-    jd_buf out;             /* body; the door takes the bytes */
-    const char *type;       /* content type; NULL: none */
-    jd_param *headers;      /* further headers, in the arena */
+    int status;        /* 0 until set */
+    jd_buf out;        /* body; the door takes the bytes */
+    const char *type;  /* content type; NULL: none */
+    jd_param *headers; /* further headers, in the arena */
     size_t headers_n, headers_cap;
     struct jd_door_conn *conn; /* the door's */
 };
 
 /* Header by name (case-insensitive); p NULL when absent. Repeated headers of list kind are joined with ", ". */
 jd_str jd_req_header(const jd_req *r, const char *name);
-jd_str jd_req_param(const jd_req *r, const char *name); /* p NULL when absent */
+jd_str jd_req_param(const jd_req *r, const char *name);            /* p NULL when absent */
 void jd_req_add_header(jd_req *r, const char *name, jd_str value); /* both must live as long as the request */
 /* application/json ProblemDetails (RFC 7807, GS CIM 009 5.5.3): type, title, detail, status, and place when set;
  * title and detail in the asker's language (Accept-Language zh... -> Chinese, default English). Drops what was written
@@ -75,36 +85,36 @@ jd_turn jd_req_fail(jd_req *r, const jd_err *err);
 void jd_req_resume(jd_req *r);
 
 typedef struct jd_door_opts {
-    const char *host;       /* numeric address or name */
-    unsigned port;          /* 0: any free one; see jd_door_port */
-    unsigned io_threads;    /* 0: as many as cores, at most 8 */
-    unsigned workers;       /* 0: 4 */
-    size_t body_max;        /* bytes; 0: 16 MiB -> 413 */
-    size_t bodies_max;      /* bytes of all bodies in flight; 0: 512 MiB -> 503 before the body is read */
-    /* Both are memory of every connection, idle ones too, and the library clears all of it with each request: 56 KiB cost
-     * a quarter of the speed. A question that is longer is asked by POST. */
-    size_t header_max;      /* bytes of all headers; 0: 8 KiB -> 431 */
-    size_t target_max;      /* bytes of path and query; 0: 8 KiB -> 414 */
-    unsigned connections_max; /* 0: 10,000 */
+    const char *host;    /* numeric address or name */
+    unsigned port;       /* 0: any free one; see jd_door_port */
+    unsigned io_threads; /* 0: as many as cores, at most 8 */
+    unsigned workers;    /* 0: 4 */
+    size_t body_max;     /* bytes; 0: 16 MiB -> 413 */
+    size_t bodies_max;   /* bytes of all bodies in flight; 0: 512 MiB -> 503 before the body is read */
+    /* Both are memory of every connection, idle ones too, and the library clears all of it with each request: 56 KiB
+     * cost a quarter of the speed. A question that is longer is asked by POST. */
+    size_t header_max;               /* bytes of all headers; 0: 8 KiB -> 431 */
+    size_t target_max;               /* bytes of path and query; 0: 8 KiB -> 414 */
+    unsigned connections_max;        /* 0: 10,000 */
     unsigned connections_per_ip_max; /* 0: no limit */
-    unsigned idle_ms;       /* keep-alive and slow clients, rounded up to whole seconds; 0: 30,000 */
-    const char *web_dir;    /* static files served at / when no route matches; NULL: none */
+    unsigned idle_ms;                /* keep-alive and slow clients, rounded up to whole seconds; 0: 30,000 */
+    const char *web_dir;             /* static files served at / when no route matches; NULL: none */
     const jd_route *routes;
     size_t routes_n;
     void *app;
     /* appended to /metrics by the rooms below; may be NULL */
     void (*metrics)(void *app, jd_buf *out);
-    /* for /health; may be NULL. Returns 1 when well, 0 for 503; may write further JSON members, each with a comma before it.
-     * Called on an I/O thread: must not wait. */
+    /* for /health; may be NULL. Returns 1 when well, 0 for 503; may write further JSON members, each with a comma
+     * before it. Called on an I/O thread: must not wait. */
     int (*health)(void *app, jd_buf *out);
-    unsigned slow_ms;       /* slower requests are logged at warn; 0: 1,000 */
-    unsigned jobs_max;      /* JD_MAY_BLOCK waiting for a worker; 0: 1,024 -> 503 */
+    unsigned slow_ms;  /* slower requests are logged at warn; 0: 1,000 */
+    unsigned jobs_max; /* JD_MAY_BLOCK waiting for a worker; 0: 1,024 -> 503 */
 } jd_door_opts;
 typedef struct jd_door jd_door;
 int jd_door_start(jd_door **out, const jd_door_opts *opts, jd_err *err);
 unsigned jd_door_port(const jd_door *d);
-/* New requests get 503 with Connection: close; those that run get a moment, then `drain` (the caller finishes its writer
- * there so that every JD_LATER is resumed; may be NULL), all answers sent, then stop. Waits as long as a request is not
- * resumed (and says so in the log): the library below cannot stop with one suspended. Frees d. */
+/* New requests get 503 with Connection: close; those that run get a moment, then `drain` (the caller finishes its
+ * writer there so that every JD_LATER is resumed; may be NULL), all answers sent, then stop. Waits as long as a request
+ * is not resumed (and says so in the log): the library below cannot stop with one suspended. Frees d. */
 void jd_door_stop(jd_door *d, void (*drain)(void *app));
 #endif

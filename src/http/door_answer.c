@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <strings.h>
 
-static const short statuses[JD_STATUSES - 1] = {200, 201, 202, 204, 206, 207, 300, 301, 302, 303, 304, 307, 308, 400,
-                                                401, 403, 404, 405, 406, 408, 409, 410, 411, 412, 413, 414, 415, 416,
-                                                417, 422, 428, 429, 431, 500, 501, 502, 503, 504, 507};
+static const short statuses[JD_STATUSES - 1] = {200, 201, 202, 204, 206, 207, 300, 301, 302, 303, 304, 307, 308,
+                                                400, 401, 403, 404, 405, 406, 408, 409, 410, 411, 412, 413, 414,
+                                                415, 416, 417, 422, 428, 429, 431, 500, 501, 502, 503, 504, 507};
 
 unsigned jd_status_index(int status) {
     for (unsigned i = 0; i < JD_STATUSES - 1; i++)
@@ -91,7 +91,7 @@ enum MHD_Result jd_answer_send(call *c) {
     c->phase = CALL_ANSWERED;
     if (c->admitted) {
         c->admitted = 0;
-        atomic_fetch_sub(&c->door->active, 1);
+        jd_count_sub(&c->slot->active);
     }
     if (c->fixed) return MHD_queue_response(c->mhd, (unsigned)r->status, c->fixed);
     if (r->status == 0) {

@@ -20,10 +20,10 @@
 #include <unistd.h>
 
 enum {
-    IDLE_CALLS_MAX = 64,            /* kept by a slot */
-    KEPT_BUF_MAX = 64 * 1024,       /* of an answer or a chunked body, for the next call */
-    DROP_KNOWN_MAX = 64 * 1024,     /* a refused body up to here is read, so that the connection lives on */
-    DROP_MAX = 32 * 1024 * 1024     /* a refused chunked body beyond is cut without an answer */
+    IDLE_CALLS_MAX = 64,        /* kept by a slot */
+    KEPT_BUF_MAX = 64 * 1024,   /* of an answer or a chunked body, for the next call */
+    DROP_KNOWN_MAX = 64 * 1024, /* a refused body up to here is read, so that the connection lives on */
+    DROP_MAX = 32 * 1024 * 1024 /* a refused chunked body beyond is cut without an answer */
 };
 
 /* The slot of this I/O thread. An I/O thread serves one door and ends with it. */
@@ -109,7 +109,7 @@ void *jd_call_begin(void *door, const char *uri, struct MHD_Connection *mhd) {
     c->body_n = c->body_cap = c->reserved = 0;
     c->dropped = 0;
     c->fixed = NULL;
-    atomic_fetch_add(&d->calls, 1);
+    jd_count_add(&c->slot->calls, 1);
     peer_to(c->peer, PEER_READING, c->r.began_ns);
     return c;
 }
@@ -134,14 +134,15 @@ static enum MHD_Result refuse_now(call *c, const jd_err *err) {
 
 static int read_head(call *c, const char *method, const char *version, jd_err *err) {
     const union MHD_ConnectionInfo *info = MHD_get_connection_info(c->mhd, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
-    if (!info || !c->uri)
-        return jd_fail(err, JD_E_INVALID_REQUEST, "the request line is malformed", "请求行格式有误");
+    if (!info || !c->uri) return jd_fail(err, JD_E_INVALID_REQUEST, "the request line is malformed", "请求行格式有误");
     size_t n = info->header_size;
     const jd_door_opts *o = &c->door->opts;
     if (c->target.n > o->target_max)
-        return jd_fail(err, JD_E_URI_TOO_LONG, "the request target is longer than %zu bytes", "请求地址超过 %zu 字节", o->target_max);
+        return jd_fail(err, JD_E_URI_TOO_LONG, "the request target is longer than %zu bytes", "请求地址超过 %zu 字节",
+                       o->target_max);
     if (n - c->target.n > o->header_max)
-        return jd_fail(err, JD_E_HEADERS_TOO_LARGE, "the request head is longer than %zu bytes", "请求头超过 %zu 字节", o->header_max);
+        return jd_fail(err, JD_E_HEADERS_TOO_LARGE, "the request head is longer than %zu bytes", "请求头超过 %zu 字节",
+                       o->header_max);
     jd_head *h = &c->head;
     int bad = jd_head_read(h, method, n, c->uri, c->target, version, err);
     if (h->language.p) c->r.zh = jd_media_zh(h->language);
@@ -196,8 +197,7 @@ static int plan_route(call *c, jd_err *err) {
     jd_req *r = &c->r;
     int m = 0;
     while (m < METHODS && !jd_str_is(c->head.method, methods[m].name)) m++;
-    if (m == METHODS)
-        return jd_fail(err, JD_E_NOT_BUILT, "the method is not known here", "不支持该请求方法");
+    if (m == METHODS) return jd_fail(err, JD_E_NOT_BUILT, "the method is not known here", "不支持该请求方法");
     r->method = methods[m].bit;
     jd_target t;
     if (jd_target_split(c->target, &t, err)) return -1;
@@ -241,7 +241,8 @@ static int reserve(call *c, size_t n, jd_err *err) {
 
 static int too_large(call *c, jd_err *err) {
     jd_door_refused(c->door, JD_REFUSED_BODY_SIZE);
-    return jd_fail(err, JD_E_TOO_LARGE, "the request body is larger than %zu bytes", "请求体超过 %zu 字节", c->door->opts.body_max);
+    return jd_fail(err, JD_E_TOO_LARGE, "the request body is larger than %zu bytes", "请求体超过 %zu 字节",
+                   c->door->opts.body_max);
 }
 
 static int plan_body(call *c, jd_err *err) {
@@ -324,7 +325,7 @@ static enum MHD_Result body_step(call *c, const char *data, size_t *size) {
 
 static void suspend(call *c) {
     c->waiting = 1;
-    atomic_fetch_add(&c->door->waiting, 1);
+    jd_count_add(&c->slot->waiting, 1);
     MHD_suspend_connection(c->mhd);
 }
 
@@ -340,10 +341,10 @@ static enum MHD_Result run(call *c) {
     }
     if (turn == JD_MAY_BLOCK) {
         c->waiting = 1;
-        atomic_fetch_add(&c->door->waiting, 1);
+        jd_count_add(&c->slot->waiting, 1);
         if (jd_workers_push(c->door->workers, c) == 0) return MHD_YES;
         c->waiting = 0;
-        atomic_fetch_sub(&c->door->waiting, 1);
+        jd_count_sub(&c->slot->waiting);
         jd_door_refused(c->door, JD_REFUSED_JOBS);
         jd_err err;
         jd_fail(&err, JD_E_BUSY, "too many long requests are waiting", "等待处理的耗时请求过多");
@@ -368,7 +369,7 @@ static enum MHD_Result last_step(call *c) {
     if (c->phase == CALL_RUN) { /* resumed */
         if (c->waiting) {
             c->waiting = 0;
-            atomic_fetch_sub(&d->waiting, 1);
+            jd_count_sub(&c->slot->waiting);
         }
         return jd_answer_send(c);
     }
@@ -381,7 +382,7 @@ static enum MHD_Result last_step(call *c) {
         r->body = c->body ? (jd_str){c->body, c->body_n} : JD_STR("");
     /* Counted before the look at `stopping`: jd_door_stop sets it before it looks at the count. */
     c->admitted = 1;
-    atomic_fetch_add(&d->active, 1);
+    atomic_store(&c->slot->active, atomic_load_explicit(&c->slot->active, memory_order_relaxed) + 1);
     if (atomic_load(&d->stopping)) {
         jd_err err;
         jd_door_refused(d, JD_REFUSED_STOPPING);
@@ -423,8 +424,9 @@ static void log_call(const call *c, uint64_t ns, int aborted) {
         event = "http.slow";
     }
     jd_str target = jd_clip(r->target, 300);
-    jd_log(level, event, "method=%s status=%d ms=%.3f in=%zu out=%zu peer=%s aborted=%d target=%.*s", method_name(c), r->status,
-           (double)ns / 1e6, r->body.n, r->out.n, c->peer ? c->peer->name : "-", aborted, JD_STR_ARG(target));
+    jd_log(level, event, "method=%s status=%d ms=%.3f in=%zu out=%zu peer=%s aborted=%d target=%.*s", method_name(c),
+           r->status, (double)ns / 1e6, r->body.n, r->out.n, c->peer ? c->peer->name : "-", aborted,
+           JD_STR_ARG(target));
 }
 
 void jd_call_end(void *door, struct MHD_Connection *mhd, void **state, enum MHD_RequestTerminationCode why) {
@@ -438,8 +440,8 @@ void jd_call_end(void *door, struct MHD_Connection *mhd, void **state, enum MHD_
     int by_library = c->phase == CALL_NEW && why == MHD_REQUEST_TERMINATED_WITH_ERROR;
     if (by_library) jd_door_refused(d, JD_REFUSED_MALFORMED);
     int aborted = why != MHD_REQUEST_TERMINATED_COMPLETED_OK && !c->refused && !by_library;
-    if (c->waiting) atomic_fetch_sub(&d->waiting, 1);
-    if (c->admitted) atomic_fetch_sub(&d->active, 1);
+    if (c->waiting) jd_count_sub(&c->slot->waiting);
+    if (c->admitted) jd_count_sub(&c->slot->active);
     if (c->reserved) atomic_fetch_sub(&d->bodies, c->reserved);
     if (c->linger && c->peer && c->phase == CALL_ANSWERED && why == MHD_REQUEST_TERMINATED_COMPLETED_OK) {
         int fd = dup(c->peer->fd);
@@ -448,6 +450,6 @@ void jd_call_end(void *door, struct MHD_Connection *mhd, void **state, enum MHD_
     jd_metrics_done(c, ns, aborted);
     log_call(c, ns, aborted);
     peer_to(c->peer, PEER_IDLE, now);
-    atomic_fetch_sub(&d->calls, 1);
+    jd_count_sub(&c->slot->calls);
     call_give(c);
 }

@@ -24,9 +24,9 @@ typedef struct jd_head {
     uint64_t length;
     jd_str host, language;
 } jd_head;
-/* Reads a head as libmicrohttpd leaves it in memory: n bytes from the method on, in which the space behind the method, the
- * one before the version, the colon behind each name and each CR and LF are NUL. The target in it (at uri) was cut up, so
- * it is given apart, as it was sent. Anything that is not exactly HTTP/1.1 grammar is refused. 0 or -1. */
+/* Reads a head as libmicrohttpd leaves it in memory: n bytes from the method on, in which the space behind the method,
+ * the one before the version, the colon behind each name and each CR and LF are NUL. The target in it (at uri) was cut
+ * up, so it is given apart, as it was sent. Anything that is not exactly HTTP/1.1 grammar is refused. 0 or -1. */
 int jd_head_read(jd_head *h, const char *p, size_t n, const char *uri, jd_str target, const char *version, jd_err *err);
 
 /* ---- door_target.c: the request target ---- */
@@ -66,13 +66,24 @@ enum { JD_STATUSES = 40 }; /* known status codes in counters, the last one for a
 enum { JD_BUCKETS = 8 };
 
 typedef enum jd_refusal {
-    JD_REFUSED_MALFORMED, JD_REFUSED_HEAD_SIZE, JD_REFUSED_BODY_SIZE, JD_REFUSED_BODIES, JD_REFUSED_CONNECTIONS,
-    JD_REFUSED_JOBS, JD_REFUSED_STOPPING, JD_REFUSED_SLOW, JD_REFUSED_N
+    JD_REFUSED_MALFORMED,
+    JD_REFUSED_HEAD_SIZE,
+    JD_REFUSED_BODY_SIZE,
+    JD_REFUSED_BODIES,
+    JD_REFUSED_CONNECTIONS,
+    JD_REFUSED_JOBS,
+    JD_REFUSED_STOPPING,
+    JD_REFUSED_SLOW,
+    JD_REFUSED_N
 } jd_refusal;
 
 typedef _Atomic uint64_t jd_count; /* written by one thread (or with atomic_fetch_add), read by any */
 static inline void jd_count_add(jd_count *c, uint64_t n) { /* of the owning thread */
     atomic_store_explicit(c, atomic_load_explicit(c, memory_order_relaxed) + n, memory_order_relaxed);
+}
+/* Release: who reads the lower count has what happened before. */
+static inline void jd_count_sub(jd_count *c) {
+    atomic_store_explicit(c, atomic_load_explicit(c, memory_order_relaxed) - 1, memory_order_release);
 }
 
 typedef struct jd_door_conn call;
@@ -82,6 +93,9 @@ typedef struct slot { /* of one I/O thread */
     unsigned idle_n;
     jd_count *by_route; /* [row][status] */
     jd_count latency[JD_BUCKETS + 1], latency_ns, bytes_in, bytes_out, aborted;
+    _Atomic uint64_t calls;   /* from request line to end */
+    _Atomic uint64_t active;  /* admitted to a handler, not answered */
+    _Atomic uint64_t waiting; /* suspended */
 } slot;
 
 typedef enum { PEER_IDLE, PEER_READING, PEER_BUSY } peer_state;
@@ -90,10 +104,10 @@ typedef struct peer {
     int fd;
     int surplus; /* beyond connections_max: one 503, then closed */
     _Atomic int state;
-    _Atomic uint64_t since_ns; /* of the state */
-    _Atomic uint64_t received; /* bytes of the body that is being read */
+    _Atomic uint64_t since_ns;              /* of the state */
+    _Atomic uint64_t received;              /* bytes of the body that is being read */
     uint64_t looked_since, looked_received; /* the sweeper's */
-    char name[48];             /* numeric address, for the log */
+    char name[48];                          /* numeric address, for the log */
 } peer;
 
 typedef enum { CALL_NEW, CALL_BODY, CALL_DROP, CALL_RUN, CALL_ANSWERED } call_phase;
@@ -108,19 +122,19 @@ struct jd_door_conn {
     call *next; /* in the slot's idle list, or in the workers' queue */
     call_phase phase;
     _Atomic int turn;
-    int close;    /* the connection ends with this answer */
-    int linger;   /* bytes of the request are still on their way */
-    int admitted; /* counted in jd_door.active */
-    int refused;  /* the answer was decided at the head, or while the body came in; no handler runs */
-    int waiting;  /* counted in jd_door.waiting */
+    int close;       /* the connection ends with this answer */
+    int linger;      /* bytes of the request are still on their way */
+    int admitted;    /* counted in slot.active */
+    int refused;     /* the answer was decided at the head, or while the body came in; no handler runs */
+    int waiting;     /* counted in slot.waiting */
     jd_str target;   /* copy of the target */
     const char *uri; /* where it stood in the library's memory */
     jd_head head;
     char *body; /* in the arena (length known) */
     size_t body_n, body_cap;
-    jd_buf chunks; /* length not known */
-    size_t reserved;  /* of bodies_max */
-    uint64_t dropped; /* bytes of a refused body */
+    jd_buf chunks;              /* length not known */
+    size_t reserved;            /* of bodies_max */
+    uint64_t dropped;           /* bytes of a refused body */
     struct MHD_Response *fixed; /* answer that is shared, in place of r.out; borrowed */
 };
 
@@ -142,10 +156,8 @@ struct jd_door {
     size_t openapi_n;
     uint64_t began_ns;
     _Atomic int stopping;
-    _Atomic uint64_t bodies;  /* bytes reserved */
-    _Atomic uint64_t active;  /* admitted to a handler, not answered */
-    _Atomic uint64_t calls;   /* from request line to end */
-    _Atomic uint64_t waiting; /* suspended */
+    char apart[64];            /* what follows is written all the time, what stands before is only read */
+    _Atomic uint64_t bodies;   /* bytes reserved */
     _Atomic uint64_t resuming; /* threads that are about to wake, or are waking, the library */
     _Atomic uint64_t peers_n, peers_total;
     jd_count refused[JD_REFUSED_N];
@@ -155,6 +167,11 @@ struct jd_door {
     slot *slots;
 };
 
+/* door.c */
+typedef struct jd_load {
+    uint64_t calls, active, waiting;
+} jd_load;
+jd_load jd_door_load(jd_door *d); /* of all slots together */
 /* door_call.c */
 void *jd_call_begin(void *door, const char *uri, struct MHD_Connection *mhd);
 enum MHD_Result jd_call_step(void *door, struct MHD_Connection *mhd, const char *url, const char *method,
@@ -172,7 +189,8 @@ jd_workers *jd_workers_start(unsigned threads, unsigned queue_max);
 int jd_workers_push(jd_workers *w, call *c);
 unsigned jd_workers_queued(jd_workers *w);
 void jd_workers_stop(jd_workers *w); /* runs what is queued, then joins */
-/* door_sweep.c: cuts slow clients, and reads out what clients still send to a connection that was answered and closed */
+/* door_sweep.c: cuts slow clients, and reads out what clients still send to a connection that was answered and closed
+ */
 jd_sweep *jd_sweep_start(jd_door *d);
 void jd_sweep_linger(jd_sweep *s, int fd); /* takes fd */
 void jd_sweep_stop(jd_sweep *s);

@@ -57,18 +57,20 @@ static void by_route(jd_buf *b, const jd_door *d, const slot *slots) {
             if (!n) continue;
             const jd_route *r = row < d->rows_n ? &d->rows[row] : NULL;
             jd_buf_printf(b, "jindu_http_requests_total{method=\"%s\",route=\"%s\",status=\"%d\"} %llu\n",
-                          r ? method_name(r->method) : "", r ? r->path : "", jd_status_of_index(st), (unsigned long long)n);
+                          r ? method_name(r->method) : "", r ? r->path : "", jd_status_of_index(st),
+                          (unsigned long long)n);
         }
     }
 }
 
 static void latency(jd_buf *b, const slot *slots) {
     uint64_t n = 0, ns = 0;
-    head(b, "jindu_http_request_duration_seconds", "histogram", "From the request line to the last byte of the answer.");
+    head(b, "jindu_http_request_duration_seconds", "histogram",
+         "From the request line to the last byte of the answer.");
     for (unsigned i = 0; i <= JD_BUCKETS; i++) {
         for (const slot *s = slots; s; s = s->next) n += get(&s->latency[i]);
-        jd_buf_printf(b, "jindu_http_request_duration_seconds_bucket{le=\"%s\"} %llu\n", i < JD_BUCKETS ? bounds[i] : "+Inf",
-                      (unsigned long long)n);
+        jd_buf_printf(b, "jindu_http_request_duration_seconds_bucket{le=\"%s\"} %llu\n",
+                      i < JD_BUCKETS ? bounds[i] : "+Inf", (unsigned long long)n);
     }
     for (const slot *s = slots; s; s = s->next) ns += get(&s->latency_ns);
     jd_buf_printf(b, "jindu_http_request_duration_seconds_sum %.6f\njindu_http_request_duration_seconds_count %llu\n",
@@ -84,19 +86,22 @@ jd_turn jd_door_metrics(jd_req *r) {
     by_route(b, d, slots);
     latency(b, slots);
     uint64_t in = 0, out = 0, aborted = 0;
-    for (const slot *s = slots; s; s = s->next) in += get(&s->bytes_in), out += get(&s->bytes_out), aborted += get(&s->aborted);
+    jd_load load = jd_door_load(d);
+    for (const slot *s = slots; s; s = s->next)
+        in += get(&s->bytes_in), out += get(&s->bytes_out), aborted += get(&s->aborted);
     one(b, "jindu_http_request_bytes_total", "counter", "Bytes of request heads and bodies.", in);
     one(b, "jindu_http_response_body_bytes_total", "counter", "Bytes of response bodies.", out);
     one(b, "jindu_http_aborted_total", "counter", "Requests whose client left.", aborted);
     one(b, "jindu_http_connections_total", "counter", "Accepted connections.", atomic_load(&d->peers_total));
     one(b, "jindu_http_connections", "gauge", "Open connections.", atomic_load(&d->peers_n));
-    one(b, "jindu_http_requests_in_flight", "gauge", "Requests begun and not ended.", atomic_load(&d->calls));
-    one(b, "jindu_http_requests_suspended", "gauge", "Requests that wait for a commit or a worker.", atomic_load(&d->waiting));
+    one(b, "jindu_http_requests_in_flight", "gauge", "Requests begun and not ended.", load.calls);
+    one(b, "jindu_http_requests_suspended", "gauge", "Requests that wait for a commit or a worker.", load.waiting);
     one(b, "jindu_http_jobs_queued", "gauge", "Requests that wait for a worker.", jd_workers_queued(d->workers));
     one(b, "jindu_http_body_bytes_in_flight", "gauge", "Bytes of request bodies held.", atomic_load(&d->bodies));
     head(b, "jindu_http_refused_total", "counter", "Requests and connections refused by the door.");
     for (int i = 0; i < JD_REFUSED_N; i++)
-        jd_buf_printf(b, "jindu_http_refused_total{reason=\"%s\"} %llu\n", reasons[i], (unsigned long long)get(&d->refused[i]));
+        jd_buf_printf(b, "jindu_http_refused_total{reason=\"%s\"} %llu\n", reasons[i],
+                      (unsigned long long)get(&d->refused[i]));
     one(b, "jindu_uptime_seconds", "gauge", "Since the door opened.", (jd_mono_ns() - d->began_ns) / 1000000000u);
     if (d->opts.metrics) d->opts.metrics(d->opts.app, b);
     r->status = 200;

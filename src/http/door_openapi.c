@@ -64,7 +64,8 @@ static void operation(jd_buf *b, const jd_route *r) {
     if (some) jd_buf_c(b, ']');
     if (r->flags & JD_R_BODY)
         jd_buf_z(b, ",\"requestBody\":{\"required\":true,\"content\":{\"application/json\":{\"schema\":{}}}}");
-    jd_buf_z(b, ",\"responses\":{\"2XX\":{\"description\":\"Done\"},\"default\":{\"$ref\":\"#/components/responses/Problem\"}}}");
+    jd_buf_z(b, ",\"responses\":{\"2XX\":{\"description\":\"Done\"},\"default\":{\"$ref\":\"#/components/responses/"
+                "Problem\"}}}");
 }
 
 static int own(const jd_route *r) {
@@ -90,11 +91,14 @@ void jd_openapi_write(jd_buf *b, const jd_route *rows, size_t n) {
         }
         jd_buf_c(b, '}');
     }
-    jd_buf_z(b, "},\"components\":{\"responses\":{\"Problem\":{\"description\":\"What went wrong (RFC 7807)\",\"content\":"
-                "{\"application/json\":{\"schema\":{\"$ref\":\"#/components/schemas/ProblemDetails\"}}}}},"
-                "\"schemas\":{\"ProblemDetails\":{\"type\":\"object\",\"required\":[\"type\",\"title\",\"status\"],\"properties\":{"
-                "\"type\":{\"type\":\"string\",\"format\":\"uri\"},\"title\":{\"type\":\"string\"},\"detail\":{\"type\":\"string\"},"
-                "\"status\":{\"type\":\"integer\"},\"place\":{\"type\":\"string\"}}}}}}");
+    jd_buf_z(b,
+             "},\"components\":{\"responses\":{\"Problem\":{\"description\":\"What went wrong (RFC 7807)\",\"content\":"
+             "{\"application/json\":{\"schema\":{\"$ref\":\"#/components/schemas/ProblemDetails\"}}}}},"
+             "\"schemas\":{\"ProblemDetails\":{\"type\":\"object\",\"required\":[\"type\",\"title\",\"status\"],"
+             "\"properties\":{"
+             "\"type\":{\"type\":\"string\",\"format\":\"uri\"},\"title\":{\"type\":\"string\"},\"detail\":{\"type\":"
+             "\"string\"},"
+             "\"status\":{\"type\":\"integer\"},\"place\":{\"type\":\"string\"}}}}}}");
 }
 
 jd_turn jd_door_openapi(jd_req *r) {

@@ -47,8 +47,8 @@ static node *child(jd_routes *t, node *at, jd_str part) {
 static int add_row(jd_routes *t, const jd_route *row, jd_err *err) {
     unsigned m = (unsigned)row->method;
     if (!row->path || row->path[0] != '/' || !row->handler || m == 0 || m > JD_OPTIONS || (m & (m - 1)))
-        return jd_fail(err, JD_E_INTERNAL, "route %s: path, method or handler is wrong", "路由 %s 的路径、方法或处理函数有误",
-                       row->path ? row->path : "(none)");
+        return jd_fail(err, JD_E_INTERNAL, "route %s: path, method or handler is wrong",
+                       "路由 %s 的路径、方法或处理函数有误", row->path ? row->path : "(none)");
     node *at = t->root;
     int parts = 0;
     const char *s = row->path + 1;
@@ -78,7 +78,8 @@ static int add_params(jd_routes *t, const jd_route *row, accepts *a, jd_err *err
     }
     unsigned cap = 1;
     for (const char *p = s; *p; p++) cap += *p == ' ';
-    if (cap > PARAMS_MAX) return jd_fail(err, JD_E_INTERNAL, "route %s has too many parameters", "路由 %s 的参数过多", row->path);
+    if (cap > PARAMS_MAX)
+        return jd_fail(err, JD_E_INTERNAL, "route %s has too many parameters", "路由 %s 的参数过多", row->path);
     a->names = JD_NEWN(&t->arena, jd_str, cap);
     while (*s) {
         const char *end = strchrnul(s, ' ');

@@ -131,7 +131,8 @@ static int load_entry(jd_static *s, int dir, jd_str prefix, const char *name, in
         return load_dir(s, fd, path, depth + 1, err);
     }
     if (!S_ISREG(st.st_mode) || !jd_utf8_ok(path)) return 0;
-    if (s->n >= FILES_MAX) return jd_fail(err, JD_E_INTERNAL, "more than %d static files", "静态文件超过 %d 个", (int)FILES_MAX);
+    if (s->n >= FILES_MAX)
+        return jd_fail(err, JD_E_INTERNAL, "more than %d static files", "静态文件超过 %d 个", (int)FILES_MAX);
     int form = ends(path, ".br") ? BROTLI : ends(path, ".gz") ? GZIP : PLAIN;
     if (form != PLAIN) path.n -= 3;
     file *f = file_at(s, path);
@@ -142,8 +143,10 @@ static int load_entry(jd_static *s, int dir, jd_str prefix, const char *name, in
 static int load_dir(jd_static *s, int fd, jd_str prefix, int depth, jd_err *err) {
     DIR *d = fdopendir(fd);
     if (!d || depth > DEPTH_MAX) {
-        if (d) closedir(d);
-        else close(fd);
+        if (d)
+            closedir(d);
+        else
+            close(fd);
         return jd_fail(err, JD_E_INTERNAL, "cannot read the folder %s/", "无法读取目录 %s/", prefix.p);
     }
     int bad = 0;
@@ -177,8 +180,9 @@ static void make_answers(file *f) {
         header(m, "X-Content-Type-Options", "nosniff");
         if (i) header(m, "Content-Encoding", codings[i]);
         if (!strncmp(type, "text/html", 9)) {
-            header(m, "Content-Security-Policy",
-                   "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'");
+            header(
+                m, "Content-Security-Policy",
+                "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'");
             header(m, "Referrer-Policy", "same-origin");
         }
         common(m, f, i, varies);
@@ -200,7 +204,8 @@ int jd_static_load(jd_static **out, const char *dir, jd_err *err) {
     jd_arena_init(&s->arena);
     jd_strmap_init(&s->by_path);
     int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int bad = fd < 0 ? jd_fail(err, JD_E_INTERNAL, "cannot read the folder %s: %s", "无法读取目录 %s：%s", dir, strerror(errno))
+    int bad = fd < 0 ? jd_fail(err, JD_E_INTERNAL, "cannot read the folder %s: %s", "无法读取目录 %s：%s", dir,
+                               strerror(errno))
                      : load_dir(s, fd, JD_STR(""), 0, err);
     if (bad) {
         jd_static_free(s);

@@ -1,19 +1,20 @@
-/* The head of a request, held to RFC 9112 to the letter. Where two readers of one byte stream may disagree about where a
- * request ends, somebody can slip a second request past the first reader; so nothing is repaired here, only refused.
- * What cannot be seen any more: a line that ended in NUL LF (it looks as CR LF does by then), and bare LFs in the framing of
- * a chunked body, which the library reads by itself. */
+/* The head of a request, held to RFC 9112 to the letter. Where two readers of one byte stream may disagree about where
+ * a request ends, somebody can slip a second request past the first reader; so nothing is repaired here, only refused.
+ * What cannot be seen any more: a line that ended in NUL LF (it looks as CR LF does by then), and bare LFs in the
+ * framing of a chunked body, which the library reads by itself. */
 #include "http/door_int.h"
 
 #include <strings.h>
 
-/* 1: tchar of RFC 9110 5.6.2; 2: may stand in a field value (VCHAR, obs-text, SP, HTAB); 4: in Host; 8: in a target, where
- * we are more patient than RFC 3986: clients send q=a>1|b<2 and Chinese text as they are. */
+/* 1: tchar of RFC 9110 5.6.2; 2: may stand in a field value (VCHAR, obs-text, SP, HTAB); 4: in Host; 8: in a target,
+ * where we are more patient than RFC 3986: clients send q=a>1|b<2 and Chinese text as they are. */
 static const unsigned char kinds[256] = {
-    ['\t'] = 2, [' '] = 2, ['!'] = 15, ['"'] = 10, ['#'] = 3, ['$'] = 15, ['%'] = 15, ['&'] = 15, ['\''] = 15,
-    ['('] = 14, [')'] = 14, ['*'] = 15, ['+'] = 15, [','] = 14, ['-'] = 15, ['.'] = 15, ['/'] = 10,
-    ['0' ... '9'] = 15, [':'] = 14, [';'] = 14, ['<'] = 10, ['='] = 14, ['>'] = 10, ['?'] = 10, ['@'] = 10,
-    ['A' ... 'Z'] = 15, ['['] = 14, ['\\'] = 10, [']'] = 14, ['^'] = 11, ['_'] = 15, ['`'] = 11, ['a' ... 'z'] = 15,
-    ['{'] = 10, ['|'] = 11, ['}'] = 10, ['~'] = 15, [0x80 ... 0xff] = 10,
+    ['\t'] = 2, [' '] = 2,   ['!'] = 15,           ['"'] = 10,         ['#'] = 3,          ['$'] = 15, ['%'] = 15,
+    ['&'] = 15, ['\''] = 15, ['('] = 14,           [')'] = 14,         ['*'] = 15,         ['+'] = 15, [','] = 14,
+    ['-'] = 15, ['.'] = 15,  ['/'] = 10,           ['0' ... '9'] = 15, [':'] = 14,         [';'] = 14, ['<'] = 10,
+    ['='] = 14, ['>'] = 10,  ['?'] = 10,           ['@'] = 10,         ['A' ... 'Z'] = 15, ['['] = 14, ['\\'] = 10,
+    [']'] = 14, ['^'] = 11,  ['_'] = 15,           ['`'] = 11,         ['a' ... 'z'] = 15, ['{'] = 10, ['|'] = 11,
+    ['}'] = 10, ['~'] = 15,  [0x80 ... 0xff] = 10,
 };
 
 static int is(char c, int kind) {
@@ -68,7 +69,8 @@ static int read_known(jd_head *h, jd_str name, jd_str v, int spaced, jd_err *err
     case 17:
         if (!NAMED(name, "transfer-encoding")) break;
         if (h->chunked)
-            return jd_fail(err, JD_E_INVALID_REQUEST, "Transfer-Encoding is given more than once", "Transfer-Encoding 出现多次");
+            return jd_fail(err, JD_E_INVALID_REQUEST, "Transfer-Encoding is given more than once",
+                           "Transfer-Encoding 出现多次");
         /* The library below takes "chunked " with a space behind for an unknown coding. */
         if (spaced || v.n != 7 || strncasecmp(v.p, "chunked", 7) != 0)
             return jd_fail(err, JD_E_INVALID_REQUEST, "the only transfer coding that is understood is chunked",
@@ -108,7 +110,8 @@ static int read_line(jd_head *h, const char **at, const char *end, jd_err *err) 
     return read_known(h, name, v, whole != v.n, err);
 }
 
-int jd_head_read(jd_head *h, const char *p, size_t n, const char *uri, jd_str target, const char *version, jd_err *err) {
+int jd_head_read(jd_head *h, const char *p, size_t n, const char *uri, jd_str target, const char *version,
+                 jd_err *err) {
     h->headers_n = 0;
     h->has_length = h->chunked = h->expects = 0;
     h->length = 0;
@@ -142,6 +145,7 @@ int jd_head_read(jd_head *h, const char *p, size_t n, const char *uri, jd_str ta
         return jd_fail(err, JD_E_INVALID_REQUEST, "both Content-Length and Transfer-Encoding are given",
                        "同时给出了 Content-Length 和 Transfer-Encoding");
     if (h->chunked && old)
-        return jd_fail(err, JD_E_INVALID_REQUEST, "Transfer-Encoding in an HTTP/1.0 request", "HTTP/1.0 请求不能使用 Transfer-Encoding");
+        return jd_fail(err, JD_E_INVALID_REQUEST, "Transfer-Encoding in an HTTP/1.0 request",
+                       "HTTP/1.0 请求不能使用 Transfer-Encoding");
     return 0;
 }

@@ -1,7 +1,7 @@
 /* One thread with three duties that the library does not have.
  *
- * Slow clients. The library closes a connection on which nothing happens; a client that sends a byte now and then keeps it
- * for ever. Here a head must be in after two idle times, and a body must come with RATE_MIN bytes a second.
+ * Slow clients. The library closes a connection on which nothing happens; a client that sends a byte now and then keeps
+ * it for ever. Here a head must be in after two idle times, and a body must come with RATE_MIN bytes a second.
  *
  * Clients that left. When the end of a connection comes together with its last bytes, the library (edge-triggered, and
  * content with a short read) sees it only at the idle time-out. So a connection that went quiet is looked at once.
@@ -18,7 +18,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { LINGER_MAX = 64, LINGER_SECONDS = 5, LINGER_BYTES = 64 * 1024 * 1024, RATE_MIN = 256, ROUND_MS = 500, QUIET_NS = 500000000 };
+enum {
+    LINGER_MAX = 64,
+    LINGER_SECONDS = 5,
+    LINGER_BYTES = 64 * 1024 * 1024,
+    RATE_MIN = 256,
+    ROUND_MS = 500,
+    QUIET_NS = 500000000
+};
 #define SECOND_NS 1000000000u
 
 typedef struct lingering {
@@ -32,9 +39,9 @@ struct jd_sweep {
     pthread_t thread;
     int wake; /* eventfd */
     pthread_mutex_t lock;
-    int stopping;            /* under lock */
-    int fresh[LINGER_MAX];   /* under lock: handed over, not yet seen by the thread */
-    unsigned fresh_n;        /* under lock */
+    int stopping;               /* under lock */
+    int fresh[LINGER_MAX];      /* under lock: handed over, not yet seen by the thread */
+    unsigned fresh_n;           /* under lock */
     lingering list[LINGER_MAX]; /* the thread's */
     unsigned n;
 };
@@ -45,7 +52,8 @@ static int too_slow(const peer *p, uint64_t idle_ns, uint64_t now) {
     switch (atomic_load_explicit(&p->state, memory_order_relaxed)) {
     case PEER_IDLE: return age > 2 * idle_ns; /* silent ones are closed by the library after one idle time */
     case PEER_READING:
-        return age > 2 * idle_ns && atomic_load_explicit(&p->received, memory_order_relaxed) < age / SECOND_NS * RATE_MIN;
+        return age > 2 * idle_ns &&
+               atomic_load_explicit(&p->received, memory_order_relaxed) < age / SECOND_NS * RATE_MIN;
     default: return 0;
     }
 }

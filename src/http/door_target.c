@@ -82,10 +82,12 @@ int jd_target_decode(jd_arena *a, jd_str s, int plus, jd_str *out, jd_err *err) 
             } else if (c == '%') {
                 int h = s.n - i >= 2 ? hex(s.p[i]) : -1, l = h >= 0 ? hex(s.p[i + 1]) : -1;
                 if (l < 0)
-                    return jd_fail(err, JD_E_INVALID_REQUEST, "a percent sign is not followed by two hexadecimal digits",
+                    return jd_fail(err, JD_E_INVALID_REQUEST,
+                                   "a percent sign is not followed by two hexadecimal digits",
                                    "百分号后面不是两位十六进制数");
                 if (h == 0 && l == 0)
-                    return jd_fail(err, JD_E_INVALID_REQUEST, "the request target holds a NUL", "请求地址含有 NUL 字符");
+                    return jd_fail(err, JD_E_INVALID_REQUEST, "the request target holds a NUL",
+                                   "请求地址含有 NUL 字符");
                 c = (char)(unsigned char)(h * 16 + l);
                 i += 2;
             }
@@ -107,8 +109,7 @@ int jd_target_params(jd_arena *a, jd_str query, jd_param **params, size_t *n, jd
     if (query.n == 0) return 0;
     size_t cap = 1, used = 0;
     for (size_t i = 0; i < query.n; i++) cap += query.p[i] == '&';
-    if (cap > 64)
-        return jd_fail(err, JD_E_INVALID_REQUEST, "more than %d query parameters", "查询参数超过 %d 个", 64);
+    if (cap > 64) return jd_fail(err, JD_E_INVALID_REQUEST, "more than %d query parameters", "查询参数超过 %d 个", 64);
     jd_param *list = jd_arena_alloc(a, cap * sizeof *list);
     while (query.n) {
         const char *amp = memchr(query.p, '&', query.n);

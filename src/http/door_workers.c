@@ -23,7 +23,8 @@ static void run(call *c) {
         if (atomic_compare_exchange_strong(&c->turn, &was, TURN_SUSPENDED)) return;
     } else if (turn == JD_MAY_BLOCK) {
         jd_err err;
-        jd_fail(&err, JD_E_INTERNAL, "the handler asked for a worker on a worker", "处理程序在工作线程上再次要求工作线程");
+        jd_fail(&err, JD_E_INTERNAL, "the handler asked for a worker on a worker",
+                "处理程序在工作线程上再次要求工作线程");
         jd_req_fail(r, &err);
     }
     struct MHD_Connection *mhd = c->mhd;

@@ -6,7 +6,8 @@
 #include "base/arena.h"
 
 /* Picks among the offered types ("application/json", without parameters) the one that the Accept value likes best; on a
- * tie the earlier offer. accept.p NULL or no well-formed member: 0. Returns the index, or -1 when none is acceptable. */
+ * tie the earlier offer. accept.p NULL or no well-formed member: 0. Returns the index, or -1 when none is acceptable.
+ */
 int jd_media_match(jd_str accept, const char *const *offers, int offers_n);
 /* "Application/LD+JSON; charset=utf-8" -> "Application/LD+JSON"; p NULL when the value is no media type. */
 jd_str jd_media_essence(jd_str content_type);

@@ -20,10 +20,14 @@ typedef struct compiler {
     uint32_t cap;
 } compiler;
 
+/* '+', or a letter of any script that letters, digits and '_' follow. */
 static int level_ok(jd_str l) {
     if (jd_str_is(l, "+")) return 1;
-    for (size_t i = 0; i < l.n; i++)
-        if (strchr("+#:?&%$@", l.p[i])) return 0;
+    for (size_t i = 0; i < l.n; i++) {
+        unsigned char c = (unsigned char)l.p[i];
+        int letter = ((c | 32) >= 'a' && (c | 32) <= 'z') || c >= 0x80;
+        if (!letter && !(i && ((c >= '0' && c <= '9') || c == '_'))) return 0;
+    }
     return l.n > 0;
 }
 

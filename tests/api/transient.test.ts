@@ -50,13 +50,19 @@ test("4.22 an expired attribute, and an expired instance, are gone; the rest sta
         type: "Bus",
         a: property(1, { expiresAt: at }),
         b: [property(1), property(2, { datasetId: "urn:d:2", expiresAt: at })],
-        c: property(3, { s: property(4, { expiresAt: at }) }),
     });
     await until("the attribute did not expire", async () => !("a" in (await city.entity(id))));
-    assert.deepEqual(await city.entity(id), { id, type: "Bus", b: property(1), c: property(3) });
+    assert.deepEqual(await city.entity(id), { id, type: "Bus", b: property(1) });
     assert.deepEqual(await city.ids({ attrs: "a" }), []);
     assert.deepEqual(await city.ids({ q: "a==1" }), []);
     assert.deepEqual(await city.ids({ q: "b==1" }), [id]);
+});
+
+test("4.22 a sub-attribute is a Property or Relationship too: expired, it is gone", async () => {
+    const sub = property(4, { expiresAt: soon() });
+    const city = await server.city({ id, type: "Bus", c: property(3, { s: sub }) });
+    await until("the sub-attribute did not expire", async () => !("s" in (await city.entity(id)).c));
+    assert.deepEqual(await city.entity(id), { id, type: "Bus", c: property(3) });
 });
 
 test("4.22 a moment that has passed: the entity is not there", async () => {

@@ -15,7 +15,7 @@ typedef struct crash_opts {
 jd_store_opts crash_store_opts(const char *dir, const disk *d, int create);
 /* 0: as it must be. *found becomes a copy of what was found (NULL: not wanted). Else `why` says what is wrong. */
 int crash_verify(disk *d, const crash_opts *o, model *found, char *why, size_t cap);
-/* A new folder under TMPDIR, and its removal. */
+/* A new folder for locks, and its removal. */
 char *crash_folder(void);
 void crash_folder_gone(char *dir);
 #endif

@@ -65,6 +65,14 @@ static void consistent(jd_arena *a, jd_geoq *q, jd_str kind, jd_str coordinates,
     free(hits.p);
 }
 
+/* A query's polygon that crosses itself is repaired with rounding, so that its relations may differ by a last bit. */
+static int sound(jd_arena *a, jd_str kind, jd_str coordinates) {
+    jd_jmember m[2] = {{JD_STR("type"), jd_jmake_str(kind)}, {JD_STR("coordinates"), jd_jmake_null()}};
+    jd_jval whole = {.type = JD_JOBJ, .n = 2, .members = m};
+    jd_shape *s;
+    return jd_json_parse(a, coordinates, NULL, &m[1].val, NULL) == 0 && jd_shape_read(a, &whole, &s, NULL) == 0;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (size > 4096) return 0;
     jd_str rest = {(const char *)data, size}, georel = line(&rest), kind = line(&rest), coordinates = line(&rest);
@@ -80,8 +88,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         int rc = jd_shape_reread(&a, &v, &again, &err); /* takes at least as much */
         MUST(rc == 0 || !s);
     }
-    if (q && again) (void)jd_geoq_test(q, again);
-    if (q && s) consistent(&a, q, kind, coordinates, s);
+    if (q && again) {
+        int yes = jd_geoq_test(q, again);
+        MUST(yes == 0 || yes == 1);
+    }
+    if (q && s && sound(&a, kind, coordinates)) consistent(&a, q, kind, coordinates, s);
     if (q) jd_geoq_fini(q);
     jd_arena_fini(&a);
     return 0;

@@ -1,5 +1,5 @@
-/* What the door parses by itself. The first byte of an input chooses: h the head of a request, t a target (and the route
- * table), m the header values of content negotiation. */
+/* What the door parses by itself. The first byte of an input chooses: h the head of a request, t a target (and the
+ * route table), m the header values of content negotiation. */
 #include "http/door_int.h"
 #include "http/media.h"
 
@@ -9,12 +9,12 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-#define MUST(cond)                                                                                                     \
-    do {                                                                                                               \
-        if (!(cond)) {                                                                                                 \
-            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #cond);                                                 \
-            abort();                                                                                                   \
-        }                                                                                                              \
+#define MUST(cond)                                                     \
+    do {                                                               \
+        if (!(cond)) {                                                 \
+            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #cond); \
+            abort();                                                   \
+        }                                                              \
     } while (0)
 
 /* ---- the head ---- */
@@ -86,13 +86,17 @@ static void judge(const char *raw, size_t n, const jd_head *h) {
     MUST(again);
     for (size_t i = 0; i < n; i++) {
         unsigned char c = (unsigned char)raw[i];
-        if (c == '\r') MUST(i + 1 < n && raw[i + 1] == '\n');
-        else if (c == '\n') MUST(i > 0 && raw[i - 1] == '\r');
-        else MUST(c == '\t' || (c >= ' ' && c != 0x7f));
+        if (c == '\r')
+            MUST(i + 1 < n && raw[i + 1] == '\n');
+        else if (c == '\n')
+            MUST(i > 0 && raw[i - 1] == '\r');
+        else
+            MUST(c == '\t' || (c >= ' ' && c != 0x7f));
     }
     const char *s = memchr(raw, '\n', n);
     MUST(s);
-    k = (size_t)snprintf(again, n + 1, "%.*s %.*s %.*s\r\n", JD_STR_ARG(h->method), JD_STR_ARG(h->target), JD_STR_ARG(h->version));
+    k = (size_t)snprintf(again, n + 1, "%.*s %.*s %.*s\r\n", JD_STR_ARG(h->method), JD_STR_ARG(h->target),
+                         JD_STR_ARG(h->version));
     MUST(k == (size_t)(s - raw) + 1 && memcmp(again, raw, k) == 0);
     for (s++; *s != '\r'; line++) {
         MUST(line < h->headers_n);
@@ -152,12 +156,9 @@ static jd_turn nothing(jd_req *r) {
 }
 
 static const jd_route rows[] = {
-    {JD_GET, "/", nothing, NULL, 0, NULL},
-    {JD_GET, "/a", nothing, "q", JD_R_SLASH, NULL},
-    {JD_GET, "/a/{x}", nothing, "q limit", 0, NULL},
-    {JD_GET, "/a/{x}/b", nothing, NULL, 0, NULL},
-    {JD_GET, "/{x}/a/{y}/b", nothing, "*", 0, NULL},
-    {JD_DELETE, "/a", nothing, NULL, 0, NULL},
+    {JD_GET, "/", nothing, NULL, 0, NULL},           {JD_GET, "/a", nothing, "q", JD_R_SLASH, NULL},
+    {JD_GET, "/a/{x}", nothing, "q limit", 0, NULL}, {JD_GET, "/a/{x}/b", nothing, NULL, 0, NULL},
+    {JD_GET, "/{x}/a/{y}/b", nothing, "*", 0, NULL}, {JD_DELETE, "/a", nothing, NULL, 0, NULL},
 };
 
 static void fuzz_target(jd_str text) {

@@ -10,6 +10,8 @@
 #include "model/render.h"
 
 #include <math.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -380,10 +382,121 @@ static void test_writer_thread(void **state) {
     drop_dir();
 }
 
+/* Readers beside the writer: every change sets a and b to the same number in one group of all entities, so any view must find all
+ * entities with one and the same number, by every index. */
+enum { TOGETHER = 40, ROUNDS = 150, LOOKERS = 3 };
+static jd_engine *shared_engine;
+static _Atomic int finished_writing;
+
+typedef struct same {
+    double first;
+    int n, torn;
+} same;
+
+static int look_at(void *user, const jd_doc *d) {
+    same *s = user;
+    jd_bytes rest = d->attrs;
+    jd_attrview a;
+    for (int i = 0; i < 2 && jd_attr_next(&rest, d->created, &a); i++) {
+        double v = jd_node_num(a.value);
+        if (!s->n && !i) s->first = v;
+        s->torn |= v != s->first;
+    }
+    s->n++;
+    return 0;
+}
+
+static void *looker(void *arg) {
+    (void)arg;
+    intptr_t torn = 0;
+    jd_arena a;
+    jd_arena_init(&a);
+    for (int round = 0; !atomic_load(&finished_writing); round++) {
+        jd_names names = {&a, jd_contexts_core(contexts), jd_engine_symbols(shared_engine)};
+        jd_err err = {0};
+        jd_view v;
+        jd_view_begin(&v, shared_engine, 0, &a);
+        jd_typeq *types;
+        jd_q *q;
+        same s = {0}, s2 = {0};
+        jd_typeq_compile(&names, JD_STR("T"), &types, &err);
+        jd_question by_type = {.types = types, .limit = 1000};
+        jd_view_query(&v, &by_type, &s, look_at, NULL, NULL, &err);
+        if (s.n) {
+            jd_str text = jd_arena_printf(&a, "a==%.0f", s.first);
+            jd_q_compile(&names, text, &(jd_qopts){0}, &q, &err);
+            uint64_t total = 0;
+            jd_question by_number = {.q = q, .limit = 1000, .count = 1};
+            jd_view_query(&v, &by_number, &s2, look_at, &total, NULL, &err);
+            torn |= s.torn || s2.torn || s.n != TOGETHER || s2.n != TOGETHER || total != TOGETHER;
+            jd_q_fini(q);
+        }
+        jd_view_end(&v);
+        jd_arena_reset(&a);
+    }
+    jd_arena_fini(&a);
+    return (void *)torn;
+}
+
+typedef struct signal {
+    pthread_mutex_t m;
+    pthread_cond_t c;
+    int done;
+} signal_t;
+static void raise_signal(jd_job *job) {
+    signal_t *s = job->user;
+    pthread_mutex_lock(&s->m);
+    s->done = 1;
+    pthread_cond_signal(&s->c);
+    pthread_mutex_unlock(&s->m);
+}
+
+static void test_readers_beside_writer(void **state) {
+    (void)state;
+    fresh_dir();
+    shared_engine = open_engine(0);
+    jd_err err = {0};
+    jd_contexts_opts o = {.no_fetch = 1};
+    contexts = jd_contexts_create(jd_engine_symbols(shared_engine), &o, &err);
+    atomic_store(&finished_writing, 0);
+    pthread_t t[LOOKERS];
+    for (int i = 0; i < LOOKERS; i++) assert_int_equal(pthread_create(&t[i], NULL, looker, NULL), 0);
+    for (int round = 0; round < ROUNDS; round++) {
+        jd_arena a;
+        jd_arena_init(&a);
+        jd_parse p = {.arena = &a, .ctx = jd_contexts_core(contexts), .symbols = jd_engine_symbols(shared_engine)};
+        jd_write *w = JD_NEWN(&a, jd_write, TOGETHER);
+        jd_ent *ents = JD_NEWN(&a, jd_ent, TOGETHER);
+        for (int i = 0; i < TOGETHER; i++) {
+            jd_jval v;
+            jd_str text = jd_arena_printf(&a, "{\"id\":\"urn:t:%d\",\"type\":\"T\",\"a\":%d,\"b\":%d}", i, round, round);
+            assert_int_equal(jd_json_parse(&a, text, NULL, &v, &err), 0);
+            assert_int_equal(jd_ent_parse(&p, &v, JD_IN_ENTITY, (jd_str){NULL, 0}, &ents[i], &err), 0);
+            w[i].rq = (jd_change_req){.op = JD_OP_CREATE, .flags = JD_AP_REPLACE_EXISTING, .id = ents[i].id, .ent = &ents[i], .observed = JD_TIME_NONE};
+        }
+        signal_t s = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0};
+        jd_job job = {.writes = w, .n = TOGETHER, .arena = &a, .atomic = 1, .done = raise_signal, .user = &s};
+        assert_int_equal(jd_submit(shared_engine, &job, &err), 0);
+        pthread_mutex_lock(&s.m);
+        while (!s.done) pthread_cond_wait(&s.c, &s.m);
+        pthread_mutex_unlock(&s.m);
+        jd_arena_fini(&a);
+    }
+    atomic_store(&finished_writing, 1);
+    for (int i = 0; i < LOOKERS; i++) {
+        void *torn;
+        pthread_join(t[i], &torn);
+        assert_null(torn);
+    }
+    jd_contexts_destroy(contexts);
+    jd_engine_close(shared_engine);
+    drop_dir();
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_write_read_reopen), cmocka_unit_test(test_snapshot_stands_still), cmocka_unit_test(test_atomic_set),
-        cmocka_unit_test(test_random_against_model), cmocka_unit_test(test_writer_thread),
+        cmocka_unit_test(test_random_against_model), cmocka_unit_test(test_writer_thread),       cmocka_unit_test(test_readers_beside_writer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -399,6 +399,11 @@ static void polygons_that_cross_themselves(void **state) {
     jd_arena_init(&a);
     const char *tie = "{\"type\":\"Polygon\",\"coordinates\":[[[0,0],[4,4],[4,0],[0,4],[0,0]]]}";
     assert_true(matches(&a, "within", tie, "{\"type\":\"Point\",\"coordinates\":[1,2]}"));
+    const char *beside =
+        "{\"type\":\"Polygon\",\"coordinates\":[[[0,0],[4,0],[4,4],[0,4],[0,0]],[[5,0],[9,0],[9,4],[5,4],[5,0]]]}";
+    const char *there =
+        "{\"type\":\"Polygon\",\"coordinates\":[[[5,1],[7,0],[8,2],[5,1]]]}"; /* touches only the hole */
+    assert_true(!matches(&a, "overlaps", beside, there) && !matches(&a, "within", beside, there));
     const char *laid = "{\"type\":\"MultiPolygon\",\"coordinates\":[[[[0,0],[2,0],[2,4],[0,4],[0,0]]],[[[1,0],[4,0],[4,"
                        "4],[1,4],[1,0]]]]}";
     assert_true(matches(&a, "equals", laid, UNIT) && !matches(&a, "overlaps", laid, UNIT));

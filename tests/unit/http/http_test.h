@@ -30,9 +30,9 @@ typedef struct client {
 } client;
 
 typedef struct reply {
-    int status;   /* 0: the connection ended without an answer */
-    char *head;   /* with the status line */
-    char *body;   /* NUL-terminated */
+    int status; /* 0: the connection ended without an answer */
+    char *head; /* with the status line */
+    char *body; /* NUL-terminated */
     size_t body_n;
 } reply;
 
@@ -153,12 +153,12 @@ static inline void nap_ms(long ms) {
 }
 
 /* Waits until the condition holds; the test fails after 20 seconds. */
-#define WAIT_FOR(cond)                                                                                                 \
-    do {                                                                                                               \
-        for (int tries = 0; !(cond); tries++) {                                                                        \
-            if (tries > 10000) fail_msg("never true: %s", #cond);                                                      \
-            nap_ms(2);                                                                                                 \
-        }                                                                                                              \
+#define WAIT_FOR(cond)                                            \
+    do {                                                          \
+        for (int tries = 0; !(cond); tries++) {                   \
+            if (tries > 10000) fail_msg("never true: %s", #cond); \
+            nap_ms(2);                                            \
+        }                                                         \
     } while (0)
 
 static inline jd_door *door_open(jd_door_opts o) {

@@ -69,15 +69,17 @@ static int close_door(void **state) {
     return 0;
 }
 
-#define EXPECT(r, want_status, text)                                                                                   \
-    do {                                                                                                               \
-        if ((r).status != (want_status) || !(r).body || !strstr((r).body, text))                                       \
-            fail_msg("status %d, body %s", (r).status, (r).body ? (r).body : "(none)");                                \
+#define EXPECT(r, want_status, text)                                                    \
+    do {                                                                                \
+        if ((r).status != (want_status) || !(r).body || !strstr((r).body, text))        \
+            fail_msg("status %d, body %s", (r).status, (r).body ? (r).body : "(none)"); \
     } while (0)
 
 static void hands_requests_over(void **state) {
     reply r = get(*state, "/show/urn%3Aa%2Fb/x/%E9%95%87?q=a%3E1+b&limit=", "Link: <a>\r\nlink: <b>\r\n");
-    EXPECT(r, 200, "path=/show/urn:a/b/x/镇|target=/show/urn%3Aa%2Fb/x/%E9%95%87?q=a%3E1+b&limit=|urn:a/b|镇|q=a>1 b|limit=|link=<a>, <b>|zh=0");
+    EXPECT(r, 200,
+           "path=/show/urn:a/b/x/镇|target=/show/urn%3Aa%2Fb/x/%E9%95%87?q=a%3E1+b&limit=|urn:a/b|镇|q=a>1 "
+           "b|limit=|link=<a>, <b>|zh=0");
     assert_string_equal(reply_header(&r, "X-One"), "1");
     assert_string_equal(reply_header(&r, "X-Two"), "2");
     assert_string_equal(reply_header(&r, "Content-Type"), "text/plain");
@@ -91,8 +93,9 @@ static void hands_requests_over(void **state) {
 static void answers_errors_as_problem_details(void **state) {
     reply r = get(*state, "/fail", "");
     assert_int_equal(r.status, 400);
-    assert_string_equal(r.body, "{\"type\":\"https://uri.etsi.org/ngsi-ld/errors/BadRequestData\",\"title\":\"Bad request data\","
-                                "\"detail\":\"value \\\"x\\ty\\\" is wrong\",\"status\":400,\"place\":\"temperature.value\"}");
+    assert_string_equal(
+        r.body, "{\"type\":\"https://uri.etsi.org/ngsi-ld/errors/BadRequestData\",\"title\":\"Bad request data\","
+                "\"detail\":\"value \\\"x\\ty\\\" is wrong\",\"status\":400,\"place\":\"temperature.value\"}");
     assert_string_equal(reply_header(&r, "Content-Type"), "application/json");
     assert_string_equal(reply_header(&r, "NGSILD-Tenant"), "t");
     reply_free(&r);
@@ -223,8 +226,10 @@ static void takes_bodies(void **state) {
 }
 
 static void breaks_off_malformed_chunks(void **state) {
-    static const char *const bad[] = {"x\r\nabc\r\n0\r\n\r\n", "-1\r\n\r\n", "3 \r\nabc\r\n0\r\n\r\n", "\r\n\r\n", "3\r\nabcd\r\n0\r\n\r\n",
-                                      "FFFFFFFFFFFFFFFFF\r\n", "0x3\r\nabc\r\n0\r\n\r\n"};
+    static const char *const bad[] = {"x\r\nabc\r\n0\r\n\r\n",  "-1\r\n\r\n",
+                                      "3 \r\nabc\r\n0\r\n\r\n", "\r\n\r\n",
+                                      "3\r\nabcd\r\n0\r\n\r\n", "FFFFFFFFFFFFFFFFF\r\n",
+                                      "0x3\r\nabc\r\n0\r\n\r\n"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         client c = client_open(*state);
         client_put(&c, "POST /echo HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n");
@@ -342,9 +347,9 @@ static void limits_heads(void **state) {
         size_t target, header, count;
         int status, ours;
     } rows_[] = {
-        {8000, 0, 0, 404, 1},   {8300, 0, 0, 414, 1},     {50000, 0, 0, 414, 0},   {10, 7000, 0, 404, 1},
-        {10, 9000, 0, 431, 1},  {10, 50000, 0, 431, 0},   {10, 10, 99, 404, 1},    {10, 10, 101, 431, 1},
-        {10, 1, 3000, 431, 0},
+        {8000, 0, 0, 404, 1},  {8300, 0, 0, 414, 1},  {50000, 0, 0, 414, 0},
+        {10, 7000, 0, 404, 1}, {10, 9000, 0, 431, 1}, {10, 50000, 0, 431, 0},
+        {10, 10, 99, 404, 1},  {10, 10, 101, 431, 1}, {10, 1, 3000, 431, 0},
     };
     for (size_t i = 0; i < sizeof rows_ / sizeof *rows_; i++) {
         jd_buf b = {0};

@@ -139,8 +139,12 @@ static const jd_route rows[] = {
 static jd_door *open_with(app *a, unsigned workers, unsigned jobs_max) {
     jd_log_level(JD_LOG_OFF);
     start(a);
-    return door_open((jd_door_opts){.routes = rows, .routes_n = sizeof rows / sizeof *rows, .app = a, .io_threads = 2,
-                                    .workers = workers, .jobs_max = jobs_max});
+    return door_open((jd_door_opts){.routes = rows,
+                                    .routes_n = sizeof rows / sizeof *rows,
+                                    .app = a,
+                                    .io_threads = 2,
+                                    .workers = workers,
+                                    .jobs_max = jobs_max});
 }
 
 #define POST(path, body) "POST " path " HTTP/1.1\r\nHost: a\r\nContent-Length: " #body "\r\n\r\n"
@@ -148,7 +152,8 @@ static jd_door *open_with(app *a, unsigned workers, unsigned jobs_max) {
 
 static void want(client *c, int status, const char *body) {
     reply r = client_read(c, 0);
-    if (r.status != status || strcmp(r.body, body) != 0) fail_msg("status %d, body %s", r.status, r.body ? r.body : "(none)");
+    if (r.status != status || strcmp(r.body, body) != 0)
+        fail_msg("status %d, body %s", r.status, r.body ? r.body : "(none)");
     reply_free(&r);
 }
 
@@ -158,8 +163,8 @@ static void answers_in_order(void **state) {
     jd_door *d = open_with(&a, 2, 0);
     client c = client_open(d);
     for (int round = 0; round < 50; round++) {
-        client_put(&c, POST("/later", 3) "abc" GET("/now") POST("/at-once", 1) "x" POST("/slow-later", 2) "zz"
-                       POST("/slow-at-once", 1) "y" GET("/slow") GET("/now"));
+        client_put(&c, POST("/later", 3) "abc" GET("/now") POST("/at-once", 1) "x" POST("/slow-later", 2) "zz" POST(
+                           "/slow-at-once", 1) "y" GET("/slow") GET("/now"));
         want(&c, 201, "later abc");
         want(&c, 200, "now");
         want(&c, 201, "later x");

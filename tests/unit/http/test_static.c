@@ -49,7 +49,8 @@ static int open_door(void **state) {
     put_file(".secret", "never seen");
     snprintf(path, sizeof path, "%s/outside", dir);
     assert_int_equal(symlink("/etc/passwd", path), 0);
-    *state = door_open((jd_door_opts){.routes = rows, .routes_n = sizeof rows / sizeof *rows, .io_threads = 1, .web_dir = dir});
+    *state = door_open(
+        (jd_door_opts){.routes = rows, .routes_n = sizeof rows / sizeof *rows, .io_threads = 1, .web_dir = dir});
     return 0;
 }
 
@@ -132,9 +133,18 @@ static void serves_compressed_forms(void **state) {
 }
 
 static void stays_inside_its_folder(void **state) {
-    static const char *const no[] = {"/.secret", "/outside", "/../etc/passwd", "/docs/../../etc/passwd", "/%2e%2e/%2e%2e/etc/passwd",
-                                     "/docs/..%2f..%2fetc/passwd", "//etc/passwd", "/docs", "/index.html/", "/app-5X3KQ2AB.js.br",
-                                     "/docs/%5c..%5cindex.html", "/./index.html"};
+    static const char *const no[] = {"/.secret",
+                                     "/outside",
+                                     "/../etc/passwd",
+                                     "/docs/../../etc/passwd",
+                                     "/%2e%2e/%2e%2e/etc/passwd",
+                                     "/docs/..%2f..%2fetc/passwd",
+                                     "//etc/passwd",
+                                     "/docs",
+                                     "/index.html/",
+                                     "/app-5X3KQ2AB.js.br",
+                                     "/docs/%5c..%5cindex.html",
+                                     "/./index.html"};
     for (size_t i = 0; i < sizeof no / sizeof *no; i++) {
         reply r = get(*state, no[i], "");
         if (r.status != 404) fail_msg("%s: %d", no[i], r.status);
@@ -184,6 +194,7 @@ static void writes_openapi(void **state) {
 
 #define T(f) cmocka_unit_test_setup_teardown(f, open_door, close_door)
 int main(void) {
-    const struct CMUnitTest tests[] = {T(serves_files), T(serves_compressed_forms), T(stays_inside_its_folder), T(writes_openapi)};
+    const struct CMUnitTest tests[] = {T(serves_files), T(serves_compressed_forms), T(stays_inside_its_folder),
+                                       T(writes_openapi)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

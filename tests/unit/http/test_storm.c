@@ -129,7 +129,8 @@ static void leave(const jd_door *d, unsigned seed) {
 }
 
 static void half(const jd_door *d, unsigned seed) {
-    static const char *const parts[] = {"G", "GET /now HTTP/1.1\r\nHo", "POST /later HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\nabc",
+    static const char *const parts[] = {"G", "GET /now HTTP/1.1\r\nHo",
+                                        "POST /later HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\nabc",
                                         "POST /now HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nff\r\nab"};
     client c = client_open(d);
     client_put(&c, parts[seed % 4]);
@@ -189,7 +190,8 @@ static void stands_a_storm(void **state) {
     assert_int_equal(atomic_load(&wrong), 0);
     for (int settled = 0, tries = 0; !settled; tries++) {
         reply m = get(d, "/metrics", "");
-        settled = strstr(m.body, "jindu_http_requests_in_flight 1\n") && strstr(m.body, "jindu_http_requests_suspended 0\n") &&
+        settled = strstr(m.body, "jindu_http_requests_in_flight 1\n") &&
+                  strstr(m.body, "jindu_http_requests_suspended 0\n") &&
                   strstr(m.body, "jindu_http_body_bytes_in_flight 0\n") && strstr(m.body, "jindu_http_jobs_queued 0\n");
         if (!settled && tries > 1000) fail_msg("left over: %s", strstr(m.body, "# HELP jindu_http_aborted"));
         reply_free(&m);

@@ -29,16 +29,19 @@ static int close_door(void **state) {
 
 typedef struct shape {
     const char *name, *bytes;
-    size_t n;      /* 0: strlen */
+    size_t n;       /* 0: strlen */
     int by_library; /* refused by libmicrohttpd before our code is asked: its own text, sent twice for a bad length */
 } shape;
 
 #define H "Host: a\r\n"
 static const shape bad[] = {
-    {"Content-Length and Transfer-Encoding", "POST /x HTTP/1.1\r\n" H "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 0, 0},
-    {"Transfer-Encoding and Content-Length", "POST /x HTTP/1.1\r\n" H "Transfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n0\r\n\r\n", 0, 0},
+    {"Content-Length and Transfer-Encoding",
+     "POST /x HTTP/1.1\r\n" H "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 0, 0},
+    {"Transfer-Encoding and Content-Length",
+     "POST /x HTTP/1.1\r\n" H "Transfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n0\r\n\r\n", 0, 0},
     {"two Content-Lengths", "POST /x HTTP/1.1\r\n" H "Content-Length: 3\r\nContent-Length: 4\r\n\r\nabcd", 0, 0},
-    {"the same Content-Length twice", "POST /x HTTP/1.1\r\n" H "Content-Length: 3\r\ncontent-length: 3\r\n\r\nabc", 0, 0},
+    {"the same Content-Length twice", "POST /x HTTP/1.1\r\n" H "Content-Length: 3\r\ncontent-length: 3\r\n\r\nabc", 0,
+     0},
     {"list in Content-Length", "POST /x HTTP/1.1\r\n" H "Content-Length: 5, 5\r\n\r\nabcde", 0, 1},
     {"plus in Content-Length", "POST /x HTTP/1.1\r\n" H "Content-Length: +5\r\n\r\nabcde", 0, 1},
     {"minus in Content-Length", "POST /x HTTP/1.1\r\n" H "Content-Length: -5\r\n\r\nabcde", 0, 1},
@@ -49,7 +52,8 @@ static const shape bad[] = {
     {"unknown coding", "POST /x HTTP/1.1\r\n" H "Transfer-Encoding: gzip\r\n\r\n", 0, 0},
     {"list of codings", "POST /x HTTP/1.1\r\n" H "Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", 0, 0},
     {"identity", "POST /x HTTP/1.1\r\n" H "Transfer-Encoding: identity\r\nContent-Length: 3\r\n\r\nabc", 0, 0},
-    {"chunked twice", "POST /x HTTP/1.1\r\n" H "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 0, 0},
+    {"chunked twice",
+     "POST /x HTTP/1.1\r\n" H "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 0, 0},
     {"chunked with a space behind", "POST /x HTTP/1.1\r\n" H "Transfer-Encoding: chunked \r\n\r\n0\r\n\r\n", 0, 0},
     {"chunked with a vertical tab", "POST /x HTTP/1.1\r\n" H "Transfer-Encoding: \vchunked\r\n\r\n0\r\n\r\n", 0, 0},
     {"chunked in HTTP/1.0", "POST /x HTTP/1.0\r\n" H "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 0, 0},
@@ -57,7 +61,10 @@ static const shape bad[] = {
     {"tab before the colon", "POST /x HTTP/1.1\r\n" H "Transfer-Encoding\t: chunked\r\n\r\n0\r\n\r\n", 0, 0},
     {"space in a name", "GET /x HTTP/1.1\r\n" H "Acc ept: */*\r\n\r\n", 0, 0},
     {"no name", "GET /x HTTP/1.1\r\n" H ": */*\r\n\r\n", 0, 0},
-    {"control character in a name", "GET /x HTTP/1.1\r\n" H "Acc\x01" "ept: */*\r\n\r\n", 0, 0},
+    {"control character in a name",
+     "GET /x HTTP/1.1\r\n" H "Acc\x01"
+     "ept: */*\r\n\r\n",
+     0, 0},
     {"byte above 127 in a name", "GET /x HTTP/1.1\r\n" H "Acc\xc3\xa9: */*\r\n\r\n", 0, 0},
     {"brackets in a name", "GET /x HTTP/1.1\r\n" H "A(b): */*\r\n\r\n", 0, 0},
     {"no colon", "GET /x HTTP/1.1\r\n" H "Accept\r\n\r\n", 0, 1},
@@ -67,10 +74,12 @@ static const shape bad[] = {
     {"control character in a value", "GET /x HTTP/1.1\r\n" H "Accept: a\x02z\r\n\r\n", 0, 0},
     {"bare CR in a value", "GET /x HTTP/1.1\r\n" H "Accept: a\rX: b\r\n\r\n", 0, 0},
     {"DEL in a value", "GET /x HTTP/1.1\r\n" H "Accept: a\x7f\r\n\r\n", 0, 0},
-#define NUL_CASE(name, text, lib) {name, text, sizeof(text) - 1, lib}
+#define NUL_CASE(name, text, lib) \
+    { name, text, sizeof(text) - 1, lib }
     NUL_CASE("NUL in a value", "GET /x HTTP/1.1\r\n" H "Accept: a\0b\r\n\r\n", 0),
     NUL_CASE("two NULs in a value", "GET /x HTTP/1.1\r\n" H "Accept: a\0\0B: c\r\n\r\n", 0),
-    NUL_CASE("NULs that look like lines", "POST /x HTTP/1.1\r\n" H "A: a\0\0Transfer-Encoding\0chunked\r\nContent-Length: 3\r\n\r\nabc", 0),
+    NUL_CASE("NULs that look like lines",
+             "POST /x HTTP/1.1\r\n" H "A: a\0\0Transfer-Encoding\0chunked\r\nContent-Length: 3\r\n\r\nabc", 0),
     NUL_CASE("NULs that look like the end", "GET /x HTTP/1.1\r\n" H "A: a\0\0\0\0\r\n\r\n", 0),
     NUL_CASE("NUL in a name", "GET /x HTTP/1.1\r\n" H "Acc\0ept: b\r\n\r\n", 1),
     NUL_CASE("NUL in the target", "GET /x\0y HTTP/1.1\r\n" H "\r\n", 0),
@@ -109,23 +118,24 @@ static const shape bad[] = {
 /* What follows a refused request must never be run as a request: in all shapes but the last few (which are no framing
  * faults) the connection ends. */
 static int ends_connection(const shape *s) {
-    static const char *const harmless[] = {"target without a slash", "asterisk for GET", "bad escape in the path", "NUL escape in the path",
-                                           "bad UTF-8 in the path", "bad UTF-8 in a parameter", "bad escape in a parameter"};
+    static const char *const harmless[] = {
+        "target without a slash", "asterisk for GET",         "bad escape in the path",   "NUL escape in the path",
+        "bad UTF-8 in the path",  "bad UTF-8 in a parameter", "bad escape in a parameter"};
     for (size_t i = 0; i < sizeof harmless / sizeof *harmless; i++)
         if (!strcmp(s->name, harmless[i])) return 0;
     return 1;
 }
 
 static void read_to_end(client *c) {
-    while (client_more(c)) {
-    }
+    while (client_more(c)) {}
     jd_buf_c(&c->in, 0);
 }
 
 /* Before our code is asked the library answers by itself; then what matters is that nothing but a 400 leaves. */
 static void check_library(client *c, const shape *s) {
     read_to_end(c);
-    if (strncmp(c->in.p, "HTTP/1.1 400 ", 13) != 0 || !strstr(c->in.p, "\r\nConnection: close\r\n")) fail_msg("%s: %s", s->name, c->in.p);
+    if (strncmp(c->in.p, "HTTP/1.1 400 ", 13) != 0 || !strstr(c->in.p, "\r\nConnection: close\r\n"))
+        fail_msg("%s: %s", s->name, c->in.p);
     for (const char *p = c->in.p; (p = strstr(p, "HTTP/1.1 ")) != NULL; p++)
         if (strncmp(p, "HTTP/1.1 400 ", 13) != 0) fail_msg("%s: %s", s->name, c->in.p);
     if (strstr(c->in.p, "errors/InvalidRequest")) fail_msg("%s: is refused by us now, say so in the table", s->name);
@@ -134,7 +144,8 @@ static void check_library(client *c, const shape *s) {
 static void check_ours(client *c, const shape *s) {
     reply r = client_read(c, 0);
     if (r.status != 400) fail_msg("%s: status %d", s->name, r.status);
-    if (!strstr(r.body, "\"status\":400") || !strstr(r.body, "errors/InvalidRequest")) fail_msg("%s: answered with %s", s->name, r.body);
+    if (!strstr(r.body, "\"status\":400") || !strstr(r.body, "errors/InvalidRequest"))
+        fail_msg("%s: answered with %s", s->name, r.body);
     if (ends_connection(s)) {
         if (!client_ended(c)) fail_msg("%s: the connection goes on with %s", s->name, c->in.p);
         const char *how = reply_header(&r, "Connection");

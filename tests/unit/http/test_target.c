@@ -40,8 +40,8 @@ static void decodes(void **state) {
     assert_int_equal(jd_target_decode(&a, JD_STR("%E9%95%87%e6%b1%9f"), 0, &d, &err), 0);
     assert_true(jd_str_is(d, "镇江"));
     assert_int_equal(jd_target_decode(&a, JD_STR("镇江"), 0, &d, &err), 0);
-    static const char *const bad[] = {"%",      "%2",     "%zz",       "%2x",       "a%00b",        "%FF",         "%C0%AF",
-                                      "%ED%A0%80", "%E9%95", "%F4%90%80%80", "\xff", "%E9%95%87%E6", "%80",         "\xc3("};
+    static const char *const bad[] = {"%",         "%2",     "%zz",          "%2x",  "a%00b",        "%FF", "%C0%AF",
+                                      "%ED%A0%80", "%E9%95", "%F4%90%80%80", "\xff", "%E9%95%87%E6", "%80", "\xc3("};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         if (jd_target_decode(&a, jd_str_of(bad[i]), 1, &d, &err) == 0) fail_msg("%s was taken", bad[i]);
     jd_arena_fini(&a);
@@ -127,7 +127,8 @@ static void finds_rows(void **state) {
         jd_found f;
         jd_routes_find(t, &a, jd_str_of(want[i].path), want[i].method, &f);
         int got = f.route ? (int)(f.route - rows) : -1;
-        if (got != want[i].row || f.methods != want[i].methods) fail_msg("%s: row %d, methods %u", want[i].path, got, f.methods);
+        if (got != want[i].row || f.methods != want[i].methods)
+            fail_msg("%s: row %d, methods %u", want[i].path, got, f.methods);
         for (int k = 0; k < 4 && want[i].parts[k]; k++)
             if (!jd_str_is(f.parts[k], want[i].parts[k])) fail_msg("%s: part %d", want[i].path, k);
     }
@@ -162,8 +163,9 @@ static void refuses_bad_tables(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(splits_targets), cmocka_unit_test(decodes),           cmocka_unit_test(reads_parameters),
-        cmocka_unit_test(finds_rows),     cmocka_unit_test(refuses_bad_tables),
+        cmocka_unit_test(splits_targets),     cmocka_unit_test(decodes),
+        cmocka_unit_test(reads_parameters),   cmocka_unit_test(finds_rows),
+        cmocka_unit_test(refuses_bad_tables),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
