@@ -4,7 +4,6 @@
 
 #include "base/log.h"
 
-#include <errno.h>
 #include <stdlib.h>
 
 /* ---- the overlay: what the group being built has changed ---- */
@@ -562,35 +561,42 @@ static jd_job *take_queue(jd_engine *e) {
     return jobs;
 }
 
+/* Between two groups the queue is empty for a moment even under full load: tidying up begins only after so long a silence, because
+ * a group that arrives meanwhile waits for it. */
+enum { QUIET_US = 4000, TICK_US = 1000000 };
+
+/* Waits for a job, for the next due time, or for `most` microseconds; the mutex is held. 1: something is there. */
+static int wait_for_work(jd_engine *e, jd_time most) {
+    jd_time until = jd_now() + most;
+    for (;;) {
+        jd_time now = jd_now();
+        if (e->first || e->overlay->turn || e->stopping || (e->due.n && e->due.item[0].t <= now)) return 1;
+        if (now >= until || now < until - most) return 0; /* also when the clock was set back */
+        jd_time wake = e->due.n && e->due.item[0].t < until ? e->due.item[0].t : until;
+        struct timespec ts = {wake / 1000000, wake % 1000000 * 1000};
+        pthread_cond_timedwait(&e->wake, &e->mutex, &ts);
+    }
+}
+
 static void *writer_main(void *arg) {
     jd_engine *e = arg;
-    int clean = 0;
+    int clean = 0; /* nothing is left to be written behind */
     for (;;) {
         pthread_mutex_lock(&e->mutex);
-        while (!e->first && !e->overlay->turn && !e->stopping && clean && !(e->due.n && e->due.item[0].t <= jd_now())) {
-            struct timespec ts;
-            clock_gettime(CLOCK_REALTIME, &ts);
-            jd_time wait = 1000000; /* at least once a second: old versions whose readers have left are freed then */
-            if (e->due.n && e->due.item[0].t - jd_now() < wait) wait = e->due.item[0].t - jd_now();
-            if (wait < 1000) wait = 1000;
-            ts.tv_sec += wait / 1000000;
-            ts.tv_nsec += wait % 1000000 * 1000;
-            if (ts.tv_nsec >= 1000000000) ts.tv_sec++, ts.tv_nsec -= 1000000000;
-            if (pthread_cond_timedwait(&e->wake, &e->mutex, &ts) == ETIMEDOUT && e->limbo.n) break;
-        }
+        int work = wait_for_work(e, clean ? TICK_US : QUIET_US);
         jd_job *jobs = take_queue(e);
         int stop = e->stopping && !jobs && !e->overlay->turn;
         pthread_mutex_unlock(&e->mutex);
         if (stop) break;
-        if (writer_step(e, jobs)) {
+        if (work && writer_step(e, jobs)) {
             clean = 0;
-        } else {
-            reclaim(e);
-            jd_err err = {0};
-            int rc = atomic_load(&e->dead) ? 0 : jd_store_idle(e->store, &err);
-            clean = rc == 0;
-            if (rc == JD_STORE_UNKNOWN) die(e, &err), clean = 1;
+            continue;
         }
+        reclaim(e); /* versions whose last reader has left since */
+        jd_err err = {0};
+        int rc = atomic_load(&e->dead) || clean ? 0 : jd_store_idle(e->store, &err);
+        clean = rc == 0;
+        if (rc == JD_STORE_UNKNOWN) die(e, &err), clean = 1;
     }
     return NULL;
 }

@@ -431,14 +431,36 @@ static void purge_attrs(work *w) {
     w->res->unchanged = !w->res->updated_n;
 }
 
+static int has_expired(const work *w, jd_time t) {
+    return t != JD_TIME_NONE && t <= w->now;
+}
+
+static void drop_expired_subs(const work *w, jd_attr *a) {
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < a->subs_n; i++) {
+        if (has_expired(w, a->subs[i].expires)) continue;
+        drop_expired_subs(w, &a->subs[i]);
+        a->subs[kept++] = a->subs[i];
+    }
+    a->subs_n = kept;
+}
+
+/* Of a document's tree: every attribute is raw. */
 static void drop_expired(work *w) {
-    uint32_t was = w->e.attrs_n;
+    w->res->unchanged = 1;
     for (uint32_t i = 0; i < w->e.attrs_n;) {
-        jd_time t = w->e.attrs[i].expires;
-        if (t != JD_TIME_NONE && t <= w->now) remove_at(w, i);
+        jd_attr *a = &w->e.attrs[i];
+        jd_bytes record = a->raw;
+        jd_attrview v;
+        int gone = has_expired(w, a->expires);
+        if (!gone && has_expired(w, a->raw_expires) && jd_attr_next(&record, w->e.created, &v)) {
+            jd_attr_decode(&v, w->e.created, w->symbols, w->a, a);
+            drop_expired_subs(w, a);
+            w->res->unchanged = 0;
+        }
+        if (gone) remove_at(w, i), w->res->unchanged = 0;
         else i++;
     }
-    w->res->unchanged = w->e.attrs_n == was;
 }
 
 static int has_asked_type(const work *w) {
@@ -496,7 +518,7 @@ int jd_doc_trim(const jd_doc *d, jd_time now, jd_symtab *symbols, jd_arena *a, j
     jd_doc_tree(d, a, &w.e);
     drop_expired(&w);
     jd_buf b = {0};
-    jd_doc_encode(&w.e, symbols, &b, NULL); /* raw attributes only: nothing that could fail */
+    jd_doc_encode(&w.e, symbols, &b, NULL); /* every name in it is known: nothing that could fail */
     jd_doc_open(out, jd_arena_dup(a, jd_buf_view(&b)));
     jd_buf_fini(&b);
     return 1;

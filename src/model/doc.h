@@ -80,7 +80,7 @@ typedef struct jd_doc {
     jd_str id;
     jd_time created, modified, expires; /* expires JD_TIME_NONE when absent */
     int expires_digits;
-    jd_time attr_expires; /* the earliest of its attributes', JD_TIME_NONE when none expires */
+    jd_time attr_expires; /* the earliest of its attributes' and sub-attributes', JD_TIME_NONE when none expires */
     uint32_t types_n, scopes_n;
     jd_bytes types, scopes, attrs;
 } jd_doc;
@@ -119,7 +119,8 @@ typedef struct jd_attr {
     struct jd_attr *subs;
     uint32_t subs_n;
     jd_bytes raw;             /* an untouched attribute of an existing document: its record, copied as it is (then only
-                                 name, dataset and raw are filled in) */
+                                 name, dataset, the times and raw are filled in) */
+    jd_time raw_expires;      /* of a raw one: the earliest of what stands below it, JD_TIME_NONE when nothing expires there */
     const jd_jval *bare;      /* of simplified input: the value as written, and */
     jd_jval vocab;            /* the value with its strings expanded as vocabulary terms; the entity says which is meant */
     unsigned char null_value;   /* urn:ngsi-ld:null stands as the value: delete the attribute */

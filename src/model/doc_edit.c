@@ -191,6 +191,25 @@ static int encode_attr(encoder *e, const jd_attr *a, jd_time entity_created) {
     return 0;
 }
 
+static jd_time earlier(jd_time a, jd_time b) {
+    return a == JD_TIME_NONE || (b != JD_TIME_NONE && b < a) ? b : a;
+}
+
+/* The first moment at which something of the attribute, sub-attributes too, expires (clause 4.22). */
+static jd_time expiry(const jd_attr *a) {
+    jd_time first = a->expires;
+    if (a->raw.p) return earlier(first, a->raw_expires);
+    for (uint32_t i = 0; i < a->subs_n; i++) first = earlier(first, expiry(&a->subs[i]));
+    return first;
+}
+
+static jd_time expiry_below(const jd_attrview *v) {
+    jd_time first = JD_TIME_NONE;
+    jd_attrview sub;
+    for (jd_bytes rest = v->subs; jd_attr_next(&rest, v->created, &sub);) first = earlier(earlier(first, sub.expires), expiry_below(&sub));
+    return first;
+}
+
 int jd_doc_encode(const jd_ent *ent, jd_symtab *symbols, jd_buf *out, jd_err *err) {
     encoder e = {symbols, out, err};
     size_t start = out->n;
@@ -198,8 +217,7 @@ int jd_doc_encode(const jd_ent *ent, jd_symtab *symbols, jd_buf *out, jd_err *er
     if (ent->scopes_n) flags |= JD_D_SCOPES;
     if (ent->expires != JD_TIME_NONE) flags |= JD_D_EXPIRES;
     jd_time first = JD_TIME_NONE;
-    for (uint32_t i = 0; i < ent->attrs_n; i++)
-        if (ent->attrs[i].expires != JD_TIME_NONE && (first == JD_TIME_NONE || ent->attrs[i].expires < first)) first = ent->attrs[i].expires;
+    for (uint32_t i = 0; i < ent->attrs_n; i++) first = earlier(first, expiry(&ent->attrs[i]));
     if (first != JD_TIME_NONE) flags |= JD_D_ATTREXPIRES;
     jd_buf_c(out, JD_DOC_FORMAT);
     jd_buf_c(out, (char)flags);
@@ -244,7 +262,8 @@ void jd_doc_tree(const jd_doc *d, jd_arena *a, jd_ent *out) {
     n = 0;
     for (rest = d->attrs; jd_attr_next(&rest, d->created, &v); n++)
         out->attrs[n] = (jd_attr){.name = v.name, .dataset = v.dataset, .raw = v.record, .observed = JD_TIME_NONE, .expires = v.expires,
-                                  .expires_digits = v.expires_digits, .created = v.created, .modified = v.modified};
+                                  .expires_digits = v.expires_digits, .created = v.created, .modified = v.modified,
+                                  .raw_expires = d->attr_expires == JD_TIME_NONE ? JD_TIME_NONE : expiry_below(&v)};
 }
 
 void jd_attr_decode(const jd_attrview *v, jd_time entity_created, const jd_symtab *t, jd_arena *a, jd_attr *out) {

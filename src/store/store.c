@@ -204,13 +204,14 @@ static int go_wal(jd_store *s, jd_err *err) {
     return store__sql_fail(s->db, rc == SQLITE_DONE ? SQLITE_CANTOPEN : rc, err, "cannot switch to WAL", "无法切换到 WAL");
 }
 
-/* What recovery took from the WAL may never have reached the disk: the process that wrote it was killed before its sync, or
- * died of a sync that failed, and the kernel shows bytes that it will not write again. Copied into the database file, they
- * are written anew and synced, before anybody is told of them or writes behind them. */
-static int settle_wal(jd_store *s, jd_err *err) {
+/* An open store begins with an empty WAL. */
+static int empty_wal(jd_store *s, jd_err *err) {
     int frames = 0, done = 0;
     int rc = sqlite3_wal_checkpoint_v2(s->db, "main", SQLITE_CHECKPOINT_TRUNCATE, &frames, &done);
-    if (rc == SQLITE_OK) return 0;
+    if (rc == SQLITE_OK) {
+        store__wal_settled(s);
+        return 0;
+    }
     if ((rc & 0xff) == SQLITE_BUSY)
         return jd_fail(err, JD_E_INVALID_REQUEST, "store: another program is reading %s", "存储：另有程序正在读取 %s",
                        s->path);
@@ -259,6 +260,7 @@ static int open_db(jd_store *s, int create, jd_err *err) {
     if (s->vfs->base.xAccess(&s->vfs->base, s->path, SQLITE_ACCESS_EXISTS, &there) != SQLITE_OK) there = 0;
     if (!there && !create)
         return jd_fail(err, JD_E_INVALID_REQUEST, "store: there is no store in %s", "存储：%s 中没有数据文件", s->dir);
+    if (store__wal_settle(s, err) != 0) return -1;
     int flags = SQLITE_OPEN_READWRITE | (create ? SQLITE_OPEN_CREATE : 0);
     s->db = store__connect(s->path, s->vfs->name, flags, WRITER_CACHE_KB, err);
     if (!s->db) return -1;
@@ -268,7 +270,7 @@ static int open_db(jd_store *s, int create, jd_err *err) {
         return jd_fail(err, JD_E_INVALID_REQUEST, "store: %s is empty", "存储：%s 是空的", s->path);
     if (!known && store__exec(s->db, "PRAGMA page_size=4096; PRAGMA auto_vacuum=NONE") != SQLITE_OK)
         return store__sql_fail(s->db, sqlite3_extended_errcode(s->db), err, "cannot open", "无法打开");
-    if (go_wal(s, err) != 0 || settle_wal(s, err) != 0 || (!known && found(s, err) != 0)) return -1;
+    if (go_wal(s, err) != 0 || empty_wal(s, err) != 0 || (!known && found(s, err) != 0)) return -1;
     /* The file's own name must outlive a power cut too; SQLite syncs the folder only for the names of its journals. */
     if (store__sync_folder(s->dir, err) != 0) return -1;
     for (size_t i = 0; i < STORE_Q_COUNT; i++) {

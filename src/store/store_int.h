@@ -19,6 +19,7 @@ enum {
 
 #define STORE_DB_NAME "jindu.db"
 #define STORE_LOCK_NAME "lock"
+#define STORE_TAIL_SUFFIX "-tail"
 
 typedef enum store_query {
     STORE_Q_BEGIN,
@@ -140,8 +141,14 @@ void store__wal_stop(jd_store *s);
 void store__wal_after(jd_store *s);
 /* A bounded piece while nothing waits. 1: more remains. */
 int store__wal_idle(jd_store *s);
+
+/* walfile.c */
 /* Frames of the WAL file up to its last whole commit, as a restart would read it. 0, or -1 when it cannot be read. */
 int store__wal_scan(sqlite3 *db, uint64_t *frames);
+/* Before the database is opened: makes the last transaction of a WAL that was left behind durable. */
+int store__wal_settle(jd_store *s, jd_err *err);
+/* After the WAL has been emptied: removes what settling needed. */
+void store__wal_settled(jd_store *s);
 
 /* check.c */
 /* jd_store_check on a database file below a VFS of the caller's choice; takes no lock. */

@@ -107,14 +107,19 @@ test("5.6.9 update with noOverwrite: what is there stays (207), what is not is a
 });
 
 test("5.6.20 merge: as merging each; unknown ids and bad items are told", async () => {
-    const city = await server.city(entity(A, { a: property({ x: 1, y: 2 }, { unitCode: "X" }), b: 1 }), entity(B, { a: 1 }));
+    const city = await server.city(
+        entity(A, { a: property({ x: 1, y: 2 }, { unitCode: "X" }), b: 1 }),
+        entity(B, { a: 1 }),
+    );
     const bodies = [entity(A, { a: { value: { y: NULL, z: 3 } }, b: NULL }), entity(B, { c: 3 })];
     check(await city.post(operation("merge"), bodies), 204);
     await stored(city, {
         [A]: { a: property({ x: 1, z: 3 }, { unitCode: "X" }) },
         [B]: { a: property(1), c: property(3) },
     });
-    mixed(await city.post(operation("merge"), [entity(A, { b: 2 }), entity(C, { b: 2 })]), [A], { [C]: "ResourceNotFound" });
+    mixed(await city.post(operation("merge"), [entity(A, { b: 2 }), entity(C, { b: 2 })]), [A], {
+        [C]: "ResourceNotFound",
+    });
     mixed(await city.post(operation("merge"), [entity(A, { b: property(null) }), entity(B, { b: 1 })]), [B], {
         [A]: "BadRequestData",
     });

@@ -511,7 +511,9 @@ test("import and export know tenants and contexts", async () => {
         ["--url", server.url],
     ]) {
         good("import", file("l", lamp(1) + "\n" + own), ...to, "--tenant", "port", "--context", context);
-        const plain = good("export", ...to, "--tenant", "port").trim().split("\n");
+        const plain = good("export", ...to, "--tenant", "port")
+            .trim()
+            .split("\n");
         assert.deepEqual(
             plain.map((line) => JSON.parse(line).type),
             ["http://example.org/Lamp", "http://example.org/Q"],

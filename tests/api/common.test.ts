@@ -1,5 +1,5 @@
-// What all operations share: clause 6.3 (negotiation, lengths, types, parameters, tenants, Link, Prefer), 4.14 tenants, 5.17 identity,
-// paths that are not served, and errors in two languages.
+// What all operations share: clause 6.3 (negotiation, lengths, types, parameters, tenants, Link, Prefer), 4.14 tenants,
+// 5.17 identity, paths that are not served, and errors in two languages.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { api, check, City, geo, serve, zh, type Headers, type Json, type Want } from "./server.ts";
@@ -61,7 +61,14 @@ test("6.3.4 406 and 415 come before what is not there; GeoJSON is for entities o
     const patch = { "Content-Type": "application/merge-patch+json" };
     check(await city.post("/entities", { id: "urn:y", type: "T" }, patch), 415);
     check(await city.patch(`/entities/${id}/attrs/a`, { value: 1 }, patch), 204);
-    check(await city.patch(`/entities/${id}/attrs/a`, { value: 1 }, { "Content-Type": "application/json; charset=utf-8" }), 204);
+    check(
+        await city.patch(
+            `/entities/${id}/attrs/a`,
+            { value: 1 },
+            { "Content-Type": "application/json; charset=utf-8" },
+        ),
+        204,
+    );
 });
 
 test("6.3.4 POST, PUT and PATCH without Content-Length: 411, before any other check", async () => {
@@ -106,7 +113,8 @@ const unknown: [method: string, path: string, body?: Json][] = [
 ];
 test("6.3.19 a parameter that is not known there, or comes twice: 400 InvalidRequest, and nothing is done", async () => {
     const before = await city.entity(`${id}?options=sysAttrs`);
-    for (const [method, path, body] of unknown) check(await city.call(method, path, body), invalid, `${method} ${path}`);
+    for (const [method, path, body] of unknown)
+        check(await city.call(method, path, body), invalid, `${method} ${path}`);
     assert.deepEqual(await city.entity(`${id}?options=sysAttrs`), before);
     assert.equal(await city.entity("urn:z"), undefined);
 });
@@ -140,7 +148,11 @@ test("4.14, 6.3.14 tenants: made by creating, apart from each other, told in eve
     check(await two.post("/entities", { id, type: "T", who: "two" }), 201);
     check(await plain.get(`/entities/${id}`), [404, "ResourceNotFound"]);
     check(await plain.post("/entities", { id, type: "T", who: "all" }), 201);
-    for (const [whom, name] of [[one, "one"], [two, "two"], [plain, "all"]] as [City, string][]) {
+    for (const [whom, name] of [
+        [one, "one"],
+        [two, "two"],
+        [plain, "all"],
+    ] as [City, string][]) {
         assert.deepEqual((await whom.entity(id)).who, property(name));
         assert.equal((await whom.get("/entities?type=T")).json.length, 1);
     }
@@ -159,7 +171,10 @@ test("5.17 who we are: stable, another one for each tenant", async () => {
         check(answer, 200);
         assert.match(answer.json.id, /^urn:/);
         assert.equal(answer.json.type, "ContextSourceIdentity");
-        assert.match(answer.json.contextSourceUptime, /^P(?!$)(\d+Y)?(\d+M)?(\d+W)?(\d+D)?(T(?!$)(\d+H)?(\d+M)?(\d+(\.\d+)?S)?)?$/);
+        assert.match(
+            answer.json.contextSourceUptime,
+            /^P(?!$)(\d+Y)?(\d+M)?(\d+W)?(\d+D)?(T(?!$)(\d+H)?(\d+M)?(\d+(\.\d+)?S)?)?$/,
+        );
         assert.match(answer.json.contextSourceTimeAt, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z$/);
         return answer.json.contextSourceAlias;
     };
@@ -216,7 +231,10 @@ test("6.1 what is not served says so: 404, 405 with Allow, 501", async () => {
     }
     const head = await city.call("HEAD", `/entities/${id}`);
     const get = await city.get(`/entities/${id}`);
-    assert.deepEqual([head.status, head.text, head.headers["content-length"]], [200, "", get.headers["content-length"]]);
+    assert.deepEqual(
+        [head.status, head.text, head.headers["content-length"]],
+        [200, "", get.headers["content-length"]],
+    );
 });
 
 test("own: /health and /metrics answer", async () => {
@@ -260,7 +278,10 @@ test("own: errors in the asker's language, of one and the same type and status",
         assert.match(cn.json.detail, /\p{Script=Han}/u, what);
         assert.doesNotMatch(en.json.title + en.json.detail, /\p{Script=Han}/u, what);
     }
-    const batch = [{ id: "tower", type: "T" }, { id: "urn:w2", type: "T", a: { type: "Property" } }];
+    const batch = [
+        { id: "tower", type: "T" },
+        { id: "urn:w2", type: "T", a: { type: "Property" } },
+    ];
     const cn = await city.post("/entityOperations/create", batch, zh);
     for (const { error } of cn.json.errors as { error: Json }[]) assert.match(error.detail, /\p{Script=Han}/u);
     const de = await city.get("/entities/urn:none", { "Accept-Language": "de, en;q=0.5" });
@@ -273,7 +294,10 @@ test("own: an error in a body names the place, a faulty text the line", async ()
     const rows: [body: Json, place: RegExp][] = [
         [{ id: "urn:w", type: "T", a: { type: "Property" } }, /a/],
         [{ id: "urn:w", type: "T", a: { value: 1, deep: { type: "Relationship", object: "no uri" } } }, /a.*deep/],
-        [{ id: "urn:w", type: "T", location: { type: "GeoProperty", value: { type: "Point", coordinates: [1] } } }, /location/],
+        [
+            { id: "urn:w", type: "T", location: { type: "GeoProperty", value: { type: "Point", coordinates: [1] } } },
+            /location/,
+        ],
         ['{"id":"urn:w",\n"type":"T",\n"a":}', /3/],
         ['{"id":"urn:w","type":"T","a":1,"a":2}', /a/],
     ];

@@ -39,7 +39,10 @@ documents["/loop.jsonld"] = JSON.stringify({ "@context": [`${besideUrl}/loop.jso
 const offline = folder();
 mkdirSync(join(offline, "sub"));
 writeFileSync(join(offline, "index.json"), JSON.stringify({ [offlineUrl]: "sub/one.jsonld" }));
-writeFileSync(join(offline, "sub/one.jsonld"), JSON.stringify({ "@context": { Boat: `${v}Boat`, length: `${v}length` } }));
+writeFileSync(
+    join(offline, "sub/one.jsonld"),
+    JSON.stringify({ "@context": { Boat: `${v}Boat`, length: `${v}length` } }),
+);
 const server = await serve("--base-url", base, "--contexts", offline, "--fetch-allow", `${besideUrl}/`);
 
 const id = "urn:x:boat";
@@ -79,8 +82,18 @@ const refused: [what: string, body: Json, headers: Record<string, string>, want:
     ["JSON with an @context inside", { "@context": {} }, { "Content-Type": "application/json" }, bad],
     ["JSON-LD without one", {}, { "Content-Type": "application/ld+json" }, bad],
     ["JSON-LD with a Link", { "@context": {} }, linkTo(offlineUrl), bad],
-    ["one that nobody has", { "@context": "https://uri.etsi.org/ngsi-ld/v1/ngsi-ld-core-context-none.jsonld" }, {}, [504, "LdContextNotAvailable"]],
-    ["one whose server is not there", { "@context": "http://127.0.0.1:1/x.jsonld" }, {}, [504, "LdContextNotAvailable"]],
+    [
+        "one that nobody has",
+        { "@context": "https://uri.etsi.org/ngsi-ld/v1/ngsi-ld-core-context-none.jsonld" },
+        {},
+        [504, "LdContextNotAvailable"],
+    ],
+    [
+        "one whose server is not there",
+        { "@context": "http://127.0.0.1:1/x.jsonld" },
+        {},
+        [504, "LdContextNotAvailable"],
+    ],
     ["one that is answered 404", { "@context": `${besideUrl}/none.jsonld` }, {}, [504, "LdContextNotAvailable"]],
     ["a fetched text that is no JSON", { "@context": `${besideUrl}/text.jsonld` }, {}, bad],
     ["a fetched document without @context", { "@context": `${besideUrl}/other.jsonld` }, {}, bad],
@@ -210,7 +223,8 @@ test("5.13.3 list by kind, with details and without; a hosted one is its tenant'
     assert.deepEqual((await other.get("/jsonldContexts?kind=Hosted")).json, []);
     check(await other.get(path), missing);
     check(await other.del(path), missing);
-    for (const query of ["?kind=Mine", "?details=perhaps"]) check(await city.get(`/jsonldContexts${query}`), bad, query);
+    for (const query of ["?kind=Mine", "?details=perhaps"])
+        check(await city.get(`/jsonldContexts${query}`), bad, query);
     check(await city.get("/jsonldContexts?nothing=1"), invalid);
 });
 

@@ -33,7 +33,10 @@ for (const path of ["/types", "/types/", "/types?details=false"]) {
 }
 
 test("5.7.6 types with details: whole name as id, short names, attributes of each", async () => {
-    const json = byId(await types("/types?details=true")).map((one) => ({ ...one, attributeNames: sorted(one.attributeNames) }));
+    const json = byId(await types("/types?details=true")).map((one) => ({
+        ...one,
+        attributeNames: sorted(one.attributeNames),
+    }));
     assert.deepEqual(json, [
         { id: `${v}Boat`, type: "EntityType", typeName: `${v}Boat`, attributeNames: [`${v}mast`] },
         {
@@ -49,13 +52,29 @@ test("5.7.6 types with details: whole name as id, short names, attributes of eac
 for (const name of ["Building", encodeURIComponent(`${core}Building`)]) {
     test(`5.7.7 one type: /types/${name}`, async () => {
         const json = await types(`/types/${name}`);
-        assert.deepEqual([json.id, json.type, json.typeName, json.entityCount], [`${core}Building`, "EntityTypeInfo", "Building", 2]);
-        const details = byId(json.attributeDetails).map((one) => ({ ...one, attributeTypes: sorted(one.attributeTypes) }));
+        assert.deepEqual(
+            [json.id, json.type, json.typeName, json.entityCount],
+            [`${core}Building`, "EntityTypeInfo", "Building", 2],
+        );
+        const details = byId(json.attributeDetails).map((one) => ({
+            ...one,
+            attributeTypes: sorted(one.attributeTypes),
+        }));
         assert.deepEqual(details, [
-            { id: `${core}name`, type: "Attribute", attributeName: "name", attributeTypes: ["LanguageProperty", "Property"] },
+            {
+                id: `${core}name`,
+                type: "Attribute",
+                attributeName: "name",
+                attributeTypes: ["LanguageProperty", "Property"],
+            },
             { id: `${core}of`, type: "Attribute", attributeName: "of", attributeTypes: ["Relationship"] },
             { id: `${core}stars`, type: "Attribute", attributeName: "stars", attributeTypes: ["Property"] },
-            { id: "https://uri.etsi.org/ngsi-ld/location", type: "Attribute", attributeName: "location", attributeTypes: ["GeoProperty"] },
+            {
+                id: "https://uri.etsi.org/ngsi-ld/location",
+                type: "Attribute",
+                attributeName: "location",
+                attributeTypes: ["GeoProperty"],
+            },
         ]);
         assert.deepEqual(Object.keys(json).sort(), ["attributeDetails", "entityCount", "id", "type", "typeName"]);
     });
@@ -72,13 +91,21 @@ for (const path of ["/attributes", "/attributes?details=false"]) {
 }
 
 test("5.7.9 attributes with details", async () => {
-    const json = byId(await types("/attributes?details=true")).map((one) => ({ ...one, typeNames: sorted(one.typeNames) }));
+    const json = byId(await types("/attributes?details=true")).map((one) => ({
+        ...one,
+        typeNames: sorted(one.typeNames),
+    }));
     assert.deepEqual(json, [
         { id: `${v}mast`, type: "Attribute", attributeName: `${v}mast`, typeNames: [`${v}Boat`] },
         { id: `${core}name`, type: "Attribute", attributeName: "name", typeNames: ["Building", "Hotel"] },
         { id: `${core}of`, type: "Attribute", attributeName: "of", typeNames: ["Building"] },
         { id: `${core}stars`, type: "Attribute", attributeName: "stars", typeNames: ["Building", "Hotel"] },
-        { id: "https://uri.etsi.org/ngsi-ld/location", type: "Attribute", attributeName: "location", typeNames: ["Building"] },
+        {
+            id: "https://uri.etsi.org/ngsi-ld/location",
+            type: "Attribute",
+            attributeName: "location",
+            typeNames: ["Building"],
+        },
     ]);
 });
 
@@ -99,10 +126,22 @@ test("5.7.10 one attribute", async () => {
 
 test("5.7.7, 5.7.10 what is not there, and what the system keeps, is 404; unknown parameters 400", async () => {
     const city = await server.city(...all);
-    for (const path of ["/types/Ship", "/attributes/speed", "/attributes/id", "/attributes/type", "/attributes/scope", "/attributes/createdAt"]) {
+    for (const path of [
+        "/types/Ship",
+        "/attributes/speed",
+        "/attributes/id",
+        "/attributes/type",
+        "/attributes/scope",
+        "/attributes/createdAt",
+    ]) {
         check(await city.get(path), [404, "ResourceNotFound"], path);
     }
-    for (const path of ["/types/Ship?details=true", "/attributes/speed?details=true", "/attributes?limit=5", "/types?invalidParams=x"]) {
+    for (const path of [
+        "/types/Ship?details=true",
+        "/attributes/speed?details=true",
+        "/attributes?limit=5",
+        "/types?invalidParams=x",
+    ]) {
         check(await city.get(path), [400, "InvalidRequest"], path);
     }
     check(await city.get("/types?details=perhaps"), [400, "BadRequestData"]);
@@ -115,5 +154,8 @@ test("5.7.5-5.7.10 what goes takes its types and attributes along", async () => 
     check(await city.get("/types/Hotel"), [404, "ResourceNotFound"]);
     check(await city.get("/attributes/stars"), [404, "ResourceNotFound"]);
     check(await city.del("/entities/urn:1/attrs/of"), 204);
-    assert.deepEqual(sorted((await city.get("/attributes")).json.attributeList), [`${v}mast`, "location", "name"].sort());
+    assert.deepEqual(
+        sorted((await city.get("/attributes")).json.attributeList),
+        [`${v}mast`, "location", "name"].sort(),
+    );
 });

@@ -1,4 +1,5 @@
-// Creating, deleting, merging and replacing one entity: clauses 5.6.1, 5.6.6, 5.6.17, 5.6.18, and what an entity may be (4.5, 4.6).
+// Creating, deleting, merging and replacing one entity: clauses 5.6.1, 5.6.6, 5.6.17, 5.6.18, and what an entity may be
+// (4.5, 4.6).
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { check, NULL, serve, type Json, type Want } from "./server.ts";
@@ -23,23 +24,41 @@ test("5.6.1 create: 201, Location on the path of the entity, nothing in the body
 
 // What goes in, and what comes out of it in normalized form; `undefined`: the same.
 const accepted: [what: string, members: Json, out?: Json][] = [
-    ["4.5.2 Property of each kind of value", { a: property(1), b: property(true), c: property("x"), d: property([1, "2"]) }],
-    ["4.5.2 numbers as they were written", { a: property(55), b: property(54.5), c: property(-8.5), d: property(1e30) }],
+    [
+        "4.5.2 Property of each kind of value",
+        { a: property(1), b: property(true), c: property("x"), d: property([1, "2"]) },
+    ],
+    [
+        "4.5.2 numbers as they were written",
+        { a: property(55), b: property(54.5), c: property(-8.5), d: property(1e30) },
+    ],
     ["4.5.2 metadata", { a: property(4, { unitCode: "C62", observedAt: "2020-09-09T16:40:00.000Z" }) }],
-    ["4.5.2 sub-attributes to a depth", { a: property(1, { b: property(2, { c: { type: "Relationship", object: "urn:c" } }) }) }],
+    [
+        "4.5.2 sub-attributes to a depth",
+        { a: property(1, { b: property(2, { c: { type: "Relationship", object: "urn:c" } }) }) },
+    ],
     ["4.5.2 members of a value are nobody's business", { a: property({ id: "x", type: "y", "@z": { value: 1 } }) }],
-    ["4.5.2 text comes back as it went in", { a: property("<script>é 津渡 \u{1F3D9}\"\\\n") }],
+    ["4.5.2 text comes back as it went in", { a: property('<script>é 津渡 \u{1F3D9}"\\\n') }],
     ["4.5.3 Relationship", { a: { type: "Relationship", object: "urn:b", objectType: "B" } }],
     ["4.5.3 Relationship to several", { a: { type: "Relationship", object: ["urn:b", "urn:c"] } }],
     ["4.5.3 IRI as object", { a: { type: "Relationship", object: "urn:ngsi-ld:Mesto:Šaľa" } }],
-    ["4.7 GeoProperty", { location: { type: "GeoProperty", value: point }, other: { type: "GeoProperty", value: point } }],
+    [
+        "4.7 GeoProperty",
+        { location: { type: "GeoProperty", value: point }, other: { type: "GeoProperty", value: point } },
+    ],
     [
         "4.7 geometry as text of JSON",
         { a: { type: "GeoProperty", value: JSON.stringify(point) } },
         { a: { type: "GeoProperty", value: point } },
     ],
-    ["4.5.18 LanguageProperty", { a: { type: "LanguageProperty", languageMap: { zh: "塔", en: ["tower", "spire"], "@none": "T" } } }],
-    ["4.5.20 VocabProperty", { a: { type: "VocabProperty", vocab: "monument" }, b: { type: "VocabProperty", vocab: ["x", "y"] } }],
+    [
+        "4.5.18 LanguageProperty",
+        { a: { type: "LanguageProperty", languageMap: { zh: "塔", en: ["tower", "spire"], "@none": "T" } } },
+    ],
+    [
+        "4.5.20 VocabProperty",
+        { a: { type: "VocabProperty", vocab: "monument" }, b: { type: "VocabProperty", vocab: ["x", "y"] } },
+    ],
     ["4.5.24 JsonProperty, null and all", { a: { type: "JsonProperty", json: { id: 1, type: [null], null: null } } }],
     ["4.5.21 ListProperty", { a: { type: "ListProperty", valueList: [3, 1, [2], "x"] } }],
     [
@@ -55,7 +74,14 @@ const accepted: [what: string, members: Json, out?: Json][] = [
     ["4.5.5 one instance that has a datasetId", { a: property(1, { datasetId: "urn:d:1" }) }],
     [
         "4.5.1 concise in, normalized out",
-        { speed: 55, on: false, at: point, in: { value: point }, of: { object: "urn:o" }, brand: { value: "V", unitCode: "X" } },
+        {
+            speed: 55,
+            on: false,
+            at: point,
+            in: { value: point },
+            of: { object: "urn:o" },
+            brand: { value: "V", unitCode: "X" },
+        },
         {
             speed: property(55),
             on: property(false),
@@ -67,7 +93,13 @@ const accepted: [what: string, members: Json, out?: Json][] = [
     ],
     [
         "4.5.1 concise kinds by their member",
-        { a: { languageMap: { en: "x" } }, b: { vocab: "y" }, c: { json: { z: 1 } }, d: { valueList: [1] }, e: { objectList: ["urn:1"] } },
+        {
+            a: { languageMap: { en: "x" } },
+            b: { vocab: "y" },
+            c: { json: { z: 1 } },
+            d: { valueList: [1] },
+            e: { objectList: ["urn:1"] },
+        },
         {
             a: { type: "LanguageProperty", languageMap: { en: "x" } },
             b: { type: "VocabProperty", vocab: "y" },
@@ -108,7 +140,11 @@ const refused: [what: string, body: unknown, want: Want][] = [
     ["4.6.1 an id with <", { id: "urn:x<y", type: "T" }, bad],
     ["4.6.1 an id that is a number", { id: 1, type: "T" }, bad],
     ...["\u202e", "\u200b", "\ufeff", "\u2028", "\u00a0", "\ufe0f", "\ufdd0", "\u3164", "\u2800"].map(
-        (c): [string, unknown, Want] => [`4.6.1 an id with U+${c.charCodeAt(0).toString(16)}`, { id: `urn:x${c}y`, type: "T" }, bad],
+        (c): [string, unknown, Want] => [
+            `4.6.1 an id with U+${c.charCodeAt(0).toString(16)}`,
+            { id: `urn:x${c}y`, type: "T" },
+            bad,
+        ],
     ),
     ["4.6.2 a type that is the keyword type", { id, type: "type" }, bad],
     ["4.6.2 a type that begins with a digit", { id, type: "9Vehicle" }, bad],
@@ -124,17 +160,33 @@ const refused: [what: string, body: unknown, want: Want][] = [
     ["4.5.2 Property with previousValue", building({ a: property(1, { previousValue: 1 }) }), bad],
     ["4.5.3 a Relationship without object", building({ a: { type: "Relationship" } }), bad],
     ["4.5.3 Relationship with value", building({ a: { type: "Relationship", object: "urn:b", value: 1 } }), bad],
-    ["4.5.3 Relationship with unitCode", building({ a: { type: "Relationship", object: "urn:b", unitCode: "X" } }), bad],
+    [
+        "4.5.3 Relationship with unitCode",
+        building({ a: { type: "Relationship", object: "urn:b", unitCode: "X" } }),
+        bad,
+    ],
     ["4.5.3 object that is no URI", building({ a: { type: "Relationship", object: "not a uri" } }), bad],
     ["4.5.5 two default instances", building({ a: [property(1), property(2)] }), bad],
-    ["4.5.5 a datasetId twice", building({ a: [property(1, { datasetId: "urn:d" }), property(2, { datasetId: "urn:d" })] }), bad],
+    [
+        "4.5.5 a datasetId twice",
+        building({ a: [property(1, { datasetId: "urn:d" }), property(2, { datasetId: "urn:d" })] }),
+        bad,
+    ],
     ["4.5.5 a datasetId that is no URI", building({ a: property(1, { datasetId: "d" }) }), bad],
     ["4.5.18 LanguageProperty without map", building({ a: { type: "LanguageProperty" } }), bad],
     ["4.5.18 a number in a languageMap", building({ a: { type: "LanguageProperty", languageMap: { en: 5 } } }), bad],
-    ["4.5.18 a number in a list of a languageMap", building({ a: { type: "LanguageProperty", languageMap: { en: ["x", 5] } } }), bad],
+    [
+        "4.5.18 a number in a list of a languageMap",
+        building({ a: { type: "LanguageProperty", languageMap: { en: ["x", 5] } } }),
+        bad,
+    ],
     ["4.5.18 an empty language", building({ a: { type: "LanguageProperty", languageMap: { "": "x" } } }), bad],
     ["4.5.21 ListProperty with value", building({ a: { type: "ListProperty", valueList: [1], value: 1 } }), bad],
-    ["4.5.22 a ListRelationship to no URI", building({ a: { type: "ListRelationship", objectList: ["not a uri"] } }), bad],
+    [
+        "4.5.22 a ListRelationship to no URI",
+        building({ a: { type: "ListRelationship", objectList: ["not a uri"] } }),
+        bad,
+    ],
     ["4.5.24 JsonProperty with value", building({ a: { type: "JsonProperty", json: {}, value: 1 } }), bad],
     ["4.5.24 JsonProperty with unitCode", building({ a: { type: "JsonProperty", json: {}, unitCode: "X" } }), bad],
     ["4.5.24 JsonProperty of a number", building({ a: { type: "JsonProperty", json: 5 } }), bad],
@@ -142,14 +194,41 @@ const refused: [what: string, body: unknown, want: Want][] = [
     ["4.6.3 observedAt with an offset", building({ a: property(1, { observedAt: "2020-01-01T00:00:00+02:00" }) }), bad],
     ["4.6.3 observedAt of a 13th month", building({ a: property(1, { observedAt: "2020-13-01T00:00:00Z" }) }), bad],
     ["4.6.3 observedAt on 29 February 2023", building({ a: property(1, { observedAt: "2023-02-29T00:00:00Z" }) }), bad],
-    ["4.6.3 observedAt as an attribute object", building({ a: property(1, { observedAt: property("2020-01-01T00:00:00Z") }) }), bad],
+    [
+        "4.6.3 observedAt as an attribute object",
+        building({ a: property(1, { observedAt: property("2020-01-01T00:00:00Z") }) }),
+        bad,
+    ],
     ["4.7.1 location as Property", building({ location: property("here") }), bad],
-    ["4.7.2 GeometryCollection", building({ a: { type: "GeoProperty", value: { type: "GeometryCollection", geometries: [] } } }), bad],
+    [
+        "4.7.2 GeometryCollection",
+        building({ a: { type: "GeoProperty", value: { type: "GeometryCollection", geometries: [] } } }),
+        bad,
+    ],
     ["4.7.2 text that is no geometry", building({ a: { type: "GeoProperty", value: "here" } }), bad],
-    ["4.7.2 a Point of one number", building({ a: { type: "GeoProperty", value: { type: "Point", coordinates: [1] } } }), bad],
+    [
+        "4.7.2 a Point of one number",
+        building({ a: { type: "GeoProperty", value: { type: "Point", coordinates: [1] } } }),
+        bad,
+    ],
     [
         "4.7.2 a ring that is not closed",
-        building({ a: { type: "GeoProperty", value: { type: "Polygon", coordinates: [[[0, 0], [1, 0], [1, 1], [0, 1]]] } } }),
+        building({
+            a: {
+                type: "GeoProperty",
+                value: {
+                    type: "Polygon",
+                    coordinates: [
+                        [
+                            [0, 0],
+                            [1, 0],
+                            [1, 1],
+                            [0, 1],
+                        ],
+                    ],
+                },
+            },
+        }),
         bad,
     ],
     ["4.18 a scope level that begins with a digit", building({ scope: "/9bad" }), bad],
@@ -158,7 +237,11 @@ const refused: [what: string, body: unknown, want: Want][] = [
     ["4.18 one bad scope of two", building({ scope: ["/ok", "9bad"] }), bad],
     ["5.2.31 NULL as value", building({ a: property(NULL) }), bad],
     ["5.2.31 NULL as object", building({ a: { type: "Relationship", object: NULL } }), bad],
-    ["5.2.31 NULL in a languageMap", building({ a: { type: "LanguageProperty", languageMap: { "@none": NULL } } }), bad],
+    [
+        "5.2.31 NULL in a languageMap",
+        building({ a: { type: "LanguageProperty", languageMap: { "@none": NULL } } }),
+        bad,
+    ],
     ["5.2.31 NULL in a sub-attribute", building({ a: property(1, { b: property(NULL) }) }), bad],
     ["5.2.31 NULL inside a value", building({ a: property({ street: { name: NULL } }) }), bad],
     ["5.2.31 NULL as scope", building({ scope: NULL }), bad],
@@ -225,7 +308,12 @@ test("5.6.18, 5.6.17 what replace and merge refuse", async () => {
 const address = { street: "Main", city: "Jingkou", geo: { x: 1, y: 2 } };
 const merges: [what: string, before: Json, patch: Json, after: Json, query?: string][] = [
     ["nothing given, nothing changes", { a: 1 }, {}, { a: property(1) }],
-    ["attributes given change, others stay", { a: 1, b: 2 }, { b: property(3), c: property(4) }, { a: property(1), b: property(3), c: property(4) }],
+    [
+        "attributes given change, others stay",
+        { a: 1, b: 2 },
+        { b: property(3), c: property(4) },
+        { a: property(1), b: property(3), c: property(4) },
+    ],
     [
         "members of an attribute that are not given stay",
         { a: property(1, { unitCode: "C62", s: property("x") }) },
@@ -241,15 +329,30 @@ const merges: [what: string, before: Json, patch: Json, after: Json, query?: str
     ["an array is one value", { a: property([1, 2, 3]) }, { a: property([4]) }, { a: property([4]) }],
     ["NULL deletes a Property", { a: 1, b: 2 }, { a: property(NULL) }, { b: property(2) }],
     ["NULL, concise, deletes too", { a: 1, b: 2 }, { a: NULL }, { b: property(2) }],
-    ["NULL deletes a Relationship", { a: { object: "urn:x" }, b: 2 }, { a: { type: "Relationship", object: NULL } }, { b: property(2) }],
+    [
+        "NULL deletes a Relationship",
+        { a: { object: "urn:x" }, b: 2 },
+        { a: { type: "Relationship", object: NULL } },
+        { b: property(2) },
+    ],
     [
         "NULL deletes a LanguageProperty",
         { a: { languageMap: { en: "x" } }, b: 2 },
         { a: { type: "LanguageProperty", languageMap: { "@none": NULL } } },
         { b: property(2) },
     ],
-    ["NULL deletes a GeoProperty", { location: point, b: 2 }, { location: { type: "GeoProperty", value: NULL } }, { b: property(2) }],
-    ["NULL deletes a sub-attribute", { a: property(1, { s: property(2) }) }, { a: { s: property(NULL) } }, { a: property(1) }],
+    [
+        "NULL deletes a GeoProperty",
+        { location: point, b: 2 },
+        { location: { type: "GeoProperty", value: NULL } },
+        { b: property(2) },
+    ],
+    [
+        "NULL deletes a sub-attribute",
+        { a: property(1, { s: property(2) }) },
+        { a: { s: property(NULL) } },
+        { a: property(1) },
+    ],
     [
         "NULL with datasetId deletes that instance only",
         { a: [property(1), property(2, { datasetId: "urn:d:2" }), property(3, { datasetId: "urn:d:3" })] },

@@ -7,7 +7,14 @@ import { api, ask, check, geo, ld, serve, type Json, type Want } from "./server.
 const KiB = 1024;
 const limits = { body: 64 * KiB, header: 4 * KiB, target: 1 * KiB, connections: 40, tenants: 40, scan: 50 };
 const server = await serve(
-    ...["--body-max", String(limits.body), "--header-max", String(limits.header), "--target-max", String(limits.target)],
+    ...[
+        "--body-max",
+        String(limits.body),
+        "--header-max",
+        String(limits.header),
+        "--target-max",
+        String(limits.target),
+    ],
     ...["--connections-max", String(limits.connections), "--tenants-max", String(limits.tenants)],
     ...["--query-scan-max", String(limits.scan), "--idle-ms", "60000"],
 );
@@ -19,7 +26,8 @@ const property = (value: Json): Json => ({ type: "Property", value });
 
 test("own: an ETag stays while the entity stays, and moves with it", async () => {
     const city = await server.city({ id, type: "T", a: 1, b: 2 });
-    const tag = async (query = "", headers = {}): Promise<string> => (await city.get(path + query, headers)).headers["etag"] ?? "";
+    const tag = async (query = "", headers = {}): Promise<string> =>
+        (await city.get(path + query, headers)).headers["etag"] ?? "";
     const first = await tag();
     assert.match(first, /^"[^"]+"$/);
     assert.equal(await tag(), first);
@@ -27,7 +35,13 @@ test("own: an ETag stays while the entity stays, and moves with it", async () =>
     const second = await tag();
     assert.notEqual(second, first);
     // Other forms of the same entity are other representations (RFC 9110 8.8.1).
-    const forms = [second, await tag("?format=simplified"), await tag("?pick=a"), await tag("", ld), await tag("", geo)];
+    const forms = [
+        second,
+        await tag("?format=simplified"),
+        await tag("?pick=a"),
+        await tag("", ld),
+        await tag("", geo),
+    ];
     assert.equal(new Set(forms).size, forms.length);
     assert.equal((await city.get("/entities?type=T")).headers["etag"], undefined);
 });
@@ -62,7 +76,8 @@ for (const [method, where, body] of writes) {
         const old = (await city.get(path)).headers["etag"]!;
         check(await city.patch(path, { b: 3 }), 204);
         const before = await city.entity(id);
-        for (const value of [old, '"0"', `${old}, "1"`]) check(await city.call(method, where, body, { "If-Match": value }), stale, value);
+        for (const value of [old, '"0"', `${old}, "1"`])
+            check(await city.call(method, where, body, { "If-Match": value }), stale, value);
         assert.deepEqual(await city.entity(id), before);
         // Whatever form it was seen in: If-Match looks at the entity.
         const etag = (await city.get(`${path}?format=simplified`)).headers["etag"]!;
@@ -124,7 +139,8 @@ test("own: headers within --header-max are read, beyond are refused: 431; so are
     check(await city.get(path, { "X-Long": "x".repeat(limits.header - 512) }), 200);
     check(await city.get(path, { "X-Long": "x".repeat(limits.header + 1) }), 431);
     const lines = (n: number): string => Array.from({ length: n }, (_, i) => `X${i}: y\r\n`).join("");
-    const ask = (n: number): string => `GET ${api}/types HTTP/1.1\r\nHost: x\r\nConnection: close\r\n${lines(n - 2)}\r\n`;
+    const ask = (n: number): string =>
+        `GET ${api}/types HTTP/1.1\r\nHost: x\r\nConnection: close\r\n${lines(n - 2)}\r\n`;
     assert.match(await server.raw(ask(100)), /^HTTP\/1\.1 200 /);
     assert.match(await server.raw(ask(101)), /^HTTP\/1\.1 431 /);
 });
@@ -150,7 +166,8 @@ test("own: more connections than --connections-max are not served; when some end
 test("own: JSON 64 deep is read, 65 deep is not", async () => {
     const city = await server.city();
     // The entity's object, the attribute's object, then the value.
-    const nested = (depth: number): string => `{"id":"${id}","type":"T","a":{"value":${"[".repeat(depth)}${"]".repeat(depth)}}}`;
+    const nested = (depth: number): string =>
+        `{"id":"${id}","type":"T","a":{"value":${"[".repeat(depth)}${"]".repeat(depth)}}}`;
     check(await city.post("/entities", nested(62)), 201);
     assert.equal(JSON.stringify((await city.entity(id)).a.value), "[".repeat(62) + "]".repeat(62));
     check(await city.del(path), 204);
@@ -168,7 +185,8 @@ test("own: names of 2,000 bytes are kept, one more is refused", async () => {
 });
 
 test("own: a question that must look at more than --query-scan-max entities is refused, not answered in part", async () => {
-    const many = (from: number, n: number): Json[] => Array.from({ length: n }, (_, i) => ({ id: `urn:n:${from + i}`, type: "N", n: i }));
+    const many = (from: number, n: number): Json[] =>
+        Array.from({ length: n }, (_, i) => ({ id: `urn:n:${from + i}`, type: "N", n: i }));
     const city = await server.city(...many(0, limits.scan - 1));
     check(await city.get("/entities" + ask({ q: 'n~="x"', type: "N" })), 200);
     check(await city.post("/entityOperations/create", many(100, 40)), 201);
@@ -178,10 +196,22 @@ test("own: a question that must look at more than --query-scan-max entities is r
 
 test("own: a member twice, text that is no UTF-8, lone surrogates: no JSON", async () => {
     const city = await server.city();
-    const refused = ['{"id":"urn:x:1","type":"T","type":"U"}', '{"id":"urn:x:1","type":"T","a":"\\ud800"}', '{"id":"urn:x:1","type":"T","a":01}'];
+    const refused = [
+        '{"id":"urn:x:1","type":"T","type":"U"}',
+        '{"id":"urn:x:1","type":"T","a":"\\ud800"}',
+        '{"id":"urn:x:1","type":"T","a":01}',
+    ];
     for (const text of refused) assert.equal((await city.post("/entities", text)).status, 400, text);
-    const bytes = Buffer.concat([Buffer.from('{"id":"urn:x:1","type":"T","a":"'), Buffer.from([0xff, 0xfe]), Buffer.from('"}')]);
-    const headers = { "NGSILD-Tenant": city.tenant!, "Content-Type": "application/json", "Content-Length": String(bytes.length) };
+    const bytes = Buffer.concat([
+        Buffer.from('{"id":"urn:x:1","type":"T","a":"'),
+        Buffer.from([0xff, 0xfe]),
+        Buffer.from('"}'),
+    ]);
+    const headers = {
+        "NGSILD-Tenant": city.tenant!,
+        "Content-Type": "application/json",
+        "Content-Length": String(bytes.length),
+    };
     const answer = await server.call("POST", `${api}/entities`, bytes, headers);
     check(answer, [400, "InvalidRequest"]);
     assert.equal(await city.entity(id), undefined);

@@ -1,4 +1,5 @@
-// Querying entities, 5.7.2: q (4.9), geo (4.10), types (4.17), scopes (4.19), ordering (4.23), pages and counts (4.12, 4.13), by GET and by POST.
+// Querying entities, 5.7.2: q (4.9), geo (4.10), types (4.17), scopes (4.19), ordering (4.23), pages and counts (4.12,
+// 4.13), by GET and by POST.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { api, ask, check, serve, sorted, type City, type Json, type Want } from "./server.ts";
@@ -40,7 +41,13 @@ const entities: Json[] = [
         at: { object: ["urn:p:2", "urn:p:3"] },
         day: "2021-05-01",
     },
-    { id: "urn:s:3", type: "Sensor", name: "Big Ben", level: 7.5, temp: [property(30), property(40, { datasetId: "urn:d:1" })] },
+    {
+        id: "urn:s:3",
+        type: "Sensor",
+        name: "Big Ben",
+        level: 7.5,
+        temp: [property(30), property(40, { datasetId: "urn:d:1" })],
+    },
     { id: "urn:s:4", type: ["Sensor", "Camera"], name: "津渡", level: "4" },
     { id: "urn:c:1", type: "Camera", level: -1e3, quote: 'say "hi"; or | not', p: "a.b" },
     { id: "urn:p:1", type: "Place", name: "Pier", of: { object: "urn:o:1" } },
@@ -261,7 +268,9 @@ test("5.7.2 queries by body: selectors, and what is refused", async () => {
     const selectors = [{ type: "Place" }, { type: "Sensor", id: ["urn:s:2"] }, { type: "Camera", idPattern: "^urn:c" }];
     assert.deepEqual(await find({ entities: selectors }), ["urn:c:1", "urn:p:1", "urn:s:2"]);
     assert.deepEqual(await find({ entities: [{ type: "Sensor", id: "urn:s:1", idPattern: "s:2" }] }), s(1));
-    assert.deepEqual(await find({ entities: [{ type: "Sensor,Place" }], attrs: ["name"], q: "name==\"Pier\"" }), ["urn:p:1"]);
+    assert.deepEqual(await find({ entities: [{ type: "Sensor,Place" }], attrs: ["name"], q: 'name=="Pier"' }), [
+        "urn:p:1",
+    ]);
     assert.deepEqual(await find({ attrs: ["steps"] }), s(1));
     for (const [what, body, want] of bodies) check(await city.post("/entityOperations/query", body), want, what);
 });
@@ -305,20 +314,59 @@ test("4.19 what is no scope query", async () => {
 
 const ring = (...at: [number, number][]): Json => [[...at, at[0]]];
 const holed = [
-    [[0, 0], [10, 0], [10, 10], [0, 10], [0, 0]],
-    [[4, 4], [6, 4], [6, 6], [4, 6], [4, 4]],
+    [
+        [0, 0],
+        [10, 0],
+        [10, 10],
+        [0, 10],
+        [0, 0],
+    ],
+    [
+        [4, 4],
+        [6, 4],
+        [6, 6],
+        [4, 6],
+        [4, 4],
+    ],
 ];
 const map = await server.city(
     { id: "urn:a", type: "P", location: point(1, 1) },
     { id: "urn:b", type: "P", location: point(5, 5) },
     { id: "urn:c", type: "P", location: point(20, 20), observationSpace: point(1, 1) },
-    { id: "urn:l", type: "L", location: { type: "LineString", coordinates: [[0, 60.009], [10, 60.009]] } },
+    {
+        id: "urn:l",
+        type: "L",
+        location: {
+            type: "LineString",
+            coordinates: [
+                [0, 60.009],
+                [10, 60.009],
+            ],
+        },
+    },
     { id: "urn:s", type: "A", location: { type: "Polygon", coordinates: ring([0, 0], [2, 0], [2, 2], [0, 2]) } },
     { id: "urn:t", type: "A", location: { type: "Polygon", coordinates: ring([1, 1], [3, 1], [3, 3], [1, 3]) } },
-    { id: "urn:m", type: "M", location: { type: "MultiPoint", coordinates: [[1, 1], [50, 50]] } },
+    {
+        id: "urn:m",
+        type: "M",
+        location: {
+            type: "MultiPoint",
+            coordinates: [
+                [1, 1],
+                [50, 50],
+            ],
+        },
+    },
     { id: "urn:n", type: "P" },
 );
-const places: [type: string, georel: string, geometry: string, coordinates: Json, ids: string[], geoproperty?: string][] = [
+const places: [
+    type: string,
+    georel: string,
+    geometry: string,
+    coordinates: Json,
+    ids: string[],
+    geoproperty?: string,
+][] = [
     ["P", "equals", "Point", [1, 1], ["urn:a"]],
     ["P", "disjoint", "Point", [1, 1], ["urn:b", "urn:c"]],
     ["P", "contains", "Point", [1, 1], ["urn:a"]],
@@ -330,18 +378,78 @@ const places: [type: string, georel: string, geometry: string, coordinates: Json
     ["P", "near;maxDistance==160000", "Point", [0, 0], ["urn:a"]],
     ["P", "near;maxDistance==150000", "Point", [0, 0], []],
     ["P", "near;minDistance==160000", "Point", [0, 0], ["urn:b", "urn:c"]],
-    ["P", "near;maxDistance==1000", "LineString", [[1, -10], [1, 10]], ["urn:a"]],
-    ["L", "near;maxDistance==2000", "LineString", [[0, 60], [10, 60]], ["urn:l"]],
-    ["L", "near;maxDistance==2000", "LineString", [[0, 61], [10, 61]], []],
+    [
+        "P",
+        "near;maxDistance==1000",
+        "LineString",
+        [
+            [1, -10],
+            [1, 10],
+        ],
+        ["urn:a"],
+    ],
+    [
+        "L",
+        "near;maxDistance==2000",
+        "LineString",
+        [
+            [0, 60],
+            [10, 60],
+        ],
+        ["urn:l"],
+    ],
+    [
+        "L",
+        "near;maxDistance==2000",
+        "LineString",
+        [
+            [0, 61],
+            [10, 61],
+        ],
+        [],
+    ],
     ["A", "equals", "Polygon", ring([2, 2], [0, 2], [0, 0], [2, 0]), ["urn:s"]],
     ["A", "overlaps", "Polygon", ring([1, 1], [3, 1], [3, 3], [1, 3]), ["urn:s"]],
     ["A", "intersects", "Polygon", ring([1, 1], [3, 1], [3, 3], [1, 3]), ["urn:s", "urn:t"]],
     ["A", "contains", "Point", [0.5, 0.5], ["urn:s"]],
     ["A", "within", "Polygon", ring([-1, -1], [2.5, -1], [2.5, 2.5], [-1, 2.5]), ["urn:s"]],
-    ["A", "intersects", "LineString", [[2.5, -5], [2.5, 5]], ["urn:t"]],
-    ["A", "intersects", "MultiPoint", [[0.5, 0.5], [9, 9]], ["urn:s"]],
+    [
+        "A",
+        "intersects",
+        "LineString",
+        [
+            [2.5, -5],
+            [2.5, 5],
+        ],
+        ["urn:t"],
+    ],
+    [
+        "A",
+        "intersects",
+        "MultiPoint",
+        [
+            [0.5, 0.5],
+            [9, 9],
+        ],
+        ["urn:s"],
+    ],
     ["A", "disjoint", "MultiPolygon", [ring([2.5, 2.5], [4, 2.5], [4, 4], [2.5, 4])], ["urn:s"]],
-    ["A", "intersects", "MultiLineString", [[[9, 9], [8, 8]], [[2.5, 0], [2.5, 5]]], ["urn:t"]],
+    [
+        "A",
+        "intersects",
+        "MultiLineString",
+        [
+            [
+                [9, 9],
+                [8, 8],
+            ],
+            [
+                [2.5, 0],
+                [2.5, 5],
+            ],
+        ],
+        ["urn:t"],
+    ],
     ["M", "intersects", "Point", [50, 50], ["urn:m"]],
     ["M", "within", "Polygon", ring([0, 0], [2, 0], [2, 2], [0, 2]), []],
 ];
@@ -399,16 +507,28 @@ test("5.5.9, 4.13 pages: every entity once, links to the next and the one before
         path = next?.startsWith(api) ? next.slice(api.length) : undefined;
         assert.equal(path === undefined, ++steps === 5, links);
     }
-    assert.deepEqual(sorted(seen), many.map((entity) => entity.id));
+    assert.deepEqual(
+        sorted(seen),
+        many.map((entity) => entity.id),
+    );
     const first = await pages.get("/entities?type=N&limit=2&offset=1&count=false");
     assert.equal(first.headers["ngsild-results-count"], undefined);
-    assert.match(first.headers["link"] ?? "", /<\/ngsi-ld\/v1\/entities\?[^>]*limit=2&offset=3[^>]*>;rel="next";type="application\/json"/);
-    assert.match(first.headers["link"] ?? "", /<\/ngsi-ld\/v1\/entities\?[^>]*limit=2&offset=0[^>]*>;rel="prev";type="application\/json"/);
+    assert.match(
+        first.headers["link"] ?? "",
+        /<\/ngsi-ld\/v1\/entities\?[^>]*limit=2&offset=3[^>]*>;rel="next";type="application\/json"/,
+    );
+    assert.match(
+        first.headers["link"] ?? "",
+        /<\/ngsi-ld\/v1\/entities\?[^>]*limit=2&offset=0[^>]*>;rel="prev";type="application\/json"/,
+    );
     const none = await pages.get("/entities?type=N&limit=0&count=true");
     assert.deepEqual([none.json, none.headers["ngsild-results-count"]], [[], "23"]);
     assert.doesNotMatch(none.headers["link"] ?? "", /rel="(next|prev)"/);
     assert.deepEqual((await pages.get("/entities?type=N&offset=500")).json, []);
-    const byBody = await pages.post("/entityOperations/query?limit=3&offset=20&count=true", { type: "Query", entities: [{ type: "N" }] });
+    const byBody = await pages.post("/entityOperations/query?limit=3&offset=20&count=true", {
+        type: "Query",
+        entities: [{ type: "N" }],
+    });
     assert.equal(byBody.json.length, 3);
     assert.equal(byBody.headers["ngsild-results-count"], "23");
 });
@@ -455,7 +575,11 @@ test("4.23 order in a body, over pages, and what is no order", async () => {
     const ordering = { orderBy: ["location;dist-desc"], geometry: "Point", coordinates: [8, 40] };
     const answer = await orders.post("/entityOperations/query", { type: "Query", entities: [{ type: "O" }], ordering });
     check(answer, 200);
-    assert.deepEqual((answer.json as { id: string }[]).map((entity) => entity.id).slice(0, 3), ["urn:3", "urn:1", "urn:2"]);
+    assert.deepEqual((answer.json as { id: string }[]).map((entity) => entity.id).slice(0, 3), [
+        "urn:3",
+        "urn:1",
+        "urn:2",
+    ]);
     const paged: string[] = [];
     for (const offset of [0, 1, 2, 3]) {
         const page = await orders.get(`/entities?type=O&orderBy=id;desc&limit=1&offset=${offset}`);

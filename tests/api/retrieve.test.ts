@@ -86,7 +86,11 @@ const forms: [clause: string, query: string, want: Json][] = [
     ["4.21 pick, simplified", "?pick=type,height&format=simplified", pick(simplified, "type", "height")],
     ["4.21 omit", "?omit=id,name,visitors", without(whole, "id", "name", "visitors")],
     ["4.21 attrs keeps id and type", "?attrs=name,open,nothing", pick(whole, "id", "type", "name", "open")],
-    ["4.21 names may be whole", "?pick=" + encodeURIComponent("https://uri.etsi.org/ngsi-ld/default-context/open"), pick(whole, "open")],
+    [
+        "4.21 names may be whole",
+        "?pick=" + encodeURIComponent("https://uri.etsi.org/ngsi-ld/default-context/open"),
+        pick(whole, "open"),
+    ],
 ];
 for (const [clause, query, want] of forms) {
     test(`${clause}: ${query}`, async () => {
@@ -106,7 +110,8 @@ const datasets: [query: string, want: Json][] = [
     ["datasetId=@none,urn:d:gate&attrs=visitors", pick(whole, "id", "type", "visitors")],
 ];
 for (const [query, want] of datasets) {
-    test(`4.5.5 ${query}`, async () => assert.deepEqual((await city.get(`/entities?type=Tower&id=${id}&${query}`)).json, [want]));
+    test(`4.5.5 ${query}`, async () =>
+        assert.deepEqual((await city.get(`/entities?type=Tower&id=${id}&${query}`)).json, [want]));
 }
 
 test("5.7.1 what is refused, and what is not there", async () => {
@@ -221,7 +226,13 @@ const links = await server.city(
     { id: "urn:r", type: "Route", stops: { objectList: ["urn:c", "urn:p"] }, both: { object: ["urn:c", "urn:none"] } },
 );
 const gone = relationship("urn:none");
-const C = { id: "urn:c", type: "City", name: property("Zhenjiang"), population: property(3), in: relationship("urn:p") };
+const C = {
+    id: "urn:c",
+    type: "City",
+    name: property("Zhenjiang"),
+    population: property(3),
+    in: relationship("urn:p"),
+};
 const P = { id: "urn:p", type: "Province", name: property("Jiangsu"), population: property(84) };
 const B = { id: "urn:b", type: "Building", name: property("Hall"), gone };
 const joined: [what: string, path: string, want: Json][] = [
@@ -254,9 +265,18 @@ const joined: [what: string, path: string, want: Json][] = [
     [
         "4.21 pick to two levels",
         "urn:b?join=inline&joinLevel=2&pick=id,at{id,in{name}}",
-        { id: "urn:b", at: relationship("urn:c", { entity: { id: "urn:c", in: relationship("urn:p", { entity: { name: property("Jiangsu") } }) } }) },
+        {
+            id: "urn:b",
+            at: relationship("urn:c", {
+                entity: { id: "urn:c", in: relationship("urn:p", { entity: { name: property("Jiangsu") } }) },
+            }),
+        },
     ],
-    ["4.21 pick does not follow what it leaves out", "urn:b?join=flat&pick=id,name", { id: "urn:b", name: property("Hall") }],
+    [
+        "4.21 pick does not follow what it leaves out",
+        "urn:b?join=flat&pick=id,name",
+        { id: "urn:b", name: property("Hall") },
+    ],
     [
         "4.21 pick, flat",
         "urn:b?join=flat&pick=id,at{id,name}",
@@ -288,10 +308,18 @@ test("4.5.23 joins in queries: flat, each entity once; a ListRelationship too", 
     const route = await links.get("/entities/urn:r?join=flat");
     assert.deepEqual((route.json as Json[]).map((one) => one.id).sort(), ["urn:c", "urn:p", "urn:r"]);
     const inline = await links.get("/entities?type=Route&join=inline&format=simplified");
-    assert.deepEqual(inline.json[0].stops.map((one: Json) => one.name), ["Zhenjiang", "Jiangsu"]);
+    assert.deepEqual(
+        inline.json[0].stops.map((one: Json) => one.name),
+        ["Zhenjiang", "Jiangsu"],
+    );
 });
 test("4.21 deeper than the join reaches", async () => {
-    for (const query of ["?pick=at{in{name}}&join=inline", "?pick=at{name}", "?join=inline&joinLevel=0", "?join=sideways"]) {
+    for (const query of [
+        "?pick=at{in{name}}&join=inline",
+        "?pick=at{name}",
+        "?join=inline&joinLevel=0",
+        "?join=sideways",
+    ]) {
         check(await links.get("/entities/urn:b" + encodeURI(query)), bad, query);
     }
 });
@@ -312,5 +340,8 @@ test("5.5.7, 6.3.5 names are made short by the @context of the asking, not of th
     assert.match(asLd.headers["content-type"] ?? "", /^application\/ld\+json/);
     assert.match(String(asLd.json["@context"]), /ngsi-ld-core-context/);
     const json = await own.get(`/entities/${id}`);
-    assert.match(json.headers["link"] ?? "", /ngsi-ld-core-context[^>]*>; rel="http:\/\/www.w3.org\/ns\/json-ld#context"/);
+    assert.match(
+        json.headers["link"] ?? "",
+        /ngsi-ld-core-context[^>]*>; rel="http:\/\/www.w3.org\/ns\/json-ld#context"/,
+    );
 });

@@ -48,7 +48,10 @@ function contentType(body: unknown): string {
 /** Runs `jindu COMMAND ...` to its end. */
 export function command(...args: string[]): Promise<{ code: number | null; out: string }> {
     return new Promise((done, failed) => {
-        const child = spawn(binary, args, { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, LANG: "C.UTF-8" } });
+        const child = spawn(binary, args, {
+            stdio: ["ignore", "pipe", "pipe"],
+            env: { ...process.env, LANG: "C.UTF-8" },
+        });
         let out = "";
         child.stdout.on("data", (bytes: Buffer) => (out += bytes.toString()));
         child.stderr.on("data", (bytes: Buffer) => (out += bytes.toString()));
@@ -95,7 +98,10 @@ export class Server {
         this.log = "";
         this.#ended = new Promise((done) => child.on("close", (code) => done(code)));
         await new Promise<void>((ready, failed) => {
-            const timer = setTimeout(() => failed(new Error(`the program did not get ready: ${this.log}`)), readyWithinMs);
+            const timer = setTimeout(
+                () => failed(new Error(`the program did not get ready: ${this.log}`)),
+                readyWithinMs,
+            );
             const take = (bytes: Buffer): void => {
                 this.log = (this.log + bytes.toString()).slice(-100_000);
                 const found = /answers at http:\/\/127\.0\.0\.1:(\d+)/.exec(this.log);
@@ -255,7 +261,11 @@ export function check(answer: Answer, want: Want, what = ""): void {
     assert.equal(answer.status, status, `${what} ${answer.text}`);
     if (status === 204) {
         assert.equal(answer.text, "", what);
-        assert.equal(answer.headers["content-length"], undefined, `${what}: a 204 has no Content-Length (RFC 9110 8.6)`);
+        assert.equal(
+            answer.headers["content-length"],
+            undefined,
+            `${what}: a 204 has no Content-Length (RFC 9110 8.6)`,
+        );
     }
     if (error === undefined) return;
     assert.match(answer.headers["content-type"] ?? "", /^application\/json/, what);

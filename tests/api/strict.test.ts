@@ -1,4 +1,5 @@
-// HTTP held to the letter at the door (RFC 9112, RFC 9110): where two readers of one byte stream could disagree, it is refused.
+// HTTP held to the letter at the door (RFC 9112, RFC 9110): where two readers of one byte stream could disagree, it is
+// refused.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { api, serve } from "./server.ts";
@@ -7,7 +8,8 @@ const server = await serve();
 const city = await server.city({ id: "urn:x:1", type: "T" });
 const path = `${api}/entities/urn:x:1`;
 const tenant = `NGSILD-Tenant: ${city.tenant}`;
-const get = (...lines: string[]): string => `GET ${path} HTTP/1.1\r\n${[...lines, tenant, "Connection: close"].join("\r\n")}\r\n\r\n`;
+const get = (...lines: string[]): string =>
+    `GET ${path} HTTP/1.1\r\n${[...lines, tenant, "Connection: close"].join("\r\n")}\r\n\r\n`;
 const entity = '{"id":"urn:x:smuggled","type":"T"}';
 const post = (body: string, ...lines: string[]): string =>
     `POST ${api}/entities HTTP/1.1\r\n${["Host: x", tenant, "Content-Type: application/json", "Connection: close", ...lines].join("\r\n")}\r\n\r\n${body}`;
@@ -32,7 +34,10 @@ const refused: [what: string, bytes: string][] = [
     ["a fragment in the target", `GET ${path}#x HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`],
     ["no version", `GET ${path}\r\nHost: x\r\nConnection: close\r\n\r\n`],
     ["Content-Length and Transfer-Encoding", post(entity, length, "Transfer-Encoding: chunked")],
-    ["Transfer-Encoding and Content-Length", post(`${entity.length.toString(16)}\r\n${entity}\r\n0\r\n\r\n`, "Transfer-Encoding: chunked", length)],
+    [
+        "Transfer-Encoding and Content-Length",
+        post(`${entity.length.toString(16)}\r\n${entity}\r\n0\r\n\r\n`, "Transfer-Encoding: chunked", length),
+    ],
     ["two Content-Lengths", post(entity, length, "Content-Length: 2")],
     ["two Content-Lengths that agree", post(entity, length, length)],
     ["a list as Content-Length", post(entity, `${length}, ${entity.length}`)],
@@ -48,7 +53,8 @@ const refused: [what: string, bytes: string][] = [
 ];
 
 /** The statuses of all answers on the connection. */
-const statuses = (got: string): number[] => [...got.matchAll(/HTTP\/1\.[01] (\d{3})/g)].map((match) => Number(match[1]));
+const statuses = (got: string): number[] =>
+    [...got.matchAll(/HTTP\/1\.[01] (\d{3})/g)].map((match) => Number(match[1]));
 
 for (const [what, bytes] of refused) {
     test(`RFC 9112: ${what} is refused, and the connection closed`, async () => {
@@ -64,7 +70,10 @@ for (const [what, bytes] of refused) {
 
 test("RFC 9112: what is plain is served, and so is what follows on the connection", async () => {
     const one = `GET ${path} HTTP/1.1\r\nHost: x\r\n${tenant}\r\n\r\n`;
-    assert.deepEqual(statuses(await server.raw(one + one + get("host:x", "X-Blank:   ", "x-tab:\ta\t"))), [200, 200, 200]);
+    assert.deepEqual(
+        statuses(await server.raw(one + one + get("host:x", "X-Blank:   ", "x-tab:\ta\t"))),
+        [200, 200, 200],
+    );
     assert.deepEqual(statuses(await server.raw(`GET ${path} HTTP/1.0\r\n${tenant}\r\n\r\n`)), [200]);
     const made = post('{"id":"urn:x:2","type":"T"}', "content-length: 27") + get("Host: x");
     assert.deepEqual(statuses(await server.raw(made)), [201]); // it said Connection: close
@@ -78,9 +87,18 @@ test("RFC 9110 10.1.1: Expect: 100-continue is answered before the body is sent"
 });
 
 test("garbage instead of HTTP ends the connection, and hurts nobody else", async () => {
-    for (const bytes of ["\x16\x03\x01\x02\x00\x01\x00", "\0".repeat(100), "GARBAGE\r\n\r\n", "{}\r\n\r\n", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"]) {
+    for (const bytes of [
+        "\x16\x03\x01\x02\x00\x01\x00",
+        "\0".repeat(100),
+        "GARBAGE\r\n\r\n",
+        "{}\r\n\r\n",
+        "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    ]) {
         const seen = statuses(await server.raw(Buffer.from(bytes, "latin1"), 1500).catch(() => ""));
-        assert.ok(seen.every((status) => status >= 400), `${seen}`);
+        assert.ok(
+            seen.every((status) => status >= 400),
+            `${seen}`,
+        );
     }
     assert.ok(await city.entity("urn:x:1"));
 });

@@ -18,7 +18,10 @@ async function until(what: string, holds: () => Promise<boolean>): Promise<void>
     }
     assert.fail(what);
 }
-const isGone = (city: City): (() => Promise<boolean>) => async () => (await city.entity(id)) === undefined;
+const isGone =
+    (city: City): (() => Promise<boolean>) =>
+    async () =>
+        (await city.entity(id)) === undefined;
 
 test("4.22 expiresAt is shown with sysAttrs only, at every level", async () => {
     const inner = property(2, { expiresAt: far });

@@ -468,7 +468,8 @@ static int v_open(sqlite3_vfs *v, const char *name, sqlite3_file *f, int flags, 
         if (e) point_to(&e->now, file);
     }
     point_to(&h->file, file);
-    h->dir_sync = (flags & SQLITE_OPEN_CREATE) && (flags & (SQLITE_OPEN_MAIN_JOURNAL | SQLITE_OPEN_WAL));
+    h->dir_sync = (flags & SQLITE_OPEN_CREATE) &&
+                  (flags & (SQLITE_OPEN_MAIN_JOURNAL | SQLITE_OPEN_SUPER_JOURNAL | SQLITE_OPEN_WAL));
     h->base.pMethods = &methods;
     int i = 0;
     while (i < HANDLES_MAX && d->handles[i]) i++;

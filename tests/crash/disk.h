@@ -8,7 +8,7 @@
  *      also where the same sector holds bytes that had been synced. The size is that after some write or truncation since
  *      the sync; sectors inside it that never were on disk read as zeros.
  *   3. A folder entry (a file made, a file deleted) becomes durable with a sync of the folder: a deletion that asks for it,
- *      or the first sync of a journal or WAL that a handle has opened (SQLite's unix VFS syncs the folder there). At a cut,
+ *      or the first sync of a journal or WAL that a handle has opened to create (SQLite's unix VFS syncs the folder there). At a cut,
  *      a name whose entry changed since then is by seed as it was or as it is.
  *   4. A sync that fails has written, by seed, some sectors; the others are lost to all later syncs unless written again,
  *      while the cache goes on showing them. (What Linux does.)
