@@ -47,8 +47,10 @@ void bench_free(bench_samples *s) {
 
 uint64_t bench_rss(pid_t pid) {
     char path[64];
-    if (pid) snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
-    else snprintf(path, sizeof path, "/proc/self/status");
+    if (pid)
+        snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
+    else
+        snprintf(path, sizeof path, "/proc/self/status");
     FILE *f = fopen(path, "r");
     if (!f) return 0;
     char line[200];
@@ -82,8 +84,9 @@ size_t bench_id(char out[BENCH_ID_MAX], uint32_t i) {
 void bench_entity(jd_buf *out, uint32_t i, uint32_t version) {
     uint64_t at = (uint64_t)i << 1, r = ((uint64_t)i << 20) ^ version;
     double lon = 119.2 + bench_below(&at, 500000) / 1e6, lat = 31.95 + bench_below(&at, 500000) / 1e6;
-    unsigned pm25 = bench_below(&r, 2500), pm10 = bench_below(&r, 4000), no2 = bench_below(&r, 1500), so2 = bench_below(&r, 600), o3 = bench_below(&r, 2500),
-             co = bench_below(&r, 300), t = bench_below(&r, 400);
+    unsigned pm25 = bench_below(&r, 2500), pm10 = bench_below(&r, 4000), no2 = bench_below(&r, 1500),
+             so2 = bench_below(&r, 600), o3 = bench_below(&r, 2500), co = bench_below(&r, 300),
+             t = bench_below(&r, 400);
     static const char when[] = "2026-11-23T08:00:00Z";
     char id[BENCH_ID_MAX];
     bench_id(id, i);
@@ -95,9 +98,10 @@ void bench_entity(jd_buf *out, uint32_t i, uint32_t version) {
     const struct {
         const char *name, *unit;
         unsigned v;
-    } readings[] = {{"pm25", "GQ", pm25}, {"pm10", "GQ", pm10}, {"no2", "GQ", no2}, {"so2", "GQ", so2}, {"o3", "GQ", o3}, {"co", "GP", co}, {"temperature", "CEL", t}};
+    } readings[] = {{"pm25", "GQ", pm25}, {"pm10", "GQ", pm10}, {"no2", "GQ", no2},       {"so2", "GQ", so2},
+                    {"o3", "GQ", o3},     {"co", "GP", co},     {"temperature", "CEL", t}};
     for (size_t k = 0; k < sizeof readings / sizeof *readings; k++)
-        jd_buf_printf(out, "\"%s\":{\"type\":\"Property\",\"value\":%u.%u,\"unitCode\":\"%s\",\"observedAt\":\"%s\"},", readings[k].name, readings[k].v / 10,
-                      readings[k].v % 10, readings[k].unit, when);
+        jd_buf_printf(out, "\"%s\":{\"type\":\"Property\",\"value\":%u.%u,\"unitCode\":\"%s\",\"observedAt\":\"%s\"},",
+                      readings[k].name, readings[k].v / 10, readings[k].v % 10, readings[k].unit, when);
     jd_buf_printf(out, "\"refDevice\":{\"type\":\"Relationship\",\"object\":\"urn:ngsi-ld:Device:bench:%u\"}}", i / 7);
 }

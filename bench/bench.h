@@ -1,5 +1,6 @@
-/* bench/bench.h - what the benchmark programs share: clocks, random numbers, sorted samples, memory, a city made of numbers.
- * Every program prints its figure beside the ceiling of this machine measured in the same run, and their ratio. */
+/* bench/bench.h - what the benchmark programs share: clocks, random numbers, sorted samples, memory, a city made of
+ * numbers. Every program prints its figure beside the ceiling of this machine measured in the same run, and their
+ * ratio. */
 #ifndef JD_BENCH_H
 #define JD_BENCH_H
 #include "base/buf.h"
@@ -25,7 +26,8 @@ void bench_drop_caches(void);  /* the page cache, where that is allowed; says so
 _Noreturn void bench_die(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /* Entity number i of the bench city as normalized JSON of about 1 kB: an AirQualityObserved within 0.5 x 0.5 degrees
- * around Zhenjiang, with eight attributes. version changes the readings. Ids are urn:ngsi-ld:AirQualityObserved:bench:<i>. */
+ * around Zhenjiang, with eight attributes. version changes the readings. Ids are
+ * urn:ngsi-ld:AirQualityObserved:bench:<i>. */
 void bench_entity(jd_buf *out, uint32_t i, uint32_t version);
 enum { BENCH_ID_MAX = 64 };
 size_t bench_id(char out[BENCH_ID_MAX], uint32_t i);

@@ -1,6 +1,6 @@
-/* A million entities in one engine, constants differing per question, a writer running beside: a numeric comparison with count
- * beside a plain scan of as many doubles; the first page of a near-query; resident memory beside the entities' normalized
- * text; ready again after the page cache was dropped, and warm.
+/* A million entities in one engine, constants differing per question, a writer running beside: a numeric comparison
+ * with count beside a plain scan of as many doubles; the first page of a near-query; resident memory beside the
+ * entities' normalized text; ready again after the page cache was dropped, and warm.
  *
  *     city [entities] [folder]
  */
@@ -57,8 +57,14 @@ static uint64_t upsert(uint32_t from, uint32_t n, uint32_t version, const uint32
         jd_str text = jd_arena_dup(&a, jd_buf_view(&b));
         bytes += text.n;
         jd_buf_fini(&b);
-        if (jd_json_parse(&a, text, NULL, &v, &err) || jd_ent_parse(&p, &v, JD_IN_ENTITY, (jd_str){NULL, 0}, &ents[i], &err)) bench_die("%s", err.en);
-        w[i].rq = (jd_change_req){.op = JD_OP_CREATE, .flags = JD_AP_REPLACE_EXISTING, .id = ents[i].id, .ent = &ents[i], .observed = JD_TIME_NONE};
+        if (jd_json_parse(&a, text, NULL, &v, &err) ||
+            jd_ent_parse(&p, &v, JD_IN_ENTITY, (jd_str){NULL, 0}, &ents[i], &err))
+            bench_die("%s", err.en);
+        w[i].rq = (jd_change_req){.op = JD_OP_CREATE,
+                                  .flags = JD_AP_REPLACE_EXISTING,
+                                  .id = ents[i].id,
+                                  .ent = &ents[i],
+                                  .observed = JD_TIME_NONE};
     }
     waiter wait = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0};
     jd_job job = {.writes = w, .n = n, .arena = &a, .bytes = bytes, .done = finished, .user = &wait};
@@ -122,7 +128,8 @@ static size_t near_page(double lon, double lat) {
     jd_err err = {0};
     jd_geoq *g;
     jd_str at = jd_arena_printf(&a, "[%.6f,%.6f]", lon, lat);
-    if (jd_geoq_compile_params(&a, JD_STR("near;maxDistance==500"), JD_STR("Point"), at, &g, &err)) bench_die("%s", err.en);
+    if (jd_geoq_compile_params(&a, JD_STR("near;maxDistance==500"), JD_STR("Point"), at, &g, &err))
+        bench_die("%s", err.en);
     jd_question qu = {.geo = g, .geo_property = JD_SYM_LOCATION, .limit = 20};
     jd_view v;
     jd_buf ids = {0};
@@ -162,16 +169,19 @@ static void questions(void) {
         bench_add(&typed, t3 - t2);
     }
     for (int round = 0; round < 2000; round++) {
-        double lon = 119.2 + bench_below(&rng, 500000) / 1e6, lat = 31.95 + bench_below(&rng, 500000) / 1e6, t0 = bench_seconds();
+        double lon = 119.2 + bench_below(&rng, 500000) / 1e6, lat = 31.95 + bench_below(&rng, 500000) / 1e6,
+               t0 = bench_seconds();
         sink = near_page(lon, lat);
         bench_add(&near, bench_seconds() - t0);
     }
     atomic_store(&stop_writer, 1);
     pthread_join(t, NULL);
     double s = bench_quantile(&scan, 0.5), c = bench_quantile(&count, 0.5), ct = bench_quantile(&typed, 0.5);
-    printf("numeric q with count    %8.3f ms   plain scan of %u doubles %8.3f ms   ratio %.2f (within 5)\n", c * 1e3, entities, s * 1e3, c / s);
+    printf("numeric q with count    %8.3f ms   plain scan of %u doubles %8.3f ms   ratio %.2f (within 5)\n", c * 1e3,
+           entities, s * 1e3, c / s);
     printf("  with a type           %8.3f ms   ratio %.2f\n", ct * 1e3, ct / s);
-    printf("near, first page of 20  %8.3f ms median, %.3f ms p99 (under 1 ms)\n", bench_quantile(&near, 0.5) * 1e3, bench_quantile(&near, 0.99) * 1e3);
+    printf("near, first page of 20  %8.3f ms median, %.3f ms p99 (under 1 ms)\n", bench_quantile(&near, 0.5) * 1e3,
+           bench_quantile(&near, 0.99) * 1e3);
     printf("  %llu updates were made beside\n", (unsigned long long)atomic_load(&writes_beside));
     free(plain);
     bench_free(&scan), bench_free(&count), bench_free(&typed), bench_free(&near);
@@ -186,7 +196,8 @@ static void reopen(const char *how, int cold) {
         open_city();
         size_t n = near_page(119.45, 32.2);
         double t1 = bench_seconds();
-        printf("ready to answer, %-6s %8.3f s%s, %zu bytes of first answer, %.0f MB resident\n", how, t1 - t0, cold ? " (within 3 s)" : "", n, (double)bench_rss(0) / 1e6);
+        printf("ready to answer, %-6s %8.3f s%s, %zu bytes of first answer, %.0f MB resident\n", how, t1 - t0,
+               cold ? " (within 3 s)" : "", n, (double)bench_rss(0) / 1e6);
         fflush(stdout);
         _exit(0);
     }
@@ -212,13 +223,15 @@ int main(int argc, char **argv) {
     double loaded = bench_seconds() - t0;
     jd_engine_stats s;
     jd_engine_get_stats(engine, &s);
-    printf("loaded %u entities in %.1f s (%.0f/s durable, one batch of 1,000 at a time), %.0f bytes of text each\n", entities, loaded, entities / loaded,
-           (double)text / entities);
+    printf("loaded %u entities in %.1f s (%.0f/s durable, one batch of 1,000 at a time), %.0f bytes of text each\n",
+           entities, loaded, entities / loaded, (double)text / entities);
     questions();
     jd_engine_get_stats(engine, &s);
     uint64_t rss = bench_rss(0) - empty;
-    printf("resident                %8.0f MB   normalized text %.0f MB   ratio %.2f (no more than 1); documents %.0f MB, indexes %.0f MB\n", (double)rss / 1e6,
-           (double)text / 1e6, (double)rss / (double)text, (double)s.doc_bytes / 1e6, (double)s.index_bytes / 1e6);
+    printf("resident                %8.0f MB   normalized text %.0f MB   ratio %.2f (no more than 1); documents %.0f "
+           "MB, indexes %.0f MB\n",
+           (double)rss / 1e6, (double)text / 1e6, (double)rss / (double)text, (double)s.doc_bytes / 1e6,
+           (double)s.index_bytes / 1e6);
     jd_contexts_destroy(contexts);
     jd_engine_close(engine);
     reopen("cold", 1);

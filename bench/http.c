@@ -1,5 +1,5 @@
-/* Through the front door, load generator included on the same cores: retrieve by id, and durable attribute updates, each beside the
- * same HTTP library answering a constant; then an open loop at 70 % of the top rate.
+/* Through the front door, load generator included on the same cores: retrieve by id, and durable attribute updates,
+ * each beside the same HTTP library answering a constant; then an open loop at 70 % of the top rate.
  *
  *     http JINDU CONSTANT FOLDER [seconds]
  */
@@ -19,17 +19,23 @@ static void get_one(void *user, jd_buf *out) {
     asker *a = user;
     char id[BENCH_ID_MAX];
     bench_id(id, bench_below(&a->rng, CITY));
-    jd_buf_printf(out, "GET /ngsi-ld/v1/entities/%s HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: application/json\r\nUser-Agent: bench\r\n\r\n", id);
+    jd_buf_printf(out,
+                  "GET /ngsi-ld/v1/entities/%s HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: application/json\r\nUser-Agent: "
+                  "bench\r\n\r\n",
+                  id);
 }
 
 static void patch_one(void *user, jd_buf *out) {
     asker *a = user;
     char id[BENCH_ID_MAX], body[200];
     bench_id(id, bench_below(&a->rng, CITY));
-    int n = snprintf(body, sizeof body, "{\"type\":\"Property\",\"value\":%u.%u,\"unitCode\":\"GQ\",\"observedAt\":\"2026-11-23T09:00:00Z\"}", bench_below(&a->rng, 400),
-                     bench_below(&a->rng, 10));
+    int n =
+        snprintf(body, sizeof body,
+                 "{\"type\":\"Property\",\"value\":%u.%u,\"unitCode\":\"GQ\",\"observedAt\":\"2026-11-23T09:00:00Z\"}",
+                 bench_below(&a->rng, 400), bench_below(&a->rng, 10));
     jd_buf_printf(out,
-                  "PATCH /ngsi-ld/v1/entities/%s/attrs/pm25 HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nUser-Agent: "
+                  "PATCH /ngsi-ld/v1/entities/%s/attrs/pm25 HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: "
+                  "application/json\r\nUser-Agent: "
                   "bench\r\nContent-Length: %d\r\n\r\n%s",
                   id, n, body);
 }
@@ -44,17 +50,29 @@ static void upsert_next(void *user, jd_buf *out) {
     }
     jd_buf_c(&body, ']');
     a->first += a->n;
-    jd_buf_printf(out, "POST /ngsi-ld/v1/entityOperations/upsert HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n", body.n);
+    jd_buf_printf(out,
+                  "POST /ngsi-ld/v1/entityOperations/upsert HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: "
+                  "application/json\r\nContent-Length: %zu\r\n\r\n",
+                  body.n);
     jd_buf_str(out, jd_buf_view(&body));
     jd_buf_fini(&body);
 }
 
-static load_result run(unsigned port, void (*request)(void *, jd_buf *), int status, double seconds, double rate, int samples) {
+static load_result run(unsigned port, void (*request)(void *, jd_buf *), int status, double seconds, double rate,
+                       int samples) {
     asker a = {.rng = 12345};
-    load_plan p = {.port = port, .connections = CONNECTIONS, .seconds = seconds, .rate = rate, .request = request, .user = &a, .status = status, .samples = samples};
+    load_plan p = {.port = port,
+                   .connections = CONNECTIONS,
+                   .seconds = seconds,
+                   .rate = rate,
+                   .request = request,
+                   .user = &a,
+                   .status = status,
+                   .samples = samples};
     load_result r;
     load_run(&p, &r);
-    if (r.wrong) bench_die("%llu answers were not %d, the first: %s", (unsigned long long)r.wrong, status, r.first_wrong);
+    if (r.wrong)
+        bench_die("%llu answers were not %d, the first: %s", (unsigned long long)r.wrong, status, r.first_wrong);
     return r;
 }
 
@@ -74,7 +92,8 @@ int main(int argc, char **argv) {
     char listen[32], port[16];
     snprintf(listen, sizeof listen, "127.0.0.1:%d", PORT);
     snprintf(port, sizeof port, "%d", PORT_CONSTANT);
-    const char *const jindu[] = {argv[1], "serve", "--open", "--data", argv[3], "--listen", listen, "--log-level", "error", NULL};
+    const char *const jindu[] = {argv[1],    "serve", "--open",      "--data", argv[3],
+                                 "--listen", listen,  "--log-level", "error",  NULL};
     const char *const constant[] = {argv[2], port, NULL};
     jd_buf cmd = {0};
     jd_buf_printf(&cmd, "rm -rf '%s'", argv[3]);
@@ -90,19 +109,27 @@ int main(int argc, char **argv) {
         bench_add(&get_city, b.per_second);
     }
     double g0 = bench_quantile(&get_bare, 0.5), g1 = bench_quantile(&get_city, 0.5);
-    printf("retrieve by id, 1 kB, %d connections      %9.0f/s   the library's constant %9.0f/s   ratio %.2f (at least 0.7)\n", CONNECTIONS, g1, g0, g1 / g0);
+    printf("retrieve by id, 1 kB, %d connections      %9.0f/s   the library's constant %9.0f/s   ratio %.2f (at least "
+           "0.7)\n",
+           CONNECTIONS, g1, g0, g1 / g0);
     load_result p0 = run(PORT_CONSTANT, patch_one, 204, slice * 2, 0, 0);
     load_result p1 = run(PORT, patch_one, 204, seconds, 0, 1);
-    printf("durable attribute update, uniform over %dk %9.0f/s   the library's constant %9.0f/s   ratio %.2f (at least 0.4)\n", CITY / 1000, p1.per_second,
-           p0.per_second, p1.per_second / p0.per_second);
-    printf("  closed loop: p50 %.2f ms, p99 %.2f ms, p99.9 %.2f ms, longest gap without an answer %.1f ms\n", bench_quantile(&p1.latency, 0.5) * 1e3,
-           bench_quantile(&p1.latency, 0.99) * 1e3, bench_quantile(&p1.latency, 0.999) * 1e3, p1.longest_gap * 1e3);
+    printf("durable attribute update, uniform over %dk %9.0f/s   the library's constant %9.0f/s   ratio %.2f (at least "
+           "0.4)\n",
+           CITY / 1000, p1.per_second, p0.per_second, p1.per_second / p0.per_second);
+    printf("  closed loop: p50 %.2f ms, p99 %.2f ms, p99.9 %.2f ms, longest gap without an answer %.1f ms\n",
+           bench_quantile(&p1.latency, 0.5) * 1e3, bench_quantile(&p1.latency, 0.99) * 1e3,
+           bench_quantile(&p1.latency, 0.999) * 1e3, p1.longest_gap * 1e3);
     load_result o = run(PORT, patch_one, 204, seconds / 2, p1.per_second * 0.7, 1);
-    printf("  open loop at %.0f/s: p50 %.2f ms, p99 %.2f ms (under 10), p99.9 %.2f ms (under 25), longest gap %.1f ms\n", o.per_second,
-           bench_quantile(&o.latency, 0.5) * 1e3, bench_quantile(&o.latency, 0.99) * 1e3, bench_quantile(&o.latency, 0.999) * 1e3, o.longest_gap * 1e3);
+    printf(
+        "  open loop at %.0f/s: p50 %.2f ms, p99 %.2f ms (under 10), p99.9 %.2f ms (under 25), longest gap %.1f ms\n",
+        o.per_second, bench_quantile(&o.latency, 0.5) * 1e3, bench_quantile(&o.latency, 0.99) * 1e3,
+        bench_quantile(&o.latency, 0.999) * 1e3, o.longest_gap * 1e3);
     printf("  resident %.0f MB\n", (double)bench_rss(city) / 1e6);
     cmd.n = 0;
-    jd_buf_printf(&cmd, "curl -s http://127.0.0.1:%d/metrics | grep -E '^jindu_store_(log_bytes|dirty|wal_bytes|file_bytes) '", PORT);
+    jd_buf_printf(
+        &cmd, "curl -s http://127.0.0.1:%d/metrics | grep -E '^jindu_store_(log_bytes|dirty|wal_bytes|file_bytes) '",
+        PORT);
     jd_buf_c(&cmd, 0);
     fflush(stdout);
     if (system(cmd.p)) printf("  (no metrics)\n");

@@ -13,7 +13,7 @@
 
 typedef struct connection {
     int fd, busy;
-    double due;       /* when its request fell due */
+    double due; /* when its request fell due */
     jd_buf out;
     size_t sent;
     char in[65536];
@@ -23,7 +23,8 @@ typedef struct connection {
 
 static int dial(unsigned port) {
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in a = {
+        .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     if (fd < 0 || connect(fd, (struct sockaddr *)&a, sizeof a)) {
         if (fd >= 0) close(fd);
         return -1;
@@ -85,8 +86,10 @@ void load_run(const load_plan *plan, load_result *out) {
     unsigned idle = 0;
     connection **free_list = jd_xcalloc(plan->connections, sizeof(connection *));
     for (unsigned i = 0; i < plan->connections; i++) {
-        if (plan->rate > 0) free_list[idle++] = &cs[i];
-        else ask(&cs[i], plan, now);
+        if (plan->rate > 0)
+            free_list[idle++] = &cs[i];
+        else
+            ask(&cs[i], plan, now);
     }
     unsigned busy = plan->rate > 0 ? 0 : plan->connections;
     int closing = 0;
@@ -106,7 +109,8 @@ void load_run(const load_plan *plan, load_result *out) {
             if (c->status == plan->status) {
                 out->answers++;
             } else if (!out->wrong++) {
-                snprintf(out->first_wrong, sizeof out->first_wrong, "%.*s", (int)(c->in_n < 190 ? c->in_n : 190), c->in);
+                snprintf(out->first_wrong, sizeof out->first_wrong, "%.*s", (int)(c->in_n < 190 ? c->in_n : 190),
+                         c->in);
             }
             if (plan->samples) bench_add(&out->latency, now - c->due);
             if (closing || plan->rate > 0) {

@@ -3,7 +3,8 @@
  *     store_bench DIR [rows] [seconds] [hot]
  *
  * Groups of 64 changes of 500 bytes over `rows` rows (1,000,000), uniform; with `hot` over the first `hot` rows only.
- * DIR must not exist; it is made, and removed at the end. Wall clock moves by 20-30 % on shared machines: read the ratios. */
+ * DIR must not exist; it is made, and removed at the end. Wall clock moves by 20-30 % on shared machines: read the
+ * ratios. */
 #include "base/clock.h"
 #include "store/format.h"
 #include "store/store.h"
@@ -68,13 +69,16 @@ static int by_size(const void *a, const void *b) {
 static figures figures_of(float *ms, size_t n, double seconds) {
     if (!n) die("no group done");
     qsort(ms, n, sizeof *ms, by_size);
-    return (figures){.groups_s = (double)n / seconds, .p50 = ms[n / 2], .p99 = ms[n * 99 / 100],
-                     .p999 = ms[n * 999 / 1000], .most = ms[n - 1]};
+    return (figures){.groups_s = (double)n / seconds,
+                     .p50 = ms[n / 2],
+                     .p99 = ms[n * 99 / 100],
+                     .p999 = ms[n * 999 / 1000],
+                     .most = ms[n - 1]};
 }
 
 static void print(const char *name, figures f, double beside) {
-    printf("%-28s %7.0f groups/s %9.0f changes/s  x%.2f   ms: p50 %.2f p99 %.2f p99.9 %.2f max %.1f\n", name, f.groups_s,
-           f.groups_s * CHANGES, beside ? f.groups_s / beside : 1.0, f.p50, f.p99, f.p999, f.most);
+    printf("%-28s %7.0f groups/s %9.0f changes/s  x%.2f   ms: p50 %.2f p99 %.2f p99.9 %.2f max %.1f\n", name,
+           f.groups_s, f.groups_s * CHANGES, beside ? f.groups_s / beside : 1.0, f.p50, f.p99, f.p999, f.most);
     fflush(stdout);
 }
 
@@ -84,16 +88,22 @@ static void preload(const char *path, const char *sql, uint32_t rows, int sealed
     sqlite3_stmt *q;
     jd_buf b = {0};
     char body[BODY];
-    if (sqlite3_open(path, &db) || sqlite3_exec(db, "PRAGMA synchronous=OFF; PRAGMA journal_mode=WAL; PRAGMA cache_size=-65536; PRAGMA wal_autocheckpoint=20000", NULL, NULL, NULL))
+    if (sqlite3_open(path, &db) || sqlite3_exec(db,
+                                                "PRAGMA synchronous=OFF; PRAGMA journal_mode=WAL; PRAGMA "
+                                                "cache_size=-65536; PRAGMA wal_autocheckpoint=20000",
+                                                NULL, NULL, NULL))
         die(sqlite3_errmsg(db));
-    if (!sealed) sqlite3_exec(db, "CREATE TABLE document(key INTEGER PRIMARY KEY, body BLOB NOT NULL)", NULL, NULL, NULL);
+    if (!sealed)
+        sqlite3_exec(db, "CREATE TABLE document(key INTEGER PRIMARY KEY, body BLOB NOT NULL)", NULL, NULL, NULL);
     if (sqlite3_prepare_v2(db, sql, -1, &q, NULL)) die(sqlite3_errmsg(db));
     for (uint32_t i = 0; i < rows; i++) {
         if (i % 20000 == 0) sqlite3_exec(db, "BEGIN", NULL, NULL, NULL);
         fill(body, i + 1, 0);
         b.n = 0;
-        if (sealed) store__seal(&b, i + 1, (jd_str){body, BODY});
-        else jd_buf_add(&b, body, BODY);
+        if (sealed)
+            store__seal(&b, i + 1, (jd_str){body, BODY});
+        else
+            jd_buf_add(&b, body, BODY);
         sqlite3_bind_int64(q, 1, i + 1);
         sqlite3_bind_blob(q, 2, b.p, (int)b.n, SQLITE_STATIC);
         if (sqlite3_step(q) != SQLITE_DONE) die(sqlite3_errmsg(db));
@@ -136,7 +146,8 @@ static figures bench_sqlite(const char *path, const city *c, double seconds, flo
     if (sqlite3_open(path, &db)) die(sqlite3_errmsg(db));
     sqlite3_exec(db, "PRAGMA synchronous=FULL; PRAGMA cache_size=-32768; PRAGMA secure_delete=OFF", NULL, NULL, NULL);
     sqlite3_wal_autocheckpoint(db, 4096);
-    if (sqlite3_prepare_v2(db, "REPLACE INTO document(key, body) VALUES(?1, ?2)", -1, &q, NULL)) die(sqlite3_errmsg(db));
+    if (sqlite3_prepare_v2(db, "REPLACE INTO document(key, body) VALUES(?1, ?2)", -1, &q, NULL))
+        die(sqlite3_errmsg(db));
     size_t n = 0;
     double start = now(), at = start;
     while (at - start < seconds && n < SAMPLES_MAX) {
@@ -228,7 +239,8 @@ int main(int argc, char **argv) {
     jd_store_stats st;
     jd_store_get_stats(s, &st);
     double done = (double)st.commits * CHANGES;
-    printf("store: %.2f rows written behind per change; log %.0f MB, WAL at most %.0f MB, file %.0f MB, %llu checkpoints\n",
+    printf("store: %.2f rows written behind per change; log %.0f MB, WAL at most %.0f MB, file %.0f MB, %llu "
+           "checkpoints\n",
            (double)st.written_behind / done, (double)st.log_bytes / 1e6, (double)own.wal_most / 1e6,
            (double)st.file_bytes / 1e6, (unsigned long long)st.checkpoints);
     printf("ratios: store / SQLite alone %.1f; store / bare fdatasync %.2f\n", own.groups_s / plain.groups_s,

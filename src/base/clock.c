@@ -49,7 +49,8 @@ static int digits_of(const char *p, int n, int *v) {
 static int date_of(const char *p, int64_t *days) {
     static const int len[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
     int y, m, d;
-    if (digits_of(p, 4, &y) || p[4] != '-' || digits_of(p + 5, 2, &m) || p[7] != '-' || digits_of(p + 8, 2, &d)) return -1;
+    if (digits_of(p, 4, &y) || p[4] != '-' || digits_of(p + 5, 2, &m) || p[7] != '-' || digits_of(p + 8, 2, &d))
+        return -1;
     if (m < 1 || m > 12 || d < 1) return -1;
     int leap = (y % 4 == 0 && y % 100 != 0) || y % 400 == 0;
     if (d > len[m - 1] + (m == 2 && leap)) return -1;
@@ -108,7 +109,8 @@ size_t jd_time_print(jd_time t, int digits, char out[JD_TIME_TEXT_MAX]) {
     int64_t sec = us / 1000000, frac = us % 1000000;
     if (digits < 0) digits = frac == 0 ? 0 : frac % 1000 == 0 ? 3 : 6;
     char *p = out;
-    unsigned v[6] = {(unsigned)(y % 10000), (unsigned)m, (unsigned)d, (unsigned)(sec / 3600), (unsigned)(sec / 60 % 60), (unsigned)(sec % 60)};
+    unsigned v[6] = {(unsigned)(y % 10000),     (unsigned)m,         (unsigned)d, (unsigned)(sec / 3600),
+                     (unsigned)(sec / 60 % 60), (unsigned)(sec % 60)};
     *p++ = (char)('0' + v[0] / 1000);
     *p++ = (char)('0' + v[0] / 100 % 10);
     *p++ = (char)('0' + v[0] / 10 % 10);

@@ -6,10 +6,9 @@
 static const struct row {
     int status;
     const char *uri, *en, *zh;
-} rows[JD_E_COUNT] = {
-    [JD_E_OK] = {200, "", "", ""},
+} rows[JD_E_COUNT] = {[JD_E_OK] = {200, "", "", ""},
 #define X(name, status, uri, en, zh) [JD_E_##name] = {status, "https://uri.etsi.org/ngsi-ld/errors/" uri, en, zh},
-    JD_ERR_MAP(X)
+                      JD_ERR_MAP(X)
 #undef X
 };
 

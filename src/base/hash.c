@@ -37,7 +37,8 @@ static uint64_t fold(const void *data, size_t n, uint64_t seed) {
 static uint64_t seed;
 
 __attribute__((constructor)) static void draw_seed(void) {
-    if (getrandom(&seed, sizeof seed, GRND_NONBLOCK) != (ssize_t)sizeof seed) seed = (uint64_t)time(NULL) * 0x2545F4914F6CDD1Du;
+    if (getrandom(&seed, sizeof seed, GRND_NONBLOCK) != (ssize_t)sizeof seed)
+        seed = (uint64_t)time(NULL) * 0x2545F4914F6CDD1Du;
 }
 
 uint64_t jd_hash(const void *p, size_t n) {

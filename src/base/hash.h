@@ -4,8 +4,8 @@
 #define JD_BASE_HASH_H
 #include "base/arena.h"
 
-uint64_t jd_hash(const void *p, size_t n);               /* keyed by the process's seed: memory only */
-uint64_t jd_hash_fixed(const void *p, size_t n);         /* unkeyed, stable for ever: ETags, stored sums */
+uint64_t jd_hash(const void *p, size_t n);                 /* keyed by the process's seed: memory only */
+uint64_t jd_hash_fixed(const void *p, size_t n);           /* unkeyed, stable for ever: ETags, stored sums */
 uint32_t jd_crc32c(uint32_t crc, const void *p, size_t n); /* start with 0; hardware where there is some */
 
 /* string -> uint32_t. Keys are copied into the table's own arena. Not thread-safe. */

@@ -1,10 +1,11 @@
-/* Questions: choose the most selective index, walk its candidates in slices, test each on the asker's version, stop at the page. */
+/* Questions: choose the most selective index, walk its candidates in slices, test each on the asker's version, stop at
+ * the page. */
 #include "engine/engine_int.h"
 
 #include <math.h>
 #include <stdlib.h>
 
-enum { SLICE = 256, CELLS = 16384,  TYPES_MAX = 16, HINTS_MAX = 8 };
+enum { SLICE = 256, CELLS = 16384, TYPES_MAX = 16, HINTS_MAX = 8 };
 
 typedef struct asker {
     jd_view *v;
@@ -21,7 +22,7 @@ typedef struct asker {
     struct found {
         const version *ver;
         jd_orderkey *key;
-    } *found;
+    } * found;
     size_t found_n, found_cap;
 } asker;
 
@@ -101,11 +102,16 @@ static int test_slice(asker *k, const version *const *ver, size_t n) {
     for (size_t i = 0; i < n && !full(k); i++) {
         jd_doc d;
         if (++k->plan.tested > k->v->e->o.query_scan_max)
-            return jd_fail(k->err, JD_E_TOO_COMPLEX_QUERY, "the query would test more than %u entities (setting query_scan_max); narrow it by type, id or place",
-                           "该查询需要检查超过 %u 个实体（设置项 query_scan_max）；请按类型、标识或位置缩小范围", k->v->e->o.query_scan_max);
+            return jd_fail(
+                k->err, JD_E_TOO_COMPLEX_QUERY,
+                "the query would test more than %u entities (setting query_scan_max); narrow it by type, id or place",
+                "该查询需要检查超过 %u 个实体（设置项 query_scan_max）；请按类型、标识或位置缩小范围",
+                k->v->e->o.query_scan_max);
         jd_arena_mark m = jd_arena_tell(k->v->arena);
-        if (view_open(k->v, ver[i], &d) && matches(k, &d)) hit(k, ver[i], &d);
-        else jd_arena_rewind(k->v->arena, m);
+        if (view_open(k->v, ver[i], &d) && matches(k, &d))
+            hit(k, ver[i], &d);
+        else
+            jd_arena_rewind(k->v->arena, m);
     }
     return 0;
 }
@@ -169,8 +175,8 @@ static int by_geo(asker *k, const jd_box *boxes, int boxes_n) {
     return rc;
 }
 
-/* The candidates are the members of any of some bitsets; the tenant's lock is taken anew for every slice, so the sets are
- * looked up anew as well. */
+/* The candidates are the members of any of some bitsets; the tenant's lock is taken anew for every slice, so the sets
+ * are looked up anew as well. */
 static uint32_t types_next(asker *k, const jd_sym *types, int n, uint32_t from) {
     uint32_t least = UINT32_MAX;
     for (int i = 0; i < n; i++) {
@@ -296,9 +302,10 @@ static void take_block(asker *k, const column *col, uint32_t base, const jd_qhin
     }
 }
 
-/* The block's candidates, to be asked themselves: cells that match, cells that hold no plain number, and all cells where
- * something changed after the snapshot. */
-static size_t gather_block(asker *k, const column *col, uint32_t base, const jd_qhint *h, int moved, const version **out) {
+/* The block's candidates, to be asked themselves: cells that match, cells that hold no plain number, and all cells
+ * where something changed after the snapshot. */
+static size_t gather_block(asker *k, const column *col, uint32_t base, const jd_qhint *h, int moved,
+                           const version **out) {
     const coll *c = &k->v->t->entities;
     uint32_t slots = atomic_load_explicit(&c->slots, memory_order_acquire);
     size_t n = 0;
@@ -326,8 +333,10 @@ static int by_column(asker *k, const jd_qhint *h, int whole, const jd_sym *types
             uint32_t base = block * COLUMN_BLOCK;
             int moved = col->block_group[block] > k->v->group, odd = bitset_next(&col->odd, base) < base + COLUMN_BLOCK;
             if (!moved && !odd && !block_may(col, block, h)) continue;
-            if (exact && !moved && !odd) take_block(k, col, base, h, only);
-            else n = gather_block(k, col, base, h, moved, slice);
+            if (exact && !moved && !odd)
+                take_block(k, col, base, h, only);
+            else
+                n = gather_block(k, col, base, h, moved, slice);
         }
         pthread_rwlock_unlock(&k->v->t->lock);
         k->plan.candidates += n;
@@ -344,11 +353,13 @@ static int column_hint(asker *k, jd_qhint *best, int *whole) {
     size_t n = jd_q_hints(q->q, hints, HINTS_MAX, whole);
     int have = 0;
     for (size_t i = 0; i < n; i++)
-        if (hints[i].numeric && hints[i].attr && (hints[i].op >= JD_Q_LT || hints[i].op == JD_Q_EQ) && hints[i].op != JD_Q_OTHER && !have) {
+        if (hints[i].numeric && hints[i].attr && (hints[i].op >= JD_Q_LT || hints[i].op == JD_Q_EQ) &&
+            hints[i].op != JD_Q_OTHER && !have) {
             *best = hints[i];
             have = 1;
         }
-    if (n != 1 || !hints[0].exact || q->ids_n || q->id_pattern || q->scopes || q->geo || q->attrs || q->also) *whole = 0;
+    if (n != 1 || !hints[0].exact || q->ids_n || q->id_pattern || q->scopes || q->geo || q->attrs || q->also)
+        *whole = 0;
     return have;
 }
 
@@ -376,8 +387,15 @@ static void give_sorted(asker *k) {
     }
 }
 
-int jd_view_query(jd_view *v, const jd_question *q, void *user, int (*each)(void *user, const jd_doc *d), uint64_t *total, jd_plan *plan, jd_err *err) {
-    asker k = {.v = v, .q = q, .env = {v->e->symbols, v, linked}, .err = err, .user = user, .each = each, .plan.index = "none"};
+int jd_view_query(jd_view *v, const jd_question *q, void *user, int (*each)(void *user, const jd_doc *d),
+                  uint64_t *total, jd_plan *plan, jd_err *err) {
+    asker k = {.v = v,
+               .q = q,
+               .env = {v->e->symbols, v, linked},
+               .err = err,
+               .user = user,
+               .each = each,
+               .plan.index = "none"};
     int rc = 0;
     if (total) *total = 0;
     if (v->t && !(q->geo && !q->geo_property)) {
@@ -407,8 +425,10 @@ int jd_view_query(jd_view *v, const jd_question *q, void *user, int (*each)(void
         } else if (typed >= v->e->o.column_worth && column_hint(&k, &hint, &whole)) {
             /* one plain type is decided by its bitset; anything more is asked of the documents */
             if (q->types && (types_n != 1 || !jd_typeq_plain(q->types))) whole = 0;
-            if (column_ready(v->t, hint.attr)) rc = by_column(&k, &hint, whole, types, q->types ? types_n : 0);
-            else rc = types_n >= 0 ? by_types(&k, types, types_n) : by_scan(&k);
+            if (column_ready(v->t, hint.attr))
+                rc = by_column(&k, &hint, whole, types, q->types ? types_n : 0);
+            else
+                rc = types_n >= 0 ? by_types(&k, types, types_n) : by_scan(&k);
         } else if (types_n >= 0) {
             rc = by_types(&k, types, types_n);
         } else {

@@ -53,7 +53,8 @@ void coll_reserve(coll *c, uint32_t serial) {
     uint32_t k = serial / SLOTS_PER_CHUNK;
     for (uint32_t i = k + 1; i-- > 0 && !atomic_load_explicit(&c->chunks[i], memory_order_relaxed);)
         atomic_store_explicit(&c->chunks[i], (chunk *)jd_xcalloc(1, sizeof(chunk)), memory_order_release);
-    if (serial >= atomic_load_explicit(&c->slots, memory_order_relaxed)) atomic_store_explicit(&c->slots, serial + 1, memory_order_release);
+    if (serial >= atomic_load_explicit(&c->slots, memory_order_relaxed))
+        atomic_store_explicit(&c->slots, serial + 1, memory_order_release);
 }
 
 uint32_t coll_take_serial(coll *c) {

@@ -127,7 +127,11 @@ int jd_engine_open(jd_engine **out, const jd_engine_opts *opts, jd_err *err) {
     if (!e->o.slice_changes) e->o.slice_changes = 256;
     if (!e->o.column_worth) e->o.column_worth = 4096;
     if (!e->o.query_scan_max) e->o.query_scan_max = 50000000;
-    jd_store_opts so = {.dir = opts->dir, .vfs = opts->vfs, .log_bytes_max = opts->log_bytes_max, .min_free = opts->min_free, .create = 1};
+    jd_store_opts so = {.dir = opts->dir,
+                        .vfs = opts->vfs,
+                        .log_bytes_max = opts->log_bytes_max,
+                        .min_free = opts->min_free,
+                        .create = 1};
     if (jd_store_open(&e->store, &so, err)) {
         free(e);
         return -1;
@@ -201,7 +205,8 @@ void jd_engine_get_stats(jd_engine *e, jd_engine_stats *out) {
         pthread_rwlock_rdlock(&t->lock);
         for (geo_entry *g = t->ix.geos; g; g = g->next) out->index_bytes += jd_geoindex_bytes(g->index);
         for (column *c = t->ix.columns; c; c = c->next) out->index_bytes += c->cap * sizeof(double);
-        for (int k = 0; k < SHARDS; k++) out->index_bytes += t->entities.shards[k].cap * sizeof(*t->entities.shards[k].cell);
+        for (int k = 0; k < SHARDS; k++)
+            out->index_bytes += t->entities.shards[k].cap * sizeof(*t->entities.shards[k].cell);
         pthread_rwlock_unlock(&t->lock);
     }
     pthread_rwlock_unlock(&e->tenants_lock);
@@ -239,6 +244,6 @@ void jd_engine_metrics(jd_engine *e, jd_buf *out) {
         {"jindu_store_dead", "gauge", "1 after a failed sync", (uint64_t)d.dead},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-        jd_buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n%s %llu\n", rows[i].name, rows[i].help, rows[i].name, rows[i].type, rows[i].name,
-                      (unsigned long long)rows[i].v);
+        jd_buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n%s %llu\n", rows[i].name, rows[i].help, rows[i].name,
+                      rows[i].type, rows[i].name, (unsigned long long)rows[i].v);
 }

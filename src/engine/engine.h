@@ -1,10 +1,10 @@
 /* engine/engine.h - the living city: tenants, entities, indexes, one writer, commit groups, publishing.
  *
- * Reading: jd_view_begin() announces a snapshot of one tenant (the newest published group); documents opened through it stay as they are until
- *          jd_view_end(). Views are short, per thread, and never block the writer.
- * Writing: jd_submit() hands a job (one or more entity operations) to the writer thread; done() is called after the job's last
- *          group is durable and published (or refused). What was reported without error survives a power cut.
- * Threads: everything here may be called from any thread, unless said. One process-wide writer thread per engine. */
+ * Reading: jd_view_begin() announces a snapshot of one tenant (the newest published group); documents opened through it
+ * stay as they are until jd_view_end(). Views are short, per thread, and never block the writer. Writing: jd_submit()
+ * hands a job (one or more entity operations) to the writer thread; done() is called after the job's last group is
+ * durable and published (or refused). What was reported without error survives a power cut. Threads: everything here
+ * may be called from any thread, unless said. One process-wide writer thread per engine. */
 #ifndef JD_ENGINE_ENGINE_H
 #define JD_ENGINE_ENGINE_H
 #include "geo/geo.h"
@@ -14,19 +14,19 @@
 typedef struct jd_engine jd_engine;
 
 typedef struct jd_engine_opts {
-    const char *dir;         /* data folder */
-    const char *vfs;         /* tests only */
-    uint64_t log_bytes_max;  /* see store.h; 0: default */
+    const char *dir;        /* data folder */
+    const char *vfs;        /* tests only */
+    uint64_t log_bytes_max; /* see store.h; 0: default */
     uint64_t min_free;
-    uint32_t names_max;      /* symbols; 0: 1,000,000 */
-    uint32_t tenants_max;    /* 0: 10,000 */
+    uint32_t names_max;         /* symbols; 0: 1,000,000 */
+    uint32_t tenants_max;       /* 0: 10,000 */
     uint32_t group_changes_max; /* changes of one commit group; 0: 1,024 */
-    size_t group_bytes_max;  /* 0: 4 MiB */
-    size_t queue_bytes_max;  /* of jobs that wait; beyond: JD_E_BUSY; 0: 256 MiB */
-    uint32_t slice_changes;  /* a batch goes in slices of so many changes; 0: 256 */
-    uint32_t query_scan_max; /* documents that one question may test; 0: 50 million -> JD_E_TOO_COMPLEX_QUERY */
-    uint32_t column_worth;   /* entities in question from which a numeric comparison is worth a column; 0: 4,096 */
-    int manual;              /* tests: no writer thread; jd_engine_step() does one group */
+    size_t group_bytes_max;     /* 0: 4 MiB */
+    size_t queue_bytes_max;     /* of jobs that wait; beyond: JD_E_BUSY; 0: 256 MiB */
+    uint32_t slice_changes;     /* a batch goes in slices of so many changes; 0: 256 */
+    uint32_t query_scan_max;    /* documents that one question may test; 0: 50 million -> JD_E_TOO_COMPLEX_QUERY */
+    uint32_t column_worth;      /* entities in question from which a numeric comparison is worth a column; 0: 4,096 */
+    int manual;                 /* tests: no writer thread; jd_engine_step() does one group */
     void (*on_dead)(void *user, const char *why); /* after a failed sync; called once, from the writer */
     void *on_dead_user;
 } jd_engine_opts;
@@ -34,7 +34,7 @@ typedef struct jd_engine_opts {
 int jd_engine_open(jd_engine **out, const jd_engine_opts *opts, jd_err *err);
 void jd_engine_drain(jd_engine *e); /* finishes what was submitted; later submits are refused with JD_E_BUSY */
 void jd_engine_close(jd_engine *e);
-int jd_engine_step(jd_engine *e);   /* manual mode */
+int jd_engine_step(jd_engine *e); /* manual mode */
 /* A consistent back-up of the running engine into the new file `path`, synced; takes as long as it takes, any thread.
  * progress (may be NULL): bytes done of total. Fails like jd_store_backup. */
 typedef void (*jd_engine_progress)(void *user, uint64_t done, uint64_t total);
@@ -54,25 +54,26 @@ size_t jd_tenants_list(jd_engine *e, jd_arena *a, jd_str **out);
 /* ---- writing ---- */
 typedef struct jd_write {
     jd_dkind kind;
-    jd_change_req rq;          /* of entities */
-    jd_str raw_body;           /* other kinds: the document's bytes; p NULL: it goes. rq.id is its id. */
-    const char *if_match;      /* NUL-terminated header value or NULL; the suffix of an ETag is ignored */
-    int if_none_match_any;     /* If-None-Match: * - only when it does not exist */
+    jd_change_req rq;      /* of entities */
+    jd_str raw_body;       /* other kinds: the document's bytes; p NULL: it goes. rq.id is its id. */
+    const char *if_match;  /* NUL-terminated header value or NULL; the suffix of an ETag is ignored */
+    int if_none_match_any; /* If-None-Match: * - only when it does not exist */
     /* results */
-    jd_err err;                /* code JD_E_OK when done */
-    jd_applied applied;        /* strings and arrays live in the job's arena */
-    uint64_t etag;             /* of the new document */
+    jd_err err;         /* code JD_E_OK when done */
+    jd_applied applied; /* strings and arrays live in the job's arena */
+    uint64_t etag;      /* of the new document */
 } jd_write;
 
 typedef struct jd_job {
-    jd_str tenant;             /* name; made on the fly when make_tenant is set, else JD_E_NO_TENANT on every write */
+    jd_str tenant; /* name; made on the fly when make_tenant is set, else JD_E_NO_TENANT on every write */
     int make_tenant;
-    int atomic;                /* all writes or none (a change set); at most group_changes_max of them */
+    int atomic; /* all writes or none (a change set); at most group_changes_max of them */
     jd_write *writes;
     size_t n;
-    jd_arena *arena;           /* the writer allocates results here while the job is submitted */
-    size_t bytes;              /* what it weighs in the queue (the request's body will do) */
-    void (*done)(struct jd_job *job); /* on the writer thread; must not block. The job's memory is the submitter's again. */
+    jd_arena *arena; /* the writer allocates results here while the job is submitted */
+    size_t bytes;    /* what it weighs in the queue (the request's body will do) */
+    void (*done)(
+        struct jd_job *job); /* on the writer thread; must not block. The job's memory is the submitter's again. */
     void *user;
     /* the engine's */
     struct jd_job *next;
@@ -87,9 +88,9 @@ typedef struct jd_view {
     jd_engine *e;
     struct jd_tenant *t;
     uint64_t group;
-    jd_time now;               /* documents past their expiry at this time are not there */
-    jd_arena *arena;           /* for trimmed documents */
-    int reader;                /* the engine's */
+    jd_time now;     /* documents past their expiry at this time are not there */
+    jd_arena *arena; /* for trimmed documents */
+    int reader;      /* the engine's */
 } jd_view;
 /* tenant: a number from jd_tenant_find. */
 void jd_view_begin(jd_view *v, jd_engine *e, int tenant, jd_arena *a);
@@ -101,33 +102,35 @@ void jd_view_each_kind(jd_view *v, jd_dkind kind, void *user, void (*each)(void 
 uint64_t jd_doc_etag(const jd_doc *d); /* hash of the document's bytes */
 
 typedef struct jd_question {
-    const jd_str *ids;         /* any of these; n 0: all */
+    const jd_str *ids; /* any of these; n 0: all */
     size_t ids_n;
     const jd_regex *id_pattern;
-    const jd_typeq *types;     /* each may be NULL */
+    const jd_typeq *types; /* each may be NULL */
     const jd_scopeq *scopes;
     const jd_q *q;
     const jd_geoq *geo;
-    jd_sym geo_property;       /* 0 with geo: a name the store does not know */
-    const jd_proj *attrs;      /* keeps only entities that have one of the attributes named */
-    const jd_sym *any_attrs;   /* POST query `attrs`/ `entities` need nothing more */
-    const jd_order *order;     /* NULL: by serial: the order of creation, but that an entity may take the place of one removed before */
+    jd_sym geo_property;     /* 0 with geo: a name the store does not know */
+    const jd_proj *attrs;    /* keeps only entities that have one of the attributes named */
+    const jd_sym *any_attrs; /* POST query `attrs`/ `entities` need nothing more */
+    const jd_order *
+        order; /* NULL: by serial: the order of creation, but that an entity may take the place of one removed before */
     const jd_geoq *order_from; /* for dist-* */
     jd_sym order_geo;
     int (*also)(void *user, const jd_doc *d); /* one more test; NULL: none */
     void *also_user;
-    uint64_t offset, limit;    /* limit 0 with count: nothing but the count */
-    int count;                 /* *total is wanted */
+    uint64_t offset, limit; /* limit 0 with count: nothing but the count */
+    int count;              /* *total is wanted */
 } jd_question;
 
-typedef struct jd_plan {       /* how a question was answered: for explain and tests */
-    const char *index;         /* "id", "type", "scope", "geo", "column", "scan" */
+typedef struct jd_plan { /* how a question was answered: for explain and tests */
+    const char *index;   /* "id", "type", "scope", "geo", "column", "scan" */
     uint64_t candidates, tested, matched;
 } jd_plan;
 
-/* Calls back with the page's documents in order. *total (may be NULL): all that match, when count is set. A callback that returns non-zero stops.
- * JD_E_TOO_COMPLEX_QUERY when query_scan_max is reached. */
-int jd_view_query(jd_view *v, const jd_question *q, void *user, int (*each)(void *user, const jd_doc *d), uint64_t *total, jd_plan *plan, jd_err *err);
+/* Calls back with the page's documents in order. *total (may be NULL): all that match, when count is set. A callback
+ * that returns non-zero stops. JD_E_TOO_COMPLEX_QUERY when query_scan_max is reached. */
+int jd_view_query(jd_view *v, const jd_question *q, void *user, int (*each)(void *user, const jd_doc *d),
+                  uint64_t *total, jd_plan *plan, jd_err *err);
 
 /* A cheap guess at how many documents the question will look at: to choose a thread for it. */
 uint64_t jd_view_estimate(jd_view *v, const jd_question *q);
@@ -140,9 +143,9 @@ typedef struct jd_typeinfo {
 size_t jd_view_types(jd_view *v, jd_arena *a, jd_typeinfo **out);
 typedef struct jd_attrinfo {
     jd_sym attr;
-    uint64_t instances;        /* entities that have it */
-    uint32_t kinds;            /* bit per jd_kind */
-    jd_sym *types;             /* entity types that have it */
+    uint64_t instances; /* entities that have it */
+    uint32_t kinds;     /* bit per jd_kind */
+    jd_sym *types;      /* entity types that have it */
     uint32_t types_n;
 } jd_attrinfo;
 /* type 0: over all entities; else only attributes of entities of that type. */

@@ -1,9 +1,9 @@
 /* engine/engine_int.h - what the files of this room share. Nobody else includes it.
  *
- * Ownership: a version is made by the writer, belongs to its slot's chain once published, and is freed by the writer when no
- * announced snapshot can see it. Lock order: tenant list lock, then a tenant's lock. The writer alone changes slots, tables
- * and indexes: it reads them without a lock and takes the tenant's lock for writing only while it publishes; readers hold it
- * for reading while they look up an id or walk a slice of candidates. */
+ * Ownership: a version is made by the writer, belongs to its slot's chain once published, and is freed by the writer
+ * when no announced snapshot can see it. Lock order: tenant list lock, then a tenant's lock. The writer alone changes
+ * slots, tables and indexes: it reads them without a lock and takes the tenant's lock for writing only while it
+ * publishes; readers hold it for reading while they look up an id or walk a slice of candidates. */
 #ifndef JD_ENGINE_INT_H
 #define JD_ENGINE_INT_H
 #include "base/hash.h"
@@ -34,7 +34,7 @@ typedef struct chunk {
 typedef struct shard { /* open addressing: part of the id's hash, and the serial */
     struct {
         uint32_t tag, serial; /* serial SERIAL_NONE: empty; SERIAL_NONE - 1: deleted */
-    } *cell;
+    } * cell;
     uint32_t cap, n; /* n counts deleted cells too */
 } shard;
 
@@ -51,7 +51,8 @@ typedef struct coll {
 } coll;
 
 static inline _Atomic(version *) *slot_of(const coll *c, uint32_t serial) {
-    return &atomic_load_explicit(&c->chunks[serial / SLOTS_PER_CHUNK], memory_order_acquire)->slot[serial % SLOTS_PER_CHUNK];
+    return &atomic_load_explicit(&c->chunks[serial / SLOTS_PER_CHUNK], memory_order_acquire)
+                ->slot[serial % SLOTS_PER_CHUNK];
 }
 static inline version *newest(const coll *c, uint32_t serial) {
     return atomic_load_explicit(slot_of(c, serial), memory_order_acquire);
@@ -98,9 +99,9 @@ typedef struct column {
     double *v;
     uint32_t cap;
     bitset odd;
-    int ready;              /* filled; questions may use it */
-    double *lo, *hi;        /* per block of COLUMN_BLOCK cells: may be wider than the truth, never narrower */
-    uint64_t *block_group;  /* newest group that changed a cell of the block */
+    int ready;             /* filled; questions may use it */
+    double *lo, *hi;       /* per block of COLUMN_BLOCK cells: may be wider than the truth, never narrower */
+    uint64_t *block_group; /* newest group that changed a cell of the block */
 } column;
 enum { COLUMN_BLOCK = 1024 };
 
@@ -108,11 +109,11 @@ typedef struct form { /* types, attributes and their kinds: entities that look a
     uint64_t count;   /* entities whose newest version has it */
     uint32_t hash;
     uint32_t types_n, attrs_n;
-    jd_sym *types;    /* sorted */
+    jd_sym *types; /* sorted */
     struct {
         jd_sym name;
         uint32_t kinds;
-    } *attrs;         /* sorted by name */
+    } * attrs; /* sorted by name */
 } form;
 
 typedef struct geo_entry {
@@ -150,7 +151,8 @@ typedef struct jd_tenant {
 
 void indexes_init(indexes *x);
 void indexes_fini(indexes *x);
-/* Under the tenant's write lock (or while loading). add: the version became the newest of the slot; was: the one before (NULL, or gone). */
+/* Under the tenant's write lock (or while loading). add: the version became the newest of the slot; was: the one before
+ * (NULL, or gone). */
 void indexes_publish(jd_tenant *t, uint32_t serial, const version *now, version *was);
 /* The version is about to be freed: entries that it alone bears go. */
 void indexes_reclaim(jd_tenant *t, uint32_t serial, const version *gone);
@@ -158,7 +160,8 @@ uint32_t form_of(jd_tenant *t, const jd_doc *d); /* finds or makes; writer only 
 const bitset *index_type(const indexes *x, jd_sym type);
 jd_geoindex *index_geo(const indexes *x, jd_sym attr);
 column *index_column(const indexes *x, jd_sym attr);
-/* Makes the column when there is none yet; takes the tenant's lock itself, in slices. 0: somebody else is still making it. */
+/* Makes the column when there is none yet; takes the tenant's lock itself, in slices. 0: somebody else is still making
+ * it. */
 int column_ready(jd_tenant *t, jd_sym attr);
 
 /* ---- engine ---- */
@@ -169,7 +172,7 @@ typedef struct limbo { /* replaced versions, oldest first */
         version *v;
         uint64_t until; /* may go when no reader is older than this group */
         uint32_t serial;
-    } *item;
+    } * item;
     size_t head, n, cap;
 } limbo;
 
@@ -178,7 +181,7 @@ typedef struct due { /* min-heap by time */
         jd_time t;
         coll *c;
         uint32_t serial;
-    } *item;
+    } * item;
     size_t n, cap;
 } due;
 
@@ -186,20 +189,20 @@ struct jd_engine {
     jd_engine_opts o;
     jd_store *store;
     jd_symtab *symbols;
-    uint32_t symbols_stored;         /* highest number that is durable; writer only */
-    _Atomic uint64_t published;      /* group that new views see */
+    uint32_t symbols_stored;    /* highest number that is durable; writer only */
+    _Atomic uint64_t published; /* group that new views see */
     struct {
         _Atomic uint64_t group; /* 0: free */
         char pad[56];
     } readers[READERS];
 
     pthread_rwlock_t tenants_lock;
-    jd_tenant **tenants;             /* by number; NULL: gap */
+    jd_tenant **tenants; /* by number; NULL: gap */
     uint32_t tenants_n, tenants_cap;
     jd_strmap tenant_names;
-    coll tenant_docs;                /* kind TENANT, of tenant 0 */
+    coll tenant_docs; /* kind TENANT, of tenant 0 */
 
-    pthread_mutex_t mutex;           /* the queue */
+    pthread_mutex_t mutex; /* the queue */
     pthread_cond_t wake;
     jd_job *first, **last;
     size_t queue_bytes;
@@ -216,7 +219,8 @@ struct jd_engine {
 };
 
 int engine_load(jd_engine *e, jd_err *err);
-/* The collection of a stored key, and the serial in it; NULL when the key is of no known kind. Makes the tenant while loading. */
+/* The collection of a stored key, and the serial in it; NULL when the key is of no known kind. Makes the tenant while
+ * loading. */
 coll *coll_of_key(jd_engine *e, jd_key key, uint32_t *serial);
 jd_tenant *tenant_make(jd_engine *e, uint32_t number, jd_str name); /* not yet in the list */
 void tenant_free(jd_tenant *t);

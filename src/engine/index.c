@@ -143,8 +143,8 @@ static int sym_cmp(const void *a, const void *b) {
 
 enum { FORM_WORDS = 4096 };
 
-/* A document's form as words: types, 0, then name and kinds; sorted. Returns how many words; attributes beyond the room are left
- * out of discovery's sight (4,096 words are 2,000 attributes). */
+/* A document's form as words: types, 0, then name and kinds; sorted. Returns how many words; attributes beyond the room
+ * are left out of discovery's sight (4,096 words are 2,000 attributes). */
 static uint32_t form_words(const jd_doc *d, uint32_t w[FORM_WORDS], uint32_t *types_n) {
     uint32_t n = 0;
     jd_bytes rest = d->types;
@@ -212,7 +212,8 @@ uint32_t form_of(jd_tenant *t, const jd_doc *d) {
 
 /* ---- geometry ---- */
 
-/* The box of one geometry; a point, which is what most are, is read without building anything. 0 when it is no geometry. */
+/* The box of one geometry; a point, which is what most are, is read without building anything. 0 when it is no
+ * geometry. */
 static int box_of(jd_tenant *t, jd_node n, jd_arena *a, jd_box *box) {
     jd_nodeiter it = jd_node_items(n);
     jd_sym key;
@@ -222,7 +223,8 @@ static int box_of(jd_tenant *t, jd_node n, jd_arena *a, jd_box *box) {
         if (jd_str_is(raw, "type")) kind = m;
         if (jd_str_is(raw, "coordinates")) at = m;
     }
-    if (kind.p && at.p && jd_node_type(kind) == JD_N_STR && jd_str_is(jd_node_str(kind), "Point") && jd_node_type(at) == JD_N_ARR) {
+    if (kind.p && at.p && jd_node_type(kind) == JD_N_STR && jd_str_is(jd_node_str(kind), "Point") &&
+        jd_node_type(at) == JD_N_ARR) {
         jd_node lon, lat;
         jd_nodeiter c = jd_node_items(at);
         if (!jd_node_next(&c, &lon) || !jd_node_next(&c, &lat)) return 0;
@@ -243,7 +245,7 @@ typedef struct boxes { /* the few boxes of one document */
     struct {
         jd_sym attr;
         jd_box box;
-    } *p;
+    } * p;
     uint32_t n, cap;
 } boxes;
 
@@ -269,7 +271,8 @@ static boxes boxes_of(jd_tenant *t, const version *v) {
     for (jd_bytes here = rest; jd_attr_peek(&rest, &name, &kind); here = rest) {
         jd_attrview at;
         jd_box box;
-        if (kind != JD_GEOPROPERTY || !jd_attr_next(&here, d.created, &at) || jd_node_type(at.value) != JD_N_OBJ) continue;
+        if (kind != JD_GEOPROPERTY || !jd_attr_next(&here, d.created, &at) || jd_node_type(at.value) != JD_N_OBJ)
+            continue;
         if (box_of(t, at.value, &a, &box)) collect_box(&b, name, box);
     }
     jd_arena_fini(&a);
@@ -305,7 +308,8 @@ static int same_places(const jd_doc *a, const jd_doc *b) {
         int ha = next_place(&ra, &va), hb = next_place(&rb, &vb);
         if (!ha || !hb) return ha == hb;
         size_t n = (size_t)(va.record.end - va.value.p);
-        if (va.name != vb.name || n != (size_t)(vb.record.end - vb.value.p) || memcmp(va.value.p, vb.value.p, n)) return 0;
+        if (va.name != vb.name || n != (size_t)(vb.record.end - vb.value.p) || memcmp(va.value.p, vb.value.p, n))
+            return 0;
     }
 }
 
@@ -329,29 +333,33 @@ static void cell_of(const jd_doc *d, jd_sym attr, double *v, int *odd) {
 
 static void column_set(column *c, uint32_t serial, const jd_doc *d, uint64_t group) {
     if (serial >= c->cap) {
-        uint32_t cap = (serial + serial / 4) / COLUMN_BLOCK * COLUMN_BLOCK + 4 * COLUMN_BLOCK, blocks = cap / COLUMN_BLOCK;
+        uint32_t cap = (serial + serial / 4) / COLUMN_BLOCK * COLUMN_BLOCK + 4 * COLUMN_BLOCK,
+                 blocks = cap / COLUMN_BLOCK;
         c->v = jd_xrealloc(c->v, cap * sizeof *c->v);
         for (uint32_t i = c->cap; i < cap; i++) c->v[i] = NAN;
         c->lo = jd_xrealloc(c->lo, blocks * sizeof *c->lo);
         c->hi = jd_xrealloc(c->hi, blocks * sizeof *c->hi);
         c->block_group = jd_xrealloc(c->block_group, blocks * sizeof *c->block_group);
-        for (uint32_t b = c->cap / COLUMN_BLOCK; b < blocks; b++) c->lo[b] = INFINITY, c->hi[b] = -INFINITY, c->block_group[b] = 0;
+        for (uint32_t b = c->cap / COLUMN_BLOCK; b < blocks; b++)
+            c->lo[b] = INFINITY, c->hi[b] = -INFINITY, c->block_group[b] = 0;
         c->cap = cap;
     }
     int odd;
     double v;
     cell_of(d, c->attr, &v, &odd);
     c->v[serial] = v;
-    if (odd) bitset_add(&c->odd, serial);
-    else bitset_del(&c->odd, serial);
+    if (odd)
+        bitset_add(&c->odd, serial);
+    else
+        bitset_del(&c->odd, serial);
     uint32_t b = serial / COLUMN_BLOCK;
     if (v < c->lo[b]) c->lo[b] = v;
     if (v > c->hi[b]) c->hi[b] = v;
     if (group > c->block_group[b]) c->block_group[b] = group;
 }
 
-/* A column is linked in empty, filled in slices under the read lock (publishing keeps it current meanwhile, for all serials),
- * then declared ready: no one waits longer than for a slice. */
+/* A column is linked in empty, filled in slices under the read lock (publishing keeps it current meanwhile, for all
+ * serials), then declared ready: no one waits longer than for a slice. */
 static void column_build(jd_tenant *t, jd_sym attr) {
     column *c = jd_xcalloc(1, sizeof *c);
     c->attr = attr;
@@ -483,7 +491,8 @@ void indexes_reclaim(jd_tenant *t, uint32_t serial, const version *gone) {
     if (alone || !same_places(&d, &dt)) {
         boxes mine = boxes_of(t, gone);
         for (uint32_t i = 0; i < mine.n; i++) {
-            if (!chain_has_box(t, top, gone, mine.p[i].attr, mine.p[i].box)) jd_geoindex_remove(geo_make(x, mine.p[i].attr), serial, mine.p[i].box);
+            if (!chain_has_box(t, top, gone, mine.p[i].attr, mine.p[i].box))
+                jd_geoindex_remove(geo_make(x, mine.p[i].attr), serial, mine.p[i].box);
         }
         free(mine.p);
     }

@@ -1,5 +1,5 @@
-/* Start: one pass over what the store holds. Reading goes on while another thread checks and takes in what was read; then ids on one
- * thread, indexes on the other. */
+/* Start: one pass over what the store holds. Reading goes on while another thread checks and takes in what was read;
+ * then ids on one thread, indexes on the other. */
 #include "engine/engine_int.h"
 
 #include <stdlib.h>
@@ -30,14 +30,17 @@ coll *coll_of_key(jd_engine *e, jd_key key, uint32_t *serial) {
 static int load_body(jd_engine *e, jd_key key, jd_str body, jd_err *err) {
     uint32_t serial = 0;
     coll *c = coll_of_key(e, key, &serial);
-    if (!c) return jd_fail(err, JD_E_INTERNAL, "document key %lld is of no known kind", "文档键 %lld 的类别未知", (long long)key);
+    if (!c)
+        return jd_fail(err, JD_E_INTERNAL, "document key %lld is of no known kind", "文档键 %lld 的类别未知",
+                       (long long)key);
     coll_reserve(c, serial);
     _Atomic(version *) *slot = slot_of(c, serial);
     version *was = atomic_load(slot);
     if (was) version_free(e, was);
     atomic_store(slot, (version *)NULL);
     if (!body.p) return 0;
-    if (c->kind == JD_K_ENTITY && jd_doc_check(body, jd_symtab_count(e->symbols), err)) return jd_fail_at(err, "document %lld", (long long)key);
+    if (c->kind == JD_K_ENTITY && jd_doc_check(body, jd_symtab_count(e->symbols), err))
+        return jd_fail_at(err, "document %lld", (long long)key);
     atomic_store(slot, version_make(e, body, 0, 0));
     return 0;
 }
@@ -211,4 +214,3 @@ int engine_load(jd_engine *e, jd_err *err) {
         }
     return 0;
 }
-

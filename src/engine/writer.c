@@ -1,5 +1,5 @@
-/* The one writer. It takes jobs in order, applies their changes on an overlay that only it sees, makes the group durable, publishes,
- * answers, in that order. A failed group drops its overlay: there is nothing to undo. */
+/* The one writer. It takes jobs in order, applies their changes on an overlay that only it sees, makes the group
+ * durable, publishes, answers, in that order. A failed group drops its overlay: there is nothing to undo. */
 #include "engine/engine_int.h"
 
 #include "base/log.h"
@@ -12,8 +12,8 @@ typedef struct pending {
     coll *c;
     uint32_t serial;
     uint32_t hash;
-    version *v;     /* newest of this group; NULL after an undo of the first change */
-    int fresh;      /* the serial was taken for this group */
+    version *v; /* newest of this group; NULL after an undo of the first change */
+    int fresh;  /* the serial was taken for this group */
 } pending;
 
 typedef struct undo {
@@ -33,7 +33,7 @@ typedef struct overlay {
     size_t bytes;
     struct outcome { /* writes whose answer hangs on the group */
         jd_write *w;
-    } *writes;
+    } * writes;
     uint32_t writes_n, writes_cap;
     jd_job **finished; /* jobs to answer after the group */
     uint32_t finished_n, finished_cap;
@@ -43,13 +43,13 @@ typedef struct overlay {
     jd_job *turn; /* jobs in work, in order */
 } overlay;
 
-#define PUSH(o, list, item)                                                                   \
-    do {                                                                                      \
-        if ((o)->list##_n == (o)->list##_cap) {                                               \
-            (o)->list##_cap = (o)->list##_cap ? (o)->list##_cap * 2 : 64;                     \
-            (o)->list = jd_xrealloc((o)->list, (o)->list##_cap * sizeof *(o)->list);          \
-        }                                                                                     \
-        (o)->list[(o)->list##_n++] = (item);                                                  \
+#define PUSH(o, list, item)                                                          \
+    do {                                                                             \
+        if ((o)->list##_n == (o)->list##_cap) {                                      \
+            (o)->list##_cap = (o)->list##_cap ? (o)->list##_cap * 2 : 64;            \
+            (o)->list = jd_xrealloc((o)->list, (o)->list##_cap * sizeof *(o)->list); \
+        }                                                                            \
+        (o)->list[(o)->list##_n++] = (item);                                         \
     } while (0)
 
 static uint32_t overlay_hash(const coll *c, jd_str id) {
@@ -96,7 +96,8 @@ static void overlay_clear(overlay *o) {
     o->bytes = 0;
 }
 
-/* Back to a mark, for a change set of which one part failed. Fresh serials stay with the overlay until the group ends. */
+/* Back to a mark, for a change set of which one part failed. Fresh serials stay with the overlay until the group ends.
+ */
 static void overlay_rewind(jd_engine *e, overlay *o, uint32_t undo_to) {
     while (o->undo_n > undo_to) {
         undo *u = &o->undo[--o->undo_n];
@@ -113,7 +114,8 @@ static const version *state_of(overlay *o, coll *c, jd_str id, pending **p, uint
     return v && !v->gone ? v : NULL;
 }
 
-static void state_set(jd_engine *e, overlay *o, coll *c, jd_str id, pending *p, uint32_t serial, jd_str bytes, int gone) {
+static void state_set(jd_engine *e, overlay *o, coll *c, jd_str id, pending *p, uint32_t serial, jd_str bytes,
+                      int gone) {
     if (!p) {
         int fresh = serial == SERIAL_NONE;
         if (fresh) serial = coll_take_serial(c);
@@ -159,7 +161,8 @@ void due_add_doc(jd_engine *e, coll *c, uint32_t serial, const version *v, const
         if (dw.expires == d.expires && dw.attr_expires == d.attr_expires) return;
     }
     if (d.expires != JD_TIME_NONE) due_add(e, d.expires, c, serial);
-    if (d.attr_expires != JD_TIME_NONE && (d.expires == JD_TIME_NONE || d.attr_expires < d.expires)) due_add(e, d.attr_expires, c, serial);
+    if (d.attr_expires != JD_TIME_NONE && (d.expires == JD_TIME_NONE || d.attr_expires < d.expires))
+        due_add(e, d.attr_expires, c, serial);
 }
 
 /* ---- applying ---- */
@@ -172,7 +175,8 @@ static int etag_matches(const char *header, uint64_t etag) {
         if (*p++ != '"') return 0;
         char *end;
         uint64_t v = strtoull(p, &end, 16);
-        if (end - p == 16 && v == etag) return 1; /* what follows in the quotes tells the form of the answer, not the state */
+        if (end - p == 16 && v == etag)
+            return 1; /* what follows in the quotes tells the form of the answer, not the state */
         while (*end && *end != '"') end++;
         p = end;
         if (!*p) return 0;
@@ -214,11 +218,15 @@ static int apply_entity(jd_engine *e, overlay *o, jd_tenant *t, jd_write *w, jd_
         }
     }
     if (w->if_match && (!cur || !etag_matches(w->if_match, etag_of(cur->bytes)))) {
-        if (!cur && strcmp(w->if_match, "*")) return jd_fail(&w->err, JD_E_NOT_FOUND, "entity %.*s does not exist", "实体 %.*s 不存在", JD_STR_ARG(w->rq.id));
-        return jd_fail(&w->err, JD_E_PRECONDITION, "the entity changed since it was read (If-Match)", "实体在读取之后已变化（If-Match）");
+        if (!cur && strcmp(w->if_match, "*"))
+            return jd_fail(&w->err, JD_E_NOT_FOUND, "entity %.*s does not exist", "实体 %.*s 不存在",
+                           JD_STR_ARG(w->rq.id));
+        return jd_fail(&w->err, JD_E_PRECONDITION, "the entity changed since it was read (If-Match)",
+                       "实体在读取之后已变化（If-Match）");
     }
     if (w->if_none_match_any && cur)
-        return jd_fail(&w->err, JD_E_PRECONDITION, "the entity exists (If-None-Match: *)", "实体已存在（If-None-Match: *）");
+        return jd_fail(&w->err, JD_E_PRECONDITION, "the entity exists (If-None-Match: *)",
+                       "实体已存在（If-None-Match: *）");
     jd_buf out = {0};
     if (jd_apply(&w->rq, cur, now, e->symbols, &e->scratch, &out, &w->applied, &w->err)) {
         jd_buf_fini(&out);
@@ -246,8 +254,10 @@ static int apply_raw(jd_engine *e, overlay *o, jd_tenant *t, jd_write *w) {
     uint32_t serial;
     const version *v = state_of(o, c, w->rq.id, &p, &serial);
     w->applied = (jd_applied){.created = !v && w->raw_body.p, .gone = !w->raw_body.p};
-    if (!v && !w->raw_body.p) return jd_fail(&w->err, JD_E_NOT_FOUND, "%.*s does not exist", "%.*s 不存在", JD_STR_ARG(w->rq.id));
-    if (v && w->if_none_match_any) return jd_fail(&w->err, JD_E_ALREADY_EXISTS, "%.*s already exists", "%.*s 已存在", JD_STR_ARG(w->rq.id));
+    if (!v && !w->raw_body.p)
+        return jd_fail(&w->err, JD_E_NOT_FOUND, "%.*s does not exist", "%.*s 不存在", JD_STR_ARG(w->rq.id));
+    if (v && w->if_none_match_any)
+        return jd_fail(&w->err, JD_E_ALREADY_EXISTS, "%.*s already exists", "%.*s 已存在", JD_STR_ARG(w->rq.id));
     jd_buf b = {0};
     if (w->raw_body.p) kind_body(&b, w->rq.id, w->raw_body);
     state_set(e, o, c, w->rq.id, p, serial, jd_buf_view(&b), !w->raw_body.p);
@@ -271,7 +281,8 @@ static jd_tenant *tenant_for(jd_engine *e, overlay *o, jd_job *job, jd_err *err)
         return NULL;
     }
     if (e->tenants_n + o->tenants_n >= e->o.tenants_max) {
-        jd_fail(err, JD_E_BAD_REQUEST_DATA, "no more than %u tenants (setting tenants_max)", "租户不得超过 %u 个（设置项 tenants_max）", e->o.tenants_max);
+        jd_fail(err, JD_E_BAD_REQUEST_DATA, "no more than %u tenants (setting tenants_max)",
+                "租户不得超过 %u 个（设置项 tenants_max）", e->o.tenants_max);
         return NULL;
     }
     pending *p;
@@ -309,8 +320,8 @@ static int work_on(jd_engine *e, overlay *o, jd_job *job, jd_time now) {
             o->writes_n = kept;
             for (size_t i = 0; i < job->n; i++)
                 if (i != job->at)
-                    jd_fail(&job->writes[i].err, JD_E_CONFLICT, "not done, because change %zu of the set failed: %s", "未执行：变更集中第 %zu 项失败：%s", job->at + 1,
-                            w->err.en);
+                    jd_fail(&job->writes[i].err, JD_E_CONFLICT, "not done, because change %zu of the set failed: %s",
+                            "未执行：变更集中第 %zu 项失败：%s", job->at + 1, w->err.en);
             job->at = job->n;
             return 1;
         }
@@ -451,7 +462,8 @@ static void commit(jd_engine *e, overlay *o) {
     for (uint32_t i = 0; i < o->n; i++) {
         pending *p = &o->p[i];
         if (!p->v || (p->v->gone && !newest(p->c, p->serial))) continue;
-        o->changes[n++] = (jd_store_change){key_of(p->c, p->serial), p->v->gone ? (jd_str){NULL, 0} : (jd_str){p->v->bytes, p->v->n}};
+        o->changes[n++] =
+            (jd_store_change){key_of(p->c, p->serial), p->v->gone ? (jd_str){NULL, 0} : (jd_str){p->v->bytes, p->v->n}};
     }
     uint32_t more = symbols - e->symbols_stored;
     if (more > o->symbols_cap) {
@@ -470,7 +482,8 @@ static void commit(jd_engine *e, overlay *o) {
     int rc = JD_STORE_OK;
     if (atomic_load(&e->dead)) {
         rc = JD_STORE_REFUSED;
-        jd_fail(&err, JD_E_INTERNAL, "the store stopped after a failed sync; restart the program", "存储在同步失败后已停止，请重启程序");
+        jd_fail(&err, JD_E_INTERNAL, "the store stopped after a failed sync; restart the program",
+                "存储在同步失败后已停止，请重启程序");
     } else if (n) {
         rc = jd_store_commit(e->store, &g, &err);
     }
@@ -489,7 +502,8 @@ static void commit(jd_engine *e, overlay *o) {
         atomic_fetch_add(&e->refused, 1);
         if (rc == JD_STORE_UNKNOWN) {
             jd_err why = err;
-            jd_fail(&err, JD_E_UNKNOWN_OUTCOME, "the disk did not confirm the change; it may or may not be there after a restart (%s)",
+            jd_fail(&err, JD_E_UNKNOWN_OUTCOME,
+                    "the disk did not confirm the change; it may or may not be there after a restart (%s)",
                     "磁盘未确认本次变更，重启后可能存在也可能不存在（%s）", why.en);
         }
         for (uint32_t i = 0; i < o->writes_n; i++) {
@@ -561,8 +575,8 @@ static jd_job *take_queue(jd_engine *e) {
     return jobs;
 }
 
-/* Between two groups the queue is empty for a moment even under full load: tidying up begins only after so long a silence, because
- * a group that arrives meanwhile waits for it. */
+/* Between two groups the queue is empty for a moment even under full load: tidying up begins only after so long a
+ * silence, because a group that arrives meanwhile waits for it. */
 enum { QUIET_US = 4000, TICK_US = 1000000 };
 
 /* Waits for a job, for the next due time, or for `most` microseconds; the mutex is held. 1: something is there. */
@@ -649,7 +663,8 @@ void writer_free(jd_engine *e) {
         free(o->symbols);
         free(o);
     }
-    /* versions in limbo hang in their slots' chains and go with them, but for tombstones' predecessors already unlinked */
+    /* versions in limbo hang in their slots' chains and go with them, but for tombstones' predecessors already unlinked
+     */
     free(e->limbo.item);
     free(e->due.item);
 }
@@ -658,16 +673,19 @@ int jd_submit(jd_engine *e, jd_job *job, jd_err *err) {
     job->next = NULL;
     job->at = 0;
     if (atomic_load(&e->dead))
-        return jd_fail(err, JD_E_INTERNAL, "the store stopped after a failed sync; restart the program", "存储在同步失败后已停止，请重启程序");
+        return jd_fail(err, JD_E_INTERNAL, "the store stopped after a failed sync; restart the program",
+                       "存储在同步失败后已停止，请重启程序");
     if (job->atomic && job->n > e->o.group_changes_max)
-        return jd_fail(err, JD_E_BAD_REQUEST_DATA, "a change set may hold at most %u changes (setting group_changes_max)",
+        return jd_fail(err, JD_E_BAD_REQUEST_DATA,
+                       "a change set may hold at most %u changes (setting group_changes_max)",
                        "一个变更集最多 %u 项变更（设置项 group_changes_max）", e->o.group_changes_max);
     pthread_mutex_lock(&e->mutex);
     int rc = 0;
     if (e->drained)
         rc = jd_fail(err, JD_E_BUSY, "the program is stopping", "程序正在停止");
     else if (e->queue_bytes + job->bytes > e->o.queue_bytes_max && e->first)
-        rc = jd_fail(err, JD_E_BUSY, "too many changes wait; try again later (setting queue_bytes_max)", "等待写入的变更过多，请稍后再试（设置项 queue_bytes_max）");
+        rc = jd_fail(err, JD_E_BUSY, "too many changes wait; try again later (setting queue_bytes_max)",
+                     "等待写入的变更过多，请稍后再试（设置项 queue_bytes_max）");
     else {
         e->queue_bytes += job->bytes;
         *e->last = job;

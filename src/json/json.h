@@ -13,9 +13,9 @@ typedef struct jd_jval {
     jd_jtype type;
     uint32_t n; /* elements, members; bytes of a string or number */
     union {
-        const char *s;                /* JD_JSTR: decoded UTF-8; JD_JNUM: the text as written */
-        struct jd_jval *items;        /* JD_JARR */
-        struct jd_jmember *members;   /* JD_JOBJ, in the order written */
+        const char *s;              /* JD_JSTR: decoded UTF-8; JD_JNUM: the text as written */
+        struct jd_jval *items;      /* JD_JARR */
+        struct jd_jmember *members; /* JD_JOBJ, in the order written */
     };
 } jd_jval;
 

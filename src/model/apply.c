@@ -1,5 +1,5 @@
-/* The operations on one entity (GS CIM 009 clauses 5.5.7, 5.5.8, 5.5.12, 5.6). The current document is opened as a tree whose
- * attributes stay bytes; only what an operation touches is decoded. */
+/* The operations on one entity (GS CIM 009 clauses 5.5.7, 5.5.8, 5.5.12, 5.6). The current document is opened as a tree
+ * whose attributes stay bytes; only what an operation touches is decoded. */
 #include "model/doc_int.h"
 #include "model/entity.h"
 
@@ -9,8 +9,8 @@ typedef struct work {
     jd_time now;
     jd_symtab *symbols;
     jd_arena *a;
-    jd_ent e;          /* the entity as it will be */
-    uint32_t cap;      /* of e.attrs */
+    jd_ent e;     /* the entity as it will be */
+    uint32_t cap; /* of e.attrs */
     jd_applied *res;
     jd_err *err;
 } work;
@@ -171,9 +171,12 @@ static int append(work *w) {
     const jd_ent *f = w->rq->ent;
     int keep = w->rq->flags & JD_AP_NO_OVERWRITE;
     int changed = add_types(w, f);
-    if (f->has_scopes && keep) changed |= add_scopes(w, f);
-    else if (f->has_scopes) changed = 1, w->e.scopes = f->scopes, w->e.scopes_n = f->scopes_n;
-    if (f->has_expires && !(keep && w->e.expires != JD_TIME_NONE)) changed = 1, w->e.expires = f->expires, w->e.expires_digits = f->expires_digits;
+    if (f->has_scopes && keep)
+        changed |= add_scopes(w, f);
+    else if (f->has_scopes)
+        changed = 1, w->e.scopes = f->scopes, w->e.scopes_n = f->scopes_n;
+    if (f->has_expires && !(keep && w->e.expires != JD_TIME_NONE))
+        changed = 1, w->e.expires = f->expires, w->e.expires_digits = f->expires_digits;
     for (uint32_t i = 0; i < f->attrs_n; i++) {
         if (keep && find(w, f->attrs[i].name, f->attrs[i].dataset) >= 0)
             refuse(w, &f->attrs[i], "the attribute exists and noOverwrite was asked");
@@ -228,7 +231,8 @@ static jd_jval merge_json(work *w, const jd_jval *old, const jd_jval *patch) {
     for (uint32_t i = 0; i < n; i++) {
         const jd_jval *m = jd_jget_str(patch, old->members[i].name);
         if (m && is_null(m)) continue;
-        out.members[k++] = (jd_jmember){old->members[i].name, m ? merge_json(w, &old->members[i].val, m) : old->members[i].val};
+        out.members[k++] =
+            (jd_jmember){old->members[i].name, m ? merge_json(w, &old->members[i].val, m) : old->members[i].val};
     }
     for (uint32_t i = 0; i < patch->n; i++) {
         if (is_null(&patch->members[i].val) || (n && jd_jget_str(old, patch->members[i].name))) continue;
@@ -272,9 +276,12 @@ static void merge_subs(work *w, jd_attr *to, const jd_attr *from, int deep) {
 
 static void merge_into(work *w, jd_attr *to, const jd_attr *from, int deep) {
     if (from->has_value) {
-        if (from->kind && from->kind != to->kind) to->kind = from->kind, to->value = from->value;
-        else if (deep) to->value = to->kind == JD_GEOPROPERTY ? from->value : merge_json(w, &to->value, &from->value);
-        else to->value = from->value;
+        if (from->kind && from->kind != to->kind)
+            to->kind = from->kind, to->value = from->value;
+        else if (deep)
+            to->value = to->kind == JD_GEOPROPERTY ? from->value : merge_json(w, &to->value, &from->value);
+        else
+            to->value = from->value;
     }
     if (from->observed != JD_TIME_NONE) to->observed = from->observed, to->observed_digits = from->observed_digits;
     if (from->expires != JD_TIME_NONE) to->expires = from->expires, to->expires_digits = from->expires_digits;
@@ -322,7 +329,8 @@ static int take_bare(work *w, jd_attr *frag, const jd_attr *have) {
     }
     case JD_RELATIONSHIP:
         if (frag->bare->type == JD_JSTR && !jd_uri_valid(jd_jstr(frag->bare)))
-            return jd_fail(w->err, JD_E_BAD_REQUEST_DATA, "the value of a relationship must be a URI", "关系的值必须是 URI");
+            return jd_fail(w->err, JD_E_BAD_REQUEST_DATA, "the value of a relationship must be a URI",
+                           "关系的值必须是 URI");
         frag->value = *frag->bare;
         return 0;
     default: frag->value = *frag->bare; return 0;
@@ -342,8 +350,9 @@ static int merge(work *w) {
         }
         if (at < 0) {
             if (!frag.kind || !frag.has_value)
-                return jd_fail(w->err, JD_E_BAD_REQUEST_DATA, "attribute %.*s does not exist and the fragment gives no value", "属性 %.*s 不存在，而片段没有给出值",
-                               JD_STR_ARG(jd_sym_name(w->symbols, frag.name)));
+                return jd_fail(w->err, JD_E_BAD_REQUEST_DATA,
+                               "attribute %.*s does not exist and the fragment gives no value",
+                               "属性 %.*s 不存在，而片段没有给出值", JD_STR_ARG(jd_sym_name(w->symbols, frag.name)));
             frag.value = merge_json(w, NULL, &frag.value);
             put_instance(w, &frag);
             continue;
@@ -362,9 +371,11 @@ static int merge(work *w) {
 
 static int no_attr(work *w, jd_sym name, jd_str dataset) {
     if (dataset.p && has_name(w, name))
-        return jd_fail(w->err, JD_E_NOT_FOUND, "%.*s has no instance of attribute %.*s with datasetId %.*s", "%.*s 的属性 %.*s 没有 datasetId 为 %.*s 的实例",
-                       JD_STR_ARG(w->e.id), JD_STR_ARG(jd_sym_name(w->symbols, name)), JD_STR_ARG(dataset));
-    return jd_fail(w->err, JD_E_NOT_FOUND, "%.*s has no attribute %.*s", "%.*s 没有属性 %.*s", JD_STR_ARG(w->e.id), JD_STR_ARG(jd_sym_name(w->symbols, name)));
+        return jd_fail(w->err, JD_E_NOT_FOUND, "%.*s has no instance of attribute %.*s with datasetId %.*s",
+                       "%.*s 的属性 %.*s 没有 datasetId 为 %.*s 的实例", JD_STR_ARG(w->e.id),
+                       JD_STR_ARG(jd_sym_name(w->symbols, name)), JD_STR_ARG(dataset));
+    return jd_fail(w->err, JD_E_NOT_FOUND, "%.*s has no attribute %.*s", "%.*s 没有属性 %.*s", JD_STR_ARG(w->e.id),
+                   JD_STR_ARG(jd_sym_name(w->symbols, name)));
 }
 
 static int attr_patch(work *w) {
@@ -381,8 +392,9 @@ static int attr_patch(work *w) {
         jd_attr *to = &w->e.attrs[at];
         if (frag.bare && take_bare(w, &frag, to)) return -1;
         if (frag.kind && frag.kind != to->kind)
-            return jd_fail(w->err, JD_E_BAD_REQUEST_DATA, "attribute %.*s is a %s, not a %s", "属性 %.*s 是 %s，不是 %s",
-                           JD_STR_ARG(jd_sym_name(w->symbols, frag.name)), jd_kind_name(to->kind), jd_kind_name(frag.kind));
+            return jd_fail(w->err, JD_E_BAD_REQUEST_DATA, "attribute %.*s is a %s, not a %s",
+                           "属性 %.*s 是 %s，不是 %s", JD_STR_ARG(jd_sym_name(w->symbols, frag.name)),
+                           jd_kind_name(to->kind), jd_kind_name(frag.kind));
         merge_into(w, to, &frag, 0);
         note(w, frag.name);
     }
@@ -406,7 +418,8 @@ static int attr_delete(work *w) {
     }
     for (uint32_t i = 0; i < w->e.attrs_n;) {
         const jd_attr *a = &w->e.attrs[i];
-        if (a->name == w->rq->attr && (w->rq->flags & JD_AP_DELETE_ALL || same_instance(a, w->rq->attr, w->rq->dataset)))
+        if (a->name == w->rq->attr &&
+            (w->rq->flags & JD_AP_DELETE_ALL || same_instance(a, w->rq->attr, w->rq->dataset)))
             remove_at(w, i), found = 1;
         else
             i++;
@@ -458,8 +471,10 @@ static void drop_expired(work *w) {
             drop_expired_subs(w, a);
             w->res->unchanged = 0;
         }
-        if (gone) remove_at(w, i), w->res->unchanged = 0;
-        else i++;
+        if (gone)
+            remove_at(w, i), w->res->unchanged = 0;
+        else
+            i++;
     }
 }
 
@@ -470,7 +485,8 @@ static int has_asked_type(const work *w) {
     return 0;
 }
 
-int jd_apply(const jd_change_req *rq, const jd_doc *cur, jd_time now, jd_symtab *symbols, jd_arena *a, jd_buf *out, jd_applied *res, jd_err *err) {
+int jd_apply(const jd_change_req *rq, const jd_doc *cur, jd_time now, jd_symtab *symbols, jd_arena *a, jd_buf *out,
+             jd_applied *res, jd_err *err) {
     work w = {.rq = rq, .cur = cur, .now = now, .symbols = symbols, .a = a, .res = res, .err = err};
     *res = (jd_applied){0};
     if (rq->op == JD_OP_CREATE && (!cur || rq->flags & (JD_AP_REPLACE_EXISTING | JD_AP_UPDATE_EXISTING))) {
@@ -480,7 +496,8 @@ int jd_apply(const jd_change_req *rq, const jd_doc *cur, jd_time now, jd_symtab 
     } else if (!cur || !has_asked_type(&w)) {
         return jd_fail(err, JD_E_NOT_FOUND, "entity %.*s does not exist", "实体 %.*s 不存在", JD_STR_ARG(rq->id));
     }
-    if (cur && now < cur->modified) w.now = now = cur->modified; /* a clock that steps back must not make times go back */
+    if (cur && now < cur->modified)
+        w.now = now = cur->modified; /* a clock that steps back must not make times go back */
     if (cur) {
         jd_doc_tree(cur, a, &w.e);
         w.cap = w.e.attrs_n;

@@ -1,4 +1,5 @@
-/* Reading documents. Bytes here are trusted: they were checked when they came in (doc_check.c) or made by doc_edit.c. */
+/* Reading documents. Bytes here are trusted: they were checked when they came in (doc_check.c) or made by doc_edit.c.
+ */
 #include "model/doc_int.h"
 
 #include <stdio.h>
@@ -49,7 +50,8 @@ int jd_node_bool(jd_node n) {
 }
 
 static double decimal_value(int64_t mantissa, unsigned scale) {
-    static const double pow10[] = {1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18};
+    static const double pow10[] = {1,    1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8, 1e9,
+                                   1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18};
     /* both exact below 2^53: one correctly rounded division */
     if (mantissa > -(INT64_C(1) << 53) && mantissa < (INT64_C(1) << 53) && scale < sizeof pow10 / sizeof *pow10)
         return (double)mantissa / pow10[scale];
@@ -116,11 +118,12 @@ const unsigned char *jd_node_skip(const unsigned char *p, const unsigned char *e
     if (t >= JD_T_SMALLINT || t <= JD_T_FALSE) return p;
     switch (t) {
     case JD_T_DEC:
-    case JD_T_TIME: p++; jd_varint_get(&p, end); return p;
+    case JD_T_TIME:
+        p++;
+        jd_varint_get(&p, end);
+        return p;
     case JD_T_SYM: jd_varint_get(&p, end); return p;
-    default: { /* a length leads the rest */
-        uint64_t n = jd_varint_get(&p, end);
-        return p + n;
+    default: { /* a length leads the rest */ uint64_t n = jd_varint_get(&p, end); return p + n;
     }
     }
 }

@@ -1,19 +1,18 @@
 /* model/doc.h - an entity as one immutable byte string, and how to read it without parsing.
  *
  * Form (format 1), all numbers LEB128 unless said:
- *   u8 format | u8 flags (1 scopes, 2 expiresAt, 4 an attribute expires) | zigzag createdAt us | modifiedAt - createdAt us
- *   [zigzag expiresAt us, u8 digits] [zigzag earliest expiresAt of an attribute] | len id | bytes | n types | n symbols | [n scopes | n x (len bytes)] | attributes
- * attribute: symbol | length of the rest | u16 little-endian head (kind in the low 4 bits, JD_A_* flags above)
- *   [len datasetId] [zigzag observedAt us, u8 digits] [zigzag expiresAt us, u8 digits] [len unitCode] [createdAt - entity.createdAt]
- *   [modifiedAt - attribute.createdAt] [objectType: n symbols] [len valueType] [length of subs | sub-attributes] | value node
- * Times hang on the entity's createdAt, which never changes, so an attribute's bytes can be copied from version to
- * version. Instances of one attribute (datasetId) stand side by side, the default one first.
- * node: one tag byte, then:
- *   00 null  01 true  02 false  03 decimal: u8 scale, zigzag mantissa  04 number as text: len bytes  05 string: len bytes
- *   06 array: bytes, count, nodes   07 object: bytes, count, (key, node)   08 DateTime string: u8 digits, zigzag us
- *   09 symbol (an IRI)   40-7f integer 0..63   80-ff string of 0..127 bytes
- *   key: symbol, or 0 and len bytes for a name that is kept as written
- * Threads: bytes are immutable; everything here is a pure read. Stored bytes are checked once by jd_doc_check. */
+ *   u8 format | u8 flags (1 scopes, 2 expiresAt, 4 an attribute expires) | zigzag createdAt us | modifiedAt - createdAt
+ * us [zigzag expiresAt us, u8 digits] [zigzag earliest expiresAt of an attribute] | len id | bytes | n types | n
+ * symbols | [n scopes | n x (len bytes)] | attributes attribute: symbol | length of the rest | u16 little-endian head
+ * (kind in the low 4 bits, JD_A_* flags above) [len datasetId] [zigzag observedAt us, u8 digits] [zigzag expiresAt us,
+ * u8 digits] [len unitCode] [createdAt - entity.createdAt] [modifiedAt - attribute.createdAt] [objectType: n symbols]
+ * [len valueType] [length of subs | sub-attributes] | value node Times hang on the entity's createdAt, which never
+ * changes, so an attribute's bytes can be copied from version to version. Instances of one attribute (datasetId) stand
+ * side by side, the default one first. node: one tag byte, then: 00 null  01 true  02 false  03 decimal: u8 scale,
+ * zigzag mantissa  04 number as text: len bytes  05 string: len bytes 06 array: bytes, count, nodes   07 object: bytes,
+ * count, (key, node)   08 DateTime string: u8 digits, zigzag us 09 symbol (an IRI)   40-7f integer 0..63   80-ff string
+ * of 0..127 bytes key: symbol, or 0 and len bytes for a name that is kept as written Threads: bytes are immutable;
+ * everything here is a pure read. Stored bytes are checked once by jd_doc_check. */
 #ifndef JD_MODEL_DOC_H
 #define JD_MODEL_DOC_H
 #include "base/buf.h"
@@ -22,7 +21,14 @@
 #include "model/symbol.h"
 
 typedef enum jd_kind { /* attribute kinds of GS CIM 009 clause 4.5; stored, append only */
-    JD_PROPERTY = 1, JD_RELATIONSHIP, JD_GEOPROPERTY, JD_LANGUAGEPROPERTY, JD_VOCABPROPERTY, JD_JSONPROPERTY, JD_LISTPROPERTY, JD_LISTRELATIONSHIP
+                       JD_PROPERTY = 1,
+                       JD_RELATIONSHIP,
+                       JD_GEOPROPERTY,
+                       JD_LANGUAGEPROPERTY,
+                       JD_VOCABPROPERTY,
+                       JD_JSONPROPERTY,
+                       JD_LISTPROPERTY,
+                       JD_LISTRELATIONSHIP
 } jd_kind;
 /* "Property", "Relationship", ... */
 const char *jd_kind_name(jd_kind k);
@@ -52,27 +58,28 @@ typedef struct jd_nodeiter {
     const unsigned char *p, *end;
     uint32_t left;
 } jd_nodeiter;
-jd_nodeiter jd_node_items(jd_node n); /* of JD_N_ARR or JD_N_OBJ */
-int jd_node_next(jd_nodeiter *it, jd_node *item);                              /* of an array; 0 at the end */
-int jd_node_member(jd_nodeiter *it, jd_sym *key, jd_str *raw, jd_node *item);  /* of an object; key 0: raw holds the name */
+jd_nodeiter jd_node_items(jd_node n);             /* of JD_N_ARR or JD_N_OBJ */
+int jd_node_next(jd_nodeiter *it, jd_node *item); /* of an array; 0 at the end */
+int jd_node_member(jd_nodeiter *it, jd_sym *key, jd_str *raw,
+                   jd_node *item); /* of an object; key 0: raw holds the name */
 /* The node as a value tree; keys that are symbols become their IRIs. */
 jd_jval jd_node_tree(jd_node n, const jd_symtab *t, jd_arena *a);
 
 typedef struct jd_attrview {
     jd_sym name;
     jd_kind kind;
-    jd_str dataset;      /* p NULL: the default instance */
-    jd_time observed;    /* JD_TIME_NONE when absent */
+    jd_str dataset;   /* p NULL: the default instance */
+    jd_time observed; /* JD_TIME_NONE when absent */
     int observed_digits;
-    jd_time expires;     /* JD_TIME_NONE when absent */
+    jd_time expires; /* JD_TIME_NONE when absent */
     int expires_digits;
-    jd_str unit;         /* p NULL when absent */
+    jd_str unit; /* p NULL when absent */
     jd_time created, modified;
     jd_bytes object_type; /* n symbols, for jd_syms_next; p NULL when absent */
     jd_str value_type;    /* p NULL when absent */
     jd_bytes subs;        /* sub-attributes, for jd_attr_next */
     jd_node value;
-    jd_bytes record;      /* the whole record, symbol and length included */
+    jd_bytes record; /* the whole record, symbol and length included */
 } jd_attrview;
 
 typedef struct jd_doc {
@@ -95,41 +102,49 @@ int jd_attr_peek(jd_bytes *rest, jd_sym *name, jd_kind *kind);
 int jd_syms_next(jd_bytes *rest, jd_sym *out);
 int jd_strs_next(jd_bytes *rest, jd_str *out);
 int jd_doc_has_type(const jd_doc *d, jd_sym type);
-/* First instance of an attribute (default one if there is one); 0 when absent. Further instances follow with jd_attr_next on *rest
- * while the name stays the same. rest may be NULL. */
+/* First instance of an attribute (default one if there is one); 0 when absent. Further instances follow with
+ * jd_attr_next on *rest while the name stays the same. rest may be NULL. */
 int jd_doc_attr(const jd_doc *d, jd_sym name, jd_attrview *out, jd_bytes *rest);
 int jd_attr_sub(const jd_attrview *a, jd_time entity_created, jd_sym name, jd_attrview *out, jd_bytes *rest);
 
 /* ---- the same as a tree that can be changed: what requests become and operations work on ---- */
 typedef struct jd_attr {
     jd_sym name;
-    jd_kind kind;             /* 0: nothing but members to merge (a partial update that gives no value) */
-    jd_str dataset;           /* p NULL: default */
+    jd_kind kind;   /* 0: nothing but members to merge (a partial update that gives no value) */
+    jd_str dataset; /* p NULL: default */
     jd_time observed;
     int observed_digits;
     jd_time expires;
     int expires_digits;
     jd_str unit;
     jd_time created, modified; /* JD_TIME_NONE in a fragment: given when it is applied */
-    jd_jval value;            /* see below */
+    jd_jval value;             /* see below */
     int has_value;
     jd_str value_type;
     jd_sym *object_types;
     uint32_t object_types_n;
     struct jd_attr *subs;
     uint32_t subs_n;
-    jd_bytes raw;             /* an untouched attribute of an existing document: its record, copied as it is (then only
-                                 name, dataset, the times and raw are filled in) */
-    jd_time raw_expires;      /* of a raw one: the earliest of what stands below it, JD_TIME_NONE when nothing expires there */
-    const jd_jval *bare;      /* of simplified input: the value as written, and */
-    jd_jval vocab;            /* the value with its strings expanded as vocabulary terms; the entity says which is meant */
-    unsigned char null_value;   /* urn:ngsi-ld:null stands as the value: delete the attribute */
-    unsigned char clear;        /* JD_CLEAR_*: members given as null */
+    jd_bytes raw; /* an untouched attribute of an existing document: its record, copied as it is (then only
+                     name, dataset, the times and raw are filled in) */
+    jd_time
+        raw_expires; /* of a raw one: the earliest of what stands below it, JD_TIME_NONE when nothing expires there */
+    const jd_jval *bare; /* of simplified input: the value as written, and */
+    jd_jval vocab;       /* the value with its strings expanded as vocabulary terms; the entity says which is meant */
+    unsigned char null_value; /* urn:ngsi-ld:null stands as the value: delete the attribute */
+    unsigned char clear;      /* JD_CLEAR_*: members given as null */
 } jd_attr;
-enum { JD_CLEAR_OBSERVED = 1, JD_CLEAR_UNIT = 2, JD_CLEAR_VALUETYPE = 4, JD_CLEAR_OBJECTTYPE = 8, JD_CLEAR_EXPIRES = 16 };
+enum {
+    JD_CLEAR_OBSERVED = 1,
+    JD_CLEAR_UNIT = 2,
+    JD_CLEAR_VALUETYPE = 4,
+    JD_CLEAR_OBJECTTYPE = 8,
+    JD_CLEAR_EXPIRES = 16
+};
 /* value: a value tree. Member names are IRIs for members of Property values (a name that is to be kept as written,
- * in JsonProperty, GeoProperty and languageMap, and "id"/"type" anywhere, never is an IRI). Encoding makes a symbol of a name in a
- * Property or ListProperty value when it contains ':', else keeps it as written. vocab: strings that are IRIs. */
+ * in JsonProperty, GeoProperty and languageMap, and "id"/"type" anywhere, never is an IRI). Encoding makes a symbol of
+ * a name in a Property or ListProperty value when it contains ':', else keeps it as written. vocab: strings that are
+ * IRIs. */
 
 typedef struct jd_ent {
     jd_str id;
@@ -137,10 +152,10 @@ typedef struct jd_ent {
     uint32_t types_n;
     jd_str *scopes;
     uint32_t scopes_n;
-    int has_scopes;   /* in a fragment: scope was given (0 scopes with has_scopes: remove) */
+    int has_scopes; /* in a fragment: scope was given (0 scopes with has_scopes: remove) */
     jd_time created, modified, expires;
     int expires_digits;
-    int has_expires;  /* in a fragment: expiresAt was given (JD_TIME_NONE with it: remove) */
+    int has_expires; /* in a fragment: expiresAt was given (JD_TIME_NONE with it: remove) */
     jd_attr *attrs;
     uint32_t attrs_n;
 } jd_ent;

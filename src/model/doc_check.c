@@ -83,7 +83,8 @@ static int attr(checker *c, int depth) {
     c->end = until = c->p + len;
     unsigned head = (unsigned)c->p[0] | (unsigned)c->p[1] << 8, kind = head & 15;
     c->p += 2;
-    if (kind < JD_PROPERTY || kind > JD_LISTRELATIONSHIP || (head & ~(unsigned)(JD_A_ALL | 15))) return bad(c, "head of an attribute");
+    if (kind < JD_PROPERTY || kind > JD_LISTRELATIONSHIP || (head & ~(unsigned)(JD_A_ALL | 15)))
+        return bad(c, "head of an attribute");
     if ((head & JD_A_DATASET) && skip(c, num(c))) return -1;
     if ((head & JD_A_OBSERVED) && digits(c)) return -1;
     if ((head & JD_A_EXPIRES) && digits(c)) return -1;
@@ -136,7 +137,7 @@ int jd_doc_check(jd_str bytes, uint32_t symbols, jd_err *err) {
         if (!c.why) attrs(&c, 0);
     }
     if (c.why)
-        return jd_fail(err, JD_E_INTERNAL, "a stored document is damaged at byte %zu: %s", "存储的文档在第 %zu 字节处损坏：%s",
-                       (size_t)(c.p - (const unsigned char *)bytes.p), c.why);
+        return jd_fail(err, JD_E_INTERNAL, "a stored document is damaged at byte %zu: %s",
+                       "存储的文档在第 %zu 字节处损坏：%s", (size_t)(c.p - (const unsigned char *)bytes.p), c.why);
     return 0;
 }

@@ -48,8 +48,8 @@ static void encode_string(jd_buf *b, jd_str s) {
     jd_time t;
     int digits;
     /* 1970..2200 and at most 6 digits: such a text comes back exactly as written */
-    if (s.n >= 20 && s.n <= 27 && s.p[s.n - 1] == 'Z' && s.p[10] == 'T' && s.p[17] != '6' && jd_time_parse(s, &t, &digits) == 0 && digits <= 6 &&
-        (s.n == 20 || s.p[19] == '.')) {
+    if (s.n >= 20 && s.n <= 27 && s.p[s.n - 1] == 'Z' && s.p[10] == 'T' && s.p[17] != '6' &&
+        jd_time_parse(s, &t, &digits) == 0 && digits <= 6 && (s.n == 20 || s.p[19] == '.')) {
         jd_buf_c(b, JD_T_TIME);
         jd_buf_c(b, (char)digits);
         jd_buf_varint(b, jd_zigzag(t));
@@ -206,7 +206,8 @@ static jd_time expiry(const jd_attr *a) {
 static jd_time expiry_below(const jd_attrview *v) {
     jd_time first = JD_TIME_NONE;
     jd_attrview sub;
-    for (jd_bytes rest = v->subs; jd_attr_next(&rest, v->created, &sub);) first = earlier(earlier(first, sub.expires), expiry_below(&sub));
+    for (jd_bytes rest = v->subs; jd_attr_next(&rest, v->created, &sub);)
+        first = earlier(earlier(first, sub.expires), expiry_below(&sub));
     return first;
 }
 
@@ -244,8 +245,13 @@ int jd_doc_encode(const jd_ent *ent, jd_symtab *symbols, jd_buf *out, jd_err *er
 }
 
 void jd_doc_tree(const jd_doc *d, jd_arena *a, jd_ent *out) {
-    *out = (jd_ent){.id = d->id, .created = d->created, .modified = d->modified, .expires = d->expires, .expires_digits = d->expires_digits,
-                    .types_n = d->types_n, .scopes_n = d->scopes_n};
+    *out = (jd_ent){.id = d->id,
+                    .created = d->created,
+                    .modified = d->modified,
+                    .expires = d->expires,
+                    .expires_digits = d->expires_digits,
+                    .types_n = d->types_n,
+                    .scopes_n = d->scopes_n};
     out->types = JD_NEWN(a, jd_sym, d->types_n);
     jd_bytes rest = d->types;
     for (uint32_t i = 0; i < d->types_n; i++) jd_syms_next(&rest, &out->types[i]);
@@ -261,14 +267,30 @@ void jd_doc_tree(const jd_doc *d, jd_arena *a, jd_ent *out) {
     out->attrs_n = n;
     n = 0;
     for (rest = d->attrs; jd_attr_next(&rest, d->created, &v); n++)
-        out->attrs[n] = (jd_attr){.name = v.name, .dataset = v.dataset, .raw = v.record, .observed = JD_TIME_NONE, .expires = v.expires,
-                                  .expires_digits = v.expires_digits, .created = v.created, .modified = v.modified,
+        out->attrs[n] = (jd_attr){.name = v.name,
+                                  .dataset = v.dataset,
+                                  .raw = v.record,
+                                  .observed = JD_TIME_NONE,
+                                  .expires = v.expires,
+                                  .expires_digits = v.expires_digits,
+                                  .created = v.created,
+                                  .modified = v.modified,
                                   .raw_expires = d->attr_expires == JD_TIME_NONE ? JD_TIME_NONE : expiry_below(&v)};
 }
 
 void jd_attr_decode(const jd_attrview *v, jd_time entity_created, const jd_symtab *t, jd_arena *a, jd_attr *out) {
-    *out = (jd_attr){.name = v->name, .kind = v->kind, .dataset = v->dataset, .observed = v->observed, .observed_digits = v->observed_digits,
-                     .expires = v->expires, .expires_digits = v->expires_digits, .unit = v->unit, .created = v->created, .modified = v->modified, .value_type = v->value_type, .has_value = 1};
+    *out = (jd_attr){.name = v->name,
+                     .kind = v->kind,
+                     .dataset = v->dataset,
+                     .observed = v->observed,
+                     .observed_digits = v->observed_digits,
+                     .expires = v->expires,
+                     .expires_digits = v->expires_digits,
+                     .unit = v->unit,
+                     .created = v->created,
+                     .modified = v->modified,
+                     .value_type = v->value_type,
+                     .has_value = 1};
     out->value = jd_node_tree(v->value, t, a);
     jd_bytes rest = v->object_type;
     jd_sym s;
@@ -283,6 +305,7 @@ void jd_attr_decode(const jd_attrview *v, jd_time entity_created, const jd_symta
     if (out->subs_n) {
         out->subs = JD_NEWN(a, jd_attr, out->subs_n);
         rest = v->subs;
-        for (uint32_t i = 0; jd_attr_next(&rest, entity_created, &sub); i++) jd_attr_decode(&sub, entity_created, t, a, &out->subs[i]);
+        for (uint32_t i = 0; jd_attr_next(&rest, entity_created, &sub); i++)
+            jd_attr_decode(&sub, entity_created, t, a, &out->subs[i]);
     }
 }

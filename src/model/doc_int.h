@@ -4,13 +4,31 @@
 #include "model/doc.h"
 
 enum {
-    JD_T_NULL = 0, JD_T_TRUE = 1, JD_T_FALSE = 2, JD_T_DEC = 3, JD_T_NUMTEXT = 4, JD_T_STR = 5, JD_T_ARR = 6, JD_T_OBJ = 7, JD_T_TIME = 8,
-    JD_T_SYM = 9, JD_T_SMALLINT = 0x40, JD_T_SHORTSTR = 0x80
+    JD_T_NULL = 0,
+    JD_T_TRUE = 1,
+    JD_T_FALSE = 2,
+    JD_T_DEC = 3,
+    JD_T_NUMTEXT = 4,
+    JD_T_STR = 5,
+    JD_T_ARR = 6,
+    JD_T_OBJ = 7,
+    JD_T_TIME = 8,
+    JD_T_SYM = 9,
+    JD_T_SMALLINT = 0x40,
+    JD_T_SHORTSTR = 0x80
 };
 enum { JD_DOC_FORMAT = 1, JD_D_SCOPES = 1, JD_D_EXPIRES = 2, JD_D_ATTREXPIRES = 4, JD_D_ALL = 7 };
 enum { /* head of an attribute, above the kind */
-    JD_A_DATASET = 0x10, JD_A_OBSERVED = 0x20, JD_A_UNIT = 0x40, JD_A_CREATED = 0x80, JD_A_MODIFIED = 0x100, JD_A_OBJECTTYPE = 0x200,
-    JD_A_VALUETYPE = 0x400, JD_A_SUBS = 0x800, JD_A_EXPIRES = 0x1000, JD_A_ALL = 0x1ff0
+       JD_A_DATASET = 0x10,
+       JD_A_OBSERVED = 0x20,
+       JD_A_UNIT = 0x40,
+       JD_A_CREATED = 0x80,
+       JD_A_MODIFIED = 0x100,
+       JD_A_OBJECTTYPE = 0x200,
+       JD_A_VALUETYPE = 0x400,
+       JD_A_SUBS = 0x800,
+       JD_A_EXPIRES = 0x1000,
+       JD_A_ALL = 0x1ff0
 };
 enum { JD_DOC_DEPTH_MAX = 80 };
 

@@ -1,4 +1,5 @@
-/* Request JSON to entity trees: the forms of clauses 4.5.1-4.5.5 (normalized, concise, simplified), told apart member by member. */
+/* Request JSON to entity trees: the forms of clauses 4.5.1-4.5.5 (normalized, concise, simplified), told apart member
+ * by member. */
 #include "model/entity.h"
 
 #include "geo/geo.h"
@@ -38,17 +39,19 @@ static void leave(parser *p, size_t was) {
     p->path[was] = 0;
 }
 
-#define FAIL(p, en, zh, ...) (jd_fail((p)->err, JD_E_BAD_REQUEST_DATA, en, zh __VA_OPT__(, ) __VA_ARGS__), jd_fail_at((p)->err, "%s", (p)->path))
+#define FAIL(p, en, zh, ...) \
+    (jd_fail((p)->err, JD_E_BAD_REQUEST_DATA, en, zh __VA_OPT__(, ) __VA_ARGS__), jd_fail_at((p)->err, "%s", (p)->path))
 
 #define NGSI_NULL "urn:ngsi-ld:null"
 
 /* Code points that have no place in an identifier because nobody can see them: controls, blanks, direction marks,
  * default-ignorables, fillers, noncharacters, surrogates' remains. */
 static int invisible(uint32_t c) {
-    static const uint32_t ranges[][2] = {{0x80, 0xA0},     {0xAD, 0xAD},     {0x34F, 0x34F},   {0x61C, 0x61C},   {0x115F, 0x1160}, {0x1680, 0x1680},
-                                         {0x17B4, 0x17B5}, {0x180B, 0x180F}, {0x2000, 0x200F}, {0x2028, 0x202F}, {0x205F, 0x206F}, {0x2800, 0x2800},
-                                         {0x3000, 0x3000}, {0x3164, 0x3164}, {0xE000, 0xF8FF}, {0xFDD0, 0xFDEF}, {0xFE00, 0xFE0F}, {0xFEFF, 0xFEFF},
-                                         {0xFFA0, 0xFFA0}, {0xFFF0, 0xFFFF}, {0xE0000, 0x10FFFF}};
+    static const uint32_t ranges[][2] = {
+        {0x80, 0xA0},     {0xAD, 0xAD},     {0x34F, 0x34F},     {0x61C, 0x61C},   {0x115F, 0x1160}, {0x1680, 0x1680},
+        {0x17B4, 0x17B5}, {0x180B, 0x180F}, {0x2000, 0x200F},   {0x2028, 0x202F}, {0x205F, 0x206F}, {0x2800, 0x2800},
+        {0x3000, 0x3000}, {0x3164, 0x3164}, {0xE000, 0xF8FF},   {0xFDD0, 0xFDEF}, {0xFE00, 0xFE0F}, {0xFEFF, 0xFEFF},
+        {0xFFA0, 0xFFA0}, {0xFFF0, 0xFFFF}, {0xE0000, 0x10FFFF}};
     for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++)
         if (c >= ranges[i][0] && c <= ranges[i][1]) return 1;
     return (c & 0xFFFE) == 0xFFFE;
@@ -59,22 +62,27 @@ int jd_uri_valid(jd_str s) {
     if (!s.n || !((s.p[0] | 32) >= 'a' && (s.p[0] | 32) <= 'z')) return 0;
     while (i < s.n && s.p[i] != ':') {
         char c = s.p[i++];
-        if (!(((c | 32) >= 'a' && (c | 32) <= 'z') || (c >= '0' && c <= '9') || c == '+' || c == '-' || c == '.')) return 0;
+        if (!(((c | 32) >= 'a' && (c | 32) <= 'z') || (c >= '0' && c <= '9') || c == '+' || c == '-' || c == '.'))
+            return 0;
     }
     if (i + 1 >= s.n) return 0;
     for (i++; i < s.n; i++) {
         unsigned char c = (unsigned char)s.p[i];
-        if (c <= ' ' || c == 0x7f || c == '<' || c == '>' || c == '"' || c == '{' || c == '}' || c == '|' || c == '\\' || c == '^' || c == '`') return 0;
+        if (c <= ' ' || c == 0x7f || c == '<' || c == '>' || c == '"' || c == '{' || c == '}' || c == '|' ||
+            c == '\\' || c == '^' || c == '`')
+            return 0;
         if (c < 0xC0) continue; /* texts are checked UTF-8: a lead byte tells how many follow */
         uint32_t cp = c >= 0xF0 ? c & 7 : c >= 0xE0 ? c & 15 : c & 31;
-        for (size_t k = i + 1; k < s.n && ((unsigned char)s.p[k] & 0xC0) == 0x80; k++) cp = cp << 6 | ((unsigned char)s.p[k] & 0x3F);
+        for (size_t k = i + 1; k < s.n && ((unsigned char)s.p[k] & 0xC0) == 0x80; k++)
+            cp = cp << 6 | ((unsigned char)s.p[k] & 0x3F);
         if (invisible(cp)) return 0;
     }
     return 1;
 }
 
 int jd_name_valid(jd_str s) {
-    if (!s.n || (s.p[0] >= '0' && s.p[0] <= '9') || s.p[0] == '-' || s.p[0] == '.' || s.p[0] == '@' || s.p[0] == ':') return 0;
+    if (!s.n || (s.p[0] >= '0' && s.p[0] <= '9') || s.p[0] == '-' || s.p[0] == '.' || s.p[0] == '@' || s.p[0] == ':')
+        return 0;
     for (size_t i = 0; i < s.n; i++) {
         unsigned char c = (unsigned char)s.p[i];
         if (c <= ' ' || c == 0x7f || strchr("<>\"'=;(),|&[]{}\\^`", c)) return 0;
@@ -83,11 +91,12 @@ int jd_name_valid(jd_str s) {
 }
 
 static jd_sym intern(parser *p, jd_str name) {
-    if (!jd_name_valid(name)) return FAIL(p, "\"%.*s\" is not a valid name", "“%.*s”不是有效的名称", JD_STR_ARG(name)), 0;
+    if (!jd_name_valid(name))
+        return FAIL(p, "\"%.*s\" is not a valid name", "“%.*s”不是有效的名称", JD_STR_ARG(name)), 0;
     jd_str iri = jd_ctx_expand(p->in->ctx, p->in->arena, name);
     if (!iri.p || (iri.n && iri.p[0] == '@'))
-        return FAIL(p, "\"%.*s\" cannot be used as a name: the @context makes it %s", "“%.*s”不能用作名称：@context 将其映射为 %s", JD_STR_ARG(name),
-                    iri.p ? "a keyword" : "null"),
+        return FAIL(p, "\"%.*s\" cannot be used as a name: the @context makes it %s",
+                    "“%.*s”不能用作名称：@context 将其映射为 %s", JD_STR_ARG(name), iri.p ? "a keyword" : "null"),
                0;
     jd_sym s = jd_sym_intern(p->in->symbols, iri, p->err);
     if (!s) jd_fail_at(p->err, "%s", p->path);
@@ -119,7 +128,8 @@ static jd_jval expand_value(parser *p, const jd_jval *v, int vocab) {
     return out;
 }
 
-/* The NGSI-LD null anywhere inside, or a JSON null in an array or as a member (JSON-LD drops those, so they could not come back). */
+/* The NGSI-LD null anywhere inside, or a JSON null in an array or as a member (JSON-LD drops those, so they could not
+ * come back). */
 static int has_null(const jd_jval *v) {
     if (v->type == JD_JNULL || jd_jis(v, NGSI_NULL)) return 1;
     if (v->type == JD_JARR)
@@ -136,7 +146,8 @@ static int deletes(const parser *p) {
 }
 
 static int is_geometry(const jd_jval *v) {
-    static const char *const kinds[] = {"Point", "MultiPoint", "LineString", "MultiLineString", "Polygon", "MultiPolygon"};
+    static const char *const kinds[] = {"Point",           "MultiPoint", "LineString",
+                                        "MultiLineString", "Polygon",    "MultiPolygon"};
     const jd_jval *t = jd_jget(v, "type");
     if (!t || t->type != JD_JSTR) return 0;
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
@@ -151,7 +162,8 @@ static int uri_of(parser *p, const jd_jval *v, const char *what) {
 
 static int time_of(parser *p, const jd_jval *v, jd_time *t, int *digits, const char *what) {
     if (v->type != JD_JSTR || jd_time_parse(jd_jstr(v), t, digits))
-        return FAIL(p, "%s must be a DateTime in UTC, as 2026-01-31T08:00:00Z", "%s 必须是 UTC 的 DateTime，如 2026-01-31T08:00:00Z", what);
+        return FAIL(p, "%s must be a DateTime in UTC, as 2026-01-31T08:00:00Z",
+                    "%s 必须是 UTC 的 DateTime，如 2026-01-31T08:00:00Z", what);
     if (*digits > 6) *digits = 6;
     return 0;
 }
@@ -160,36 +172,41 @@ static int time_of(parser *p, const jd_jval *v, jd_time *t, int *digits, const c
 static int take_value(parser *p, jd_attr *a, const jd_jval *v) {
     a->has_value = 1;
     if (v->type == JD_JNULL)
-        return FAIL(p, "null is not allowed as a value; use \"" NGSI_NULL "\" to delete", "值不能为 null；如需删除请用“" NGSI_NULL "”");
-    const jd_jval *none = a->kind == JD_LANGUAGEPROPERTY && v->type == JD_JOBJ && v->n == 1 ? jd_jget(v, "@none") : NULL;
+        return FAIL(p, "null is not allowed as a value; use \"" NGSI_NULL "\" to delete",
+                    "值不能为 null；如需删除请用“" NGSI_NULL "”");
+    const jd_jval *none =
+        a->kind == JD_LANGUAGEPROPERTY && v->type == JD_JOBJ && v->n == 1 ? jd_jget(v, "@none") : NULL;
     if (deletes(p) && (jd_jis(v, NGSI_NULL) || (none && jd_jis(none, NGSI_NULL)))) {
         a->null_value = 1;
         a->value = *v;
         return 0;
     }
     if (a->kind != JD_JSONPROPERTY && !(p->shape == JD_IN_MERGE && !p->one_attr) && has_null(v))
-        return FAIL(p, "null and \"" NGSI_NULL "\" are not allowed inside a value", "值中不能有 null 或“" NGSI_NULL "”");
+        return FAIL(p, "null and \"" NGSI_NULL "\" are not allowed inside a value",
+                    "值中不能有 null 或“" NGSI_NULL "”");
     switch (a->kind) {
-    case JD_PROPERTY:
-        a->value = expand_value(p, v, 0);
-        return 0;
+    case JD_PROPERTY: a->value = expand_value(p, v, 0); return 0;
     case JD_GEOPROPERTY: {
         jd_shape *shape;
         jd_jval parsed;
-        if (v->type == JD_JSTR && jd_json_parse(p->in->arena, jd_jstr(v), NULL, &parsed, NULL) == 0 && parsed.type == JD_JOBJ) {
+        if (v->type == JD_JSTR && jd_json_parse(p->in->arena, jd_jstr(v), NULL, &parsed, NULL) == 0 &&
+            parsed.type == JD_JOBJ) {
             /* 4.7.1: the geometry may come as its JSON text */
             jd_jval *kept = JD_NEW(p->in->arena, jd_jval);
             *kept = parsed;
             v = kept;
         }
         const jd_jval *kind = jd_jget(v, "type");
-        if (kind && jd_jis(kind, "GeometryCollection")) return FAIL(p, "a GeometryCollection is not allowed", "不允许 GeometryCollection");
+        if (kind && jd_jis(kind, "GeometryCollection"))
+            return FAIL(p, "a GeometryCollection is not allowed", "不允许 GeometryCollection");
         if (v->type != JD_JOBJ || jd_shape_reread(p->in->arena, v, &shape, p->err)) {
-            if (v->type != JD_JOBJ) FAIL(p, "a GeoProperty's value must be a GeoJSON geometry", "GeoProperty 的值必须是 GeoJSON 几何对象");
+            if (v->type != JD_JOBJ)
+                FAIL(p, "a GeoProperty's value must be a GeoJSON geometry", "GeoProperty 的值必须是 GeoJSON 几何对象");
             char inner[200];
             snprintf(inner, sizeof inner, "%s", p->err ? p->err->place : "");
             if (p->err && v->type == JD_JOBJ) p->err->place[0] = 0;
-            return jd_fail_at(p->err, "%s%s%s", p->path, *inner && v->type == JD_JOBJ ? "." : "", v->type == JD_JOBJ ? inner : "");
+            return jd_fail_at(p->err, "%s%s%s", p->path, *inner && v->type == JD_JOBJ ? "." : "",
+                              v->type == JD_JOBJ ? inner : "");
         }
         a->value = *v;
         return 0;
@@ -205,18 +222,22 @@ static int take_value(parser *p, jd_attr *a, const jd_jval *v) {
         a->value = *v;
         return 0;
     case JD_LANGUAGEPROPERTY:
-        if (v->type != JD_JOBJ) return FAIL(p, "languageMap must be an object of language tags", "languageMap 必须是以语言标签为成员的对象");
+        if (v->type != JD_JOBJ)
+            return FAIL(p, "languageMap must be an object of language tags",
+                        "languageMap 必须是以语言标签为成员的对象");
         for (uint32_t i = 0; i < v->n; i++) {
             const jd_jval *s = &v->members[i].val;
             jd_str tag = v->members[i].name;
             int ok = s->type == JD_JSTR || (s->type == JD_JARR && s->n > 0);
             for (size_t k = 0; k < tag.n && !jd_str_is(tag, "@none"); k++)
-                if (!((tag.p[k] | 32) >= 'a' && (tag.p[k] | 32) <= 'z') && !(tag.p[k] >= '0' && tag.p[k] <= '9') && tag.p[k] != '-') ok = 0;
+                if (!((tag.p[k] | 32) >= 'a' && (tag.p[k] | 32) <= 'z') && !(tag.p[k] >= '0' && tag.p[k] <= '9') &&
+                    tag.p[k] != '-')
+                    ok = 0;
             if (!tag.n) ok = 0;
             for (uint32_t k = 0; ok && s->type == JD_JARR && k < s->n; k++) ok = s->items[k].type == JD_JSTR;
             if (!ok)
-                return FAIL(p, "languageMap.%.*s must be a string or an array of strings", "languageMap.%.*s 必须是字符串或字符串数组",
-                            JD_STR_ARG(v->members[i].name));
+                return FAIL(p, "languageMap.%.*s must be a string or an array of strings",
+                            "languageMap.%.*s 必须是字符串或字符串数组", JD_STR_ARG(v->members[i].name));
         }
         a->value = *v;
         return 0;
@@ -228,7 +249,8 @@ static int take_value(parser *p, jd_attr *a, const jd_jval *v) {
         return 0;
     }
     case JD_JSONPROPERTY:
-        if (v->type != JD_JOBJ && v->type != JD_JARR) return FAIL(p, "json must be an object or an array", "json 必须是对象或数组");
+        if (v->type != JD_JOBJ && v->type != JD_JARR)
+            return FAIL(p, "json must be an object or an array", "json 必须是对象或数组");
         a->value = *v;
         return 0;
     case JD_LISTPROPERTY:
@@ -237,7 +259,8 @@ static int take_value(parser *p, jd_attr *a, const jd_jval *v) {
         return 0;
     case JD_LISTRELATIONSHIP:
         if (v->type != JD_JARR) return FAIL(p, "objectList must be an array", "objectList 必须是数组");
-        a->value = (jd_jval){.type = JD_JARR, .n = v->n, .items = JD_NEWN(p->in->arena, jd_jval, v->n)}; /* kept as plain URIs */
+        a->value = (jd_jval){
+            .type = JD_JARR, .n = v->n, .items = JD_NEWN(p->in->arena, jd_jval, v->n)}; /* kept as plain URIs */
         for (uint32_t i = 0; i < v->n; i++) {
             const jd_jval *o = v->items[i].type == JD_JOBJ ? jd_jget(&v->items[i], "object") : &v->items[i];
             if (!o) return FAIL(p, "objectList[%u] has no object", "objectList[%u] 没有 object", i);
@@ -268,7 +291,8 @@ static int parse_instances(parser *p, jd_sym name, const jd_jval *v, int sub, in
 
 static int dataset_of(parser *p, const jd_jval *v, jd_attr *a) {
     if (jd_jis(v, "@none")) return 0;
-    if (v->type != JD_JSTR || !jd_uri_valid(jd_jstr(v)) || jd_jis(v, NGSI_NULL)) return FAIL(p, "datasetId must be a URI", "datasetId 必须是 URI");
+    if (v->type != JD_JSTR || !jd_uri_valid(jd_jstr(v)) || jd_jis(v, NGSI_NULL))
+        return FAIL(p, "datasetId must be a URI", "datasetId 必须是 URI");
     a->dataset = jd_jstr(v);
     return 0;
 }
@@ -276,11 +300,13 @@ static int dataset_of(parser *p, const jd_jval *v, jd_attr *a) {
 static int types_of(parser *p, const jd_jval *v, jd_sym **out, uint32_t *n, const char *what) {
     const jd_jval *items = v->type == JD_JARR ? v->items : v;
     uint32_t count = v->type == JD_JARR ? v->n : 1;
-    if (!count || (v->type != JD_JARR && v->type != JD_JSTR)) return FAIL(p, "%s must be a name or an array of names", "%s 必须是名称或名称数组", what);
+    if (!count || (v->type != JD_JARR && v->type != JD_JSTR))
+        return FAIL(p, "%s must be a name or an array of names", "%s 必须是名称或名称数组", what);
     jd_sym *s = JD_NEWN(p->in->arena, jd_sym, count);
     uint32_t k = 0;
     for (uint32_t i = 0; i < count; i++) {
-        if (items[i].type != JD_JSTR || !items[i].n) return FAIL(p, "%s must be a name or an array of names", "%s 必须是名称或名称数组", what);
+        if (items[i].type != JD_JSTR || !items[i].n)
+            return FAIL(p, "%s must be a name or an array of names", "%s 必须是名称或名称数组", what);
         jd_sym one = intern(p, jd_jstr(&items[i]));
         if (!one) return -1;
         uint32_t j = 0;
@@ -311,8 +337,14 @@ static int foreign_member(const jd_attr *a, jd_str name) {
         {"objectList", 1u << JD_LISTRELATIONSHIP},
         {"unitCode", 1u << JD_PROPERTY | 1u << JD_LISTPROPERTY},
         {"objectType", 1u << JD_RELATIONSHIP | 1u << JD_LISTRELATIONSHIP},
-        {"previousValue", 0},       {"previousObject", 0}, {"previousLanguageMap", 0}, {"previousVocab", 0},
-        {"previousJson", 0},        {"previousValueList", 0}, {"previousObjectList", 0}, {"@context", 0},
+        {"previousValue", 0},
+        {"previousObject", 0},
+        {"previousLanguageMap", 0},
+        {"previousVocab", 0},
+        {"previousJson", 0},
+        {"previousValueList", 0},
+        {"previousObjectList", 0},
+        {"@context", 0},
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)
         if (jd_str_is(name, table[i].name)) return a->kind ? !(table[i].kinds & 1u << a->kind) : !table[i].kinds;
@@ -324,8 +356,13 @@ static int foreign_member(const jd_attr *a, jd_str name) {
 static int take_sealed(parser *p, jd_str name, const jd_jval *v, jd_attr *a) {
     int type = jd_str_is(name, "entityTypeSealed");
     if (v->type != JD_JSTR) return FAIL(p, "%.*s must be a string", "%.*s 必须是字符串", JD_STR_ARG(name));
-    *a = (jd_attr){.name = type ? JD_SYM_ENTITY_TYPE_SEALED : JD_SYM_ENTITY_ID_SEALED, .kind = type ? JD_VOCABPROPERTY : JD_PROPERTY, .has_value = 1,
-                   .observed = JD_TIME_NONE, .expires = JD_TIME_NONE, .created = JD_TIME_NONE, .modified = JD_TIME_NONE};
+    *a = (jd_attr){.name = type ? JD_SYM_ENTITY_TYPE_SEALED : JD_SYM_ENTITY_ID_SEALED,
+                   .kind = type ? JD_VOCABPROPERTY : JD_PROPERTY,
+                   .has_value = 1,
+                   .observed = JD_TIME_NONE,
+                   .expires = JD_TIME_NONE,
+                   .created = JD_TIME_NONE,
+                   .modified = JD_TIME_NONE};
     a->value = type ? expand_value(p, v, 1) : *v;
     return 0;
 }
@@ -342,33 +379,49 @@ static int take_members(parser *p, jd_attr *a, const jd_jval *v, int partial) {
         if (member && jd_str_is(name, member)) {
             if (take_value(p, a, m)) return -1;
         } else if (foreign_member(a, name)) {
-            return FAIL(p, "%.*s does not belong to a %s", "%.*s 不是 %s 的成员", JD_STR_ARG(name), a->kind ? jd_kind_name(a->kind) : "attribute");
-        } else if (jd_str_is(name, "type") || jd_str_is(name, "@type") || jd_str_is(name, "createdAt") || jd_str_is(name, "modifiedAt") ||
-                   jd_str_is(name, "deletedAt") || jd_str_is(name, "instanceId") || jd_str_is(name, "entity") || jd_str_is(name, "entityList")) {
+            return FAIL(p, "%.*s does not belong to a %s", "%.*s 不是 %s 的成员", JD_STR_ARG(name),
+                        a->kind ? jd_kind_name(a->kind) : "attribute");
+        } else if (jd_str_is(name, "type") || jd_str_is(name, "@type") || jd_str_is(name, "createdAt") ||
+                   jd_str_is(name, "modifiedAt") || jd_str_is(name, "deletedAt") || jd_str_is(name, "instanceId") ||
+                   jd_str_is(name, "entity") || jd_str_is(name, "entityList")) {
             /* generated by brokers; not for askers to set */
-        } else if (a->name == JD_SYM_NGSILDPROOF && (jd_str_is(name, "entityIdSealed") || jd_str_is(name, "entityTypeSealed"))) {
+        } else if (a->name == JD_SYM_NGSILDPROOF &&
+                   (jd_str_is(name, "entityIdSealed") || jd_str_is(name, "entityTypeSealed"))) {
             if (take_sealed(p, name, m, &a->subs[subs++])) return -1;
         } else if (jd_str_is(name, "observedAt")) {
-            if (is_null(p, m)) a->clear |= JD_CLEAR_OBSERVED;
-            else if (time_of(p, m, &a->observed, &a->observed_digits, "observedAt")) return -1;
+            if (is_null(p, m))
+                a->clear |= JD_CLEAR_OBSERVED;
+            else if (time_of(p, m, &a->observed, &a->observed_digits, "observedAt"))
+                return -1;
         } else if (jd_str_is(name, "expiresAt")) {
-            if (is_null(p, m)) a->clear |= JD_CLEAR_EXPIRES;
-            else if (time_of(p, m, &a->expires, &a->expires_digits, "expiresAt")) return -1;
+            if (is_null(p, m))
+                a->clear |= JD_CLEAR_EXPIRES;
+            else if (time_of(p, m, &a->expires, &a->expires_digits, "expiresAt"))
+                return -1;
         } else if (jd_str_is(name, "unitCode")) {
-            if (is_null(p, m)) a->clear |= JD_CLEAR_UNIT;
-            else if (m->type != JD_JSTR || !m->n) return FAIL(p, "unitCode must be a string", "unitCode 必须是字符串");
-            else a->unit = jd_jstr(m);
+            if (is_null(p, m))
+                a->clear |= JD_CLEAR_UNIT;
+            else if (m->type != JD_JSTR || !m->n)
+                return FAIL(p, "unitCode must be a string", "unitCode 必须是字符串");
+            else
+                a->unit = jd_jstr(m);
         } else if (jd_str_is(name, "valueType")) {
-            if (is_null(p, m)) a->clear |= JD_CLEAR_VALUETYPE;
-            else if (m->type != JD_JSTR || !m->n) return FAIL(p, "valueType must be a string", "valueType 必须是字符串");
+            if (is_null(p, m))
+                a->clear |= JD_CLEAR_VALUETYPE;
+            else if (m->type != JD_JSTR || !m->n)
+                return FAIL(p, "valueType must be a string", "valueType 必须是字符串");
             else if (a->kind == JD_LANGUAGEPROPERTY && !jd_jis(m, "langString") && !jd_jis(m, "rdf:langString"))
-                return FAIL(p, "the valueType of a LanguageProperty can only be langString", "LanguageProperty 的 valueType 只能是 langString");
-            else a->value_type = jd_jstr(m);
+                return FAIL(p, "the valueType of a LanguageProperty can only be langString",
+                            "LanguageProperty 的 valueType 只能是 langString");
+            else
+                a->value_type = jd_jstr(m);
         } else if (jd_str_is(name, "datasetId")) {
             if (dataset_of(p, m, a)) return -1;
         } else if (jd_str_is(name, "objectType")) {
-            if (is_null(p, m)) a->clear |= JD_CLEAR_OBJECTTYPE;
-            else if (types_of(p, m, &a->object_types, &a->object_types_n, "objectType")) return -1;
+            if (is_null(p, m))
+                a->clear |= JD_CLEAR_OBJECTTYPE;
+            else if (types_of(p, m, &a->object_types, &a->object_types_n, "objectType"))
+                return -1;
         } else if (!a->kind && (jd_str_is(name, "value") || jd_str_is(name, "object"))) {
             return FAIL(p, "a value without a kind", "有值但无法判定属性类别");
         } else {
@@ -402,10 +455,17 @@ static int geo_or_null(const parser *p, const jd_jval *v) {
 }
 
 static int parse_one(parser *p, jd_sym name, const jd_jval *v, int partial, jd_attr *a) {
-    *a = (jd_attr){.name = name, .observed = JD_TIME_NONE, .expires = JD_TIME_NONE, .created = JD_TIME_NONE, .modified = JD_TIME_NONE};
+    *a = (jd_attr){.name = name,
+                   .observed = JD_TIME_NONE,
+                   .expires = JD_TIME_NONE,
+                   .created = JD_TIME_NONE,
+                   .modified = JD_TIME_NONE};
     uint32_t most = p->in->attrs_max ? p->in->attrs_max : ATTRS_MAX;
-    if (++p->attrs > most) return FAIL(p, "an entity may have at most %u attribute instances (setting attrs_max)", "一个实体最多 %u 个属性实例（设置项 attrs_max）", most);
-    if ((name == JD_SYM_LOCATION || name == JD_SYM_OBSERVATION_SPACE || name == JD_SYM_OPERATION_SPACE) && !geo_or_null(p, v))
+    if (++p->attrs > most)
+        return FAIL(p, "an entity may have at most %u attribute instances (setting attrs_max)",
+                    "一个实体最多 %u 个属性实例（设置项 attrs_max）", most);
+    if ((name == JD_SYM_LOCATION || name == JD_SYM_OBSERVATION_SPACE || name == JD_SYM_OPERATION_SPACE) &&
+        !geo_or_null(p, v))
         return FAIL(p, "this attribute can only be a GeoProperty", "该属性只能是 GeoProperty");
     if (v->type != JD_JOBJ) {
         a->kind = JD_PROPERTY;
@@ -421,9 +481,13 @@ static int parse_one(parser *p, jd_sym name, const jd_jval *v, int partial, jd_a
         a->kind = kind_by_name(type);
         if (!a->kind) {
             jd_str t = type->type == JD_JSTR ? jd_jstr(type) : JD_STR("?");
-            return FAIL(p, "attribute type \"%.*s\" is none of Property, GeoProperty, Relationship, LanguageProperty, VocabProperty, JsonProperty, ListProperty, "
-                           "ListRelationship",
-                        "属性类型“%.*s”不是 Property、GeoProperty、Relationship、LanguageProperty、VocabProperty、JsonProperty、ListProperty、ListRelationship 之一",
+            return FAIL(p,
+                        "attribute type \"%.*s\" is none of Property, GeoProperty, Relationship, LanguageProperty, "
+                        "VocabProperty, JsonProperty, ListProperty, "
+                        "ListRelationship",
+                        "属性类型“%.*s”不是 "
+                        "Property、GeoProperty、Relationship、LanguageProperty、VocabProperty、JsonProperty、ListProper"
+                        "ty、ListRelationship 之一",
                         (int)(t.n > 60 ? 60 : t.n), t.p);
         }
     } else {
@@ -431,12 +495,15 @@ static int parse_one(parser *p, jd_sym name, const jd_jval *v, int partial, jd_a
     }
     if (!a->kind && !partial) {
         /* concise: an object without type, value or metadata is itself the value */
-        static const char *const meta[] = {"observedAt", "unitCode", "datasetId", "createdAt", "modifiedAt", "expiresAt", "objectType"};
+        static const char *const meta[] = {"observedAt", "unitCode",  "datasetId", "createdAt",
+                                           "modifiedAt", "expiresAt", "objectType"};
         for (size_t i = 0; i < sizeof meta / sizeof *meta; i++)
-            if (jd_jget(v, meta[i])) return FAIL(p, "the attribute has %s but no value", "该属性有 %s 却没有值", meta[i]);
+            if (jd_jget(v, meta[i]))
+                return FAIL(p, "the attribute has %s but no value", "该属性有 %s 却没有值", meta[i]);
         for (uint32_t i = 0; i < v->n; i++) {
             const jd_jval *t = jd_jget(&v->members[i].val, "type");
-            if (t && kind_by_name(t)) return FAIL(p, "the attribute has sub-attributes but no value", "该属性有子属性却没有值");
+            if (t && kind_by_name(t))
+                return FAIL(p, "the attribute has sub-attributes but no value", "该属性有子属性却没有值");
         }
         a->kind = JD_PROPERTY;
         return take_value(p, a, v);
@@ -445,7 +512,8 @@ static int parse_one(parser *p, jd_sym name, const jd_jval *v, int partial, jd_a
     if (a->name == JD_SYM_NGSILDPROOF && a->has_value && a->value.type != JD_JOBJ)
         return FAIL(p, "the value of ngsildproof must be an object", "ngsildproof 的值必须是对象");
     if (a->kind && !a->has_value && !partial)
-        return FAIL(p, "a %s must have the member \"%s\"", "%s 必须有成员“%s”", jd_kind_name(a->kind), jd_kind_member(a->kind));
+        return FAIL(p, "a %s must have the member \"%s\"", "%s 必须有成员“%s”", jd_kind_name(a->kind),
+                    jd_kind_member(a->kind));
     return 0;
 }
 
@@ -488,14 +556,21 @@ static int parse_instances(parser *p, jd_sym name, const jd_jval *v, int sub, in
 static int parse_bare(parser *p, jd_sym name, const jd_jval *v, jd_attr **out, uint32_t *n) {
     jd_attr *a = *out = JD_NEW(p->in->arena, jd_attr);
     *n = 1;
-    *a = (jd_attr){.name = name, .observed = JD_TIME_NONE, .expires = JD_TIME_NONE, .created = JD_TIME_NONE, .modified = JD_TIME_NONE, .has_value = 1, .bare = v};
+    *a = (jd_attr){.name = name,
+                   .observed = JD_TIME_NONE,
+                   .expires = JD_TIME_NONE,
+                   .created = JD_TIME_NONE,
+                   .modified = JD_TIME_NONE,
+                   .has_value = 1,
+                   .bare = v};
     if (v->type == JD_JNULL) return FAIL(p, "null is not allowed as a value", "值不能为 null");
     if (jd_jis(v, NGSI_NULL)) a->null_value = 1;
     a->kind = is_geometry(v) ? JD_GEOPROPERTY : JD_PROPERTY; /* when the entity has no such attribute yet */
     a->value = a->kind == JD_GEOPROPERTY ? *v : expand_value(p, v, 0);
     a->vocab = expand_value(p, v, 1);
     jd_shape *shape;
-    if (a->kind == JD_GEOPROPERTY && jd_shape_reread(p->in->arena, v, &shape, p->err)) return jd_fail_at(p->err, "%s", p->path);
+    if (a->kind == JD_GEOPROPERTY && jd_shape_reread(p->in->arena, v, &shape, p->err))
+        return jd_fail_at(p->err, "%s", p->path);
     return 0;
 }
 
@@ -526,7 +601,9 @@ static int take_scope(parser *p, const jd_jval *v, jd_ent *e) {
     for (uint32_t i = 0; i < n; i++) {
         jd_str s = items[i].type == JD_JSTR ? jd_jstr(&items[i]) : (jd_str){NULL, 0};
         int ok = scope_valid(s);
-        if (!ok) return FAIL(p, "scope must be a path such as /Zhenjiang/Jingkou, or an array of paths", "scope 必须是形如 /Zhenjiang/Jingkou 的路径或路径数组");
+        if (!ok)
+            return FAIL(p, "scope must be a path such as /Zhenjiang/Jingkou, or an array of paths",
+                        "scope 必须是形如 /Zhenjiang/Jingkou 的路径或路径数组");
         e->scopes[e->scopes_n++] = s;
     }
     return 0;
@@ -542,9 +619,11 @@ int jd_ent_parse(const jd_parse *in, const jd_jval *v, jd_input shape, jd_str ex
     if (!id && shape == JD_IN_ENTITY) return FAIL(p, "the entity has no id", "实体没有 id");
     if (id) {
         size_t was = enter(p, JD_STR("id"), -1);
-        if (id->type != JD_JSTR || !jd_uri_valid(jd_jstr(id)) || jd_jis(id, NGSI_NULL)) return FAIL(p, "id must be a URI", "id 必须是 URI");
+        if (id->type != JD_JSTR || !jd_uri_valid(jd_jstr(id)) || jd_jis(id, NGSI_NULL))
+            return FAIL(p, "id must be a URI", "id 必须是 URI");
         out->id = jd_jstr(id);
-        if (expect_id.p && !jd_str_eq(expect_id, out->id)) return FAIL(p, "id differs from the one in the URL", "id 与地址中的不一致");
+        if (expect_id.p && !jd_str_eq(expect_id, out->id))
+            return FAIL(p, "id differs from the one in the URL", "id 与地址中的不一致");
         leave(p, was);
     } else {
         out->id = expect_id;
@@ -560,8 +639,9 @@ int jd_ent_parse(const jd_parse *in, const jd_jval *v, jd_input shape, jd_str ex
     for (uint32_t i = 0; i < v->n; i++) {
         jd_str name = v->members[i].name;
         const jd_jval *m = &v->members[i].val;
-        if (jd_str_is(name, "id") || jd_str_is(name, "type") || jd_str_is(name, "@id") || jd_str_is(name, "@type") || jd_str_is(name, "@context") ||
-            jd_str_is(name, "createdAt") || jd_str_is(name, "modifiedAt") || jd_str_is(name, "deletedAt"))
+        if (jd_str_is(name, "id") || jd_str_is(name, "type") || jd_str_is(name, "@id") || jd_str_is(name, "@type") ||
+            jd_str_is(name, "@context") || jd_str_is(name, "createdAt") || jd_str_is(name, "modifiedAt") ||
+            jd_str_is(name, "deletedAt"))
             continue;
         size_t was = enter(p, name, -1);
         if (jd_str_is(name, "scope")) {
@@ -572,14 +652,18 @@ int jd_ent_parse(const jd_parse *in, const jd_jval *v, jd_input shape, jd_str ex
         } else {
             static const char *const reserved[] = {"datasetId", "instanceId", "observedAt"};
             for (size_t k = 0; k < sizeof reserved / sizeof *reserved; k++)
-                if (jd_str_is(name, reserved[k])) return FAIL(p, "%s cannot be the name of an attribute", "%s 不能用作属性名", reserved[k]);
+                if (jd_str_is(name, reserved[k]))
+                    return FAIL(p, "%s cannot be the name of an attribute", "%s 不能用作属性名", reserved[k]);
             jd_sym sym = intern(p, name);
             if (!sym) return -1;
             jd_attr *inst;
             uint32_t n;
-            if (in->simplified ? parse_bare(p, sym, m, &inst, &n) : parse_instances(p, sym, m, 0, shape == JD_IN_MERGE, &inst, &n)) return -1;
+            if (in->simplified ? parse_bare(p, sym, m, &inst, &n)
+                               : parse_instances(p, sym, m, 0, shape == JD_IN_MERGE, &inst, &n))
+                return -1;
             for (uint32_t k = 0; k < out->attrs_n; k++)
-                if (out->attrs[k].name == sym) return FAIL(p, "two members mean the same attribute", "两个成员指的是同一属性");
+                if (out->attrs[k].name == sym)
+                    return FAIL(p, "two members mean the same attribute", "两个成员指的是同一属性");
             if (out->attrs_n + n > cap) {
                 cap = (out->attrs_n + n) * 2;
                 jd_attr *more = JD_NEWN(in->arena, jd_attr, cap);
@@ -594,7 +678,8 @@ int jd_ent_parse(const jd_parse *in, const jd_jval *v, jd_input shape, jd_str ex
     return 0;
 }
 
-int jd_attr_parse(const jd_parse *in, jd_sym name, const jd_jval *v, int partial, jd_attr **out, uint32_t *n, jd_err *err) {
+int jd_attr_parse(const jd_parse *in, jd_sym name, const jd_jval *v, int partial, jd_attr **out, uint32_t *n,
+                  jd_err *err) {
     parser state = {.in = in, .err = err, .shape = partial ? JD_IN_MERGE : JD_IN_FRAGMENT, .one_attr = 1};
     if (in->simplified) return parse_bare(&state, name, v, out, n);
     return parse_instances(&state, name, v, 0, partial, out, n);

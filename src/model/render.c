@@ -8,9 +8,9 @@ enum { LINK_DEPTH_MAX = 10 };
 typedef struct writer {
     const jd_render *r;
     jd_buf *b;
-    jd_time created;          /* the entity's */
-    const jd_proj *proj;      /* of this level */
-    int level;                /* of linked entities still to go down */
+    jd_time created;                  /* the entity's */
+    const jd_proj *proj;              /* of this level */
+    int level;                        /* of linked entities still to go down */
     jd_str chain[LINK_DEPTH_MAX + 2]; /* entities that are being written, outermost first */
     int chain_n;
 } writer;
@@ -95,8 +95,10 @@ static void node(writer *w, jd_node n) {
         jd_buf_c(b, '{');
         for (int first = 1; jd_node_member(&it, &sym, &raw, &item); first = 0) {
             if (!first) jd_buf_c(b, ',');
-            if (sym) name(w, sym);
-            else jd_json_write_str(b, raw);
+            if (sym)
+                name(w, sym);
+            else
+                jd_json_write_str(b, raw);
             jd_buf_c(b, ':');
             node(w, item);
         }
@@ -161,10 +163,13 @@ static int choose_language(jd_node map, jd_str ranges, jd_str *tag, jd_node *val
             double place = 1;
             int point = 0;
             for (const char *c = semi; c < one.p + one.n; c++) {
-                if (*c == '.') point = 1;
+                if (*c == '.')
+                    point = 1;
                 else if (*c >= '0' && *c <= '9') {
-                    if (point) q += (*c - '0') * (place /= 10);
-                    else q = q * 10 + (*c - '0');
+                    if (point)
+                        q += (*c - '0') * (place /= 10);
+                    else
+                        q = q * 10 + (*c - '0');
                 }
             }
             one.n = (size_t)(semi - one.p);
@@ -242,8 +247,10 @@ static void linked_member(writer *w, const jd_attrview *a) {
         if (jd_node_type(item) != JD_N_STR) continue;
         size_t before = b->n;
         if (any) jd_buf_c(b, ',');
-        if (linked(w, a->name, jd_node_str(item))) any = 1;
-        else b->n = before;
+        if (linked(w, a->name, jd_node_str(item)))
+            any = 1;
+        else
+            b->n = before;
     }
     jd_buf_c(b, ']');
     if (!any) b->n = start;
@@ -286,8 +293,10 @@ static void simplified(writer *w, const jd_attrview *a) {
         break;
     case JD_RELATIONSHIP:
     case JD_LISTRELATIONSHIP:
-        if (joins_inline(w, a)) linked_or_uri(w, a, a->value);
-        else node(w, a->value);
+        if (joins_inline(w, a))
+            linked_or_uri(w, a, a->value);
+        else
+            node(w, a->value);
         return;
     case JD_VOCABPROPERTY:
     case JD_JSONPROPERTY: break;
@@ -309,7 +318,8 @@ static void whole(writer *w, const jd_attrview *a) {
         node(w, a->value);
         return;
     }
-    int bare = concise && !a->dataset.p && a->observed == JD_TIME_NONE && !a->unit.p && !a->value_type.p && !a->subs.p && !w->r->sys_attrs;
+    int bare = concise && !a->dataset.p && a->observed == JD_TIME_NONE && !a->unit.p && !a->value_type.p &&
+               !a->subs.p && !w->r->sys_attrs;
     if (bare && (a->kind == JD_GEOPROPERTY || (a->kind == JD_PROPERTY && jd_node_type(a->value) != JD_N_OBJ))) {
         node(w, a->value);
         return;
@@ -325,8 +335,10 @@ static void whole(writer *w, const jd_attrview *a) {
         jd_buf_z(b, jd_kind_name(spoken ? JD_PROPERTY : a->kind));
         open_with(b, "\",\"", member);
     }
-    if (a->kind == JD_LISTRELATIONSHIP) object_list(w, a->value);
-    else node(w, value);
+    if (a->kind == JD_LISTRELATIONSHIP)
+        object_list(w, a->value);
+    else
+        node(w, value);
     if (spoken) {
         key(w, "lang");
         jd_json_write_str(b, tag);
@@ -364,8 +376,10 @@ static void whole(writer *w, const jd_attrview *a) {
 }
 
 static void one(writer *w, const jd_attrview *a) {
-    if (w->r->format == JD_SIMPLIFIED) simplified(w, a);
-    else whole(w, a);
+    if (w->r->format == JD_SIMPLIFIED)
+        simplified(w, a);
+    else
+        whole(w, a);
 }
 
 static int wanted_instance(const writer *w, const jd_attrview *a) {
@@ -391,8 +405,12 @@ static void attributes(writer *w, jd_bytes records, int sub, int *first) {
             if (sub || wanted_instance(w, &a)) {
                 if (!*first) jd_buf_c(b, ',');
                 *first = 0;
-                if (is_sealed(sym)) jd_buf_z(b, sym == JD_SYM_ENTITY_ID_SEALED ? "\"entityIdSealed\"" : "\"entityTypeSealed\""); /* terms of ngsildproof alone */
-                else name(w, sym);
+                if (is_sealed(sym))
+                    jd_buf_z(b, sym == JD_SYM_ENTITY_ID_SEALED
+                                    ? "\"entityIdSealed\""
+                                    : "\"entityTypeSealed\""); /* terms of ngsildproof alone */
+                else
+                    name(w, sym);
                 jd_buf_c(b, ':');
                 one(w, &a);
             }
@@ -470,8 +488,10 @@ static void members(writer *w, const jd_doc *d, int *first) {
     if (w->r->sys_attrs) {
         if (d->expires != JD_TIME_NONE && jd_proj_member(p, JD_M_EXPIRES))
             comma(b, first), jd_buf_z(b, "\"expiresAt\":"), time_text(b, d->expires, d->expires_digits);
-        if (jd_proj_member(p, JD_M_CREATED)) comma(b, first), jd_buf_z(b, "\"createdAt\":"), time_text(b, d->created, -1);
-        if (jd_proj_member(p, JD_M_MODIFIED)) comma(b, first), jd_buf_z(b, "\"modifiedAt\":"), time_text(b, d->modified, -1);
+        if (jd_proj_member(p, JD_M_CREATED))
+            comma(b, first), jd_buf_z(b, "\"createdAt\":"), time_text(b, d->created, -1);
+        if (jd_proj_member(p, JD_M_MODIFIED))
+            comma(b, first), jd_buf_z(b, "\"modifiedAt\":"), time_text(b, d->modified, -1);
     }
     attributes(w, d->attrs, 0, first);
 }
@@ -488,8 +508,10 @@ static void geometry(writer *w, const jd_doc *d) {
     int have = jd_doc_attr(d, sym, &a, &rest);
     while (have && !(a.kind == JD_GEOPROPERTY && !a.dataset.p == !want.p && jd_str_eq(a.dataset, want)))
         have = jd_attr_next(&rest, d->created, &a) && a.name == sym;
-    if (have) node(w, a.value);
-    else jd_buf_add(w->b, "null", 4);
+    if (have)
+        node(w, a.value);
+    else
+        jd_buf_add(w->b, "null", 4);
 }
 
 static void entity(writer *w, const jd_doc *d, int with_context) {
@@ -522,7 +544,8 @@ void jd_render_entity(const jd_render *r, const jd_doc *d, jd_buf *out) {
     entity(&w, d, r->with_context);
 }
 
-void jd_render_links(const jd_render *r, const jd_doc *d, void *user, void (*each)(void *user, jd_str id, const jd_proj *proj)) {
+void jd_render_links(const jd_render *r, const jd_doc *d, void *user,
+                     void (*each)(void *user, jd_str id, const jd_proj *proj)) {
     jd_bytes rest = d->attrs;
     jd_attrview a;
     while (jd_attr_next(&rest, d->created, &a)) {

@@ -109,8 +109,8 @@ jd_sym jd_sym_intern(jd_symtab *t, jd_str name, jd_err *err) {
     jd_sym s = lookup(t, name, h);
     if (s) return s;
     if (name.n > NAME_MAX_BYTES) {
-        jd_fail(err, JD_E_BAD_REQUEST_DATA, "a name of %zu bytes is longer than the limit of %d", "名称有 %zu 字节，超过上限 %d",
-                name.n, (int)NAME_MAX_BYTES);
+        jd_fail(err, JD_E_BAD_REQUEST_DATA, "a name of %zu bytes is longer than the limit of %d",
+                "名称有 %zu 字节，超过上限 %d", name.n, (int)NAME_MAX_BYTES);
         return 0;
     }
     pthread_mutex_lock(&t->mutex);
@@ -135,8 +135,8 @@ int jd_symtab_load(jd_symtab *t, uint32_t number, jd_str name, jd_err *err) {
     uint32_t n = jd_symtab_count(t);
     if (number >= 1 && number <= n && jd_str_eq(jd_sym_name(t, number), name)) return 0;
     if (number != n + 1 || jd_sym_find(t, name))
-        return jd_fail(err, JD_E_INTERNAL, "symbol %u (%.*s) is out of order in the store", "存储中的符号 %u（%.*s）次序有误", number,
-                       JD_STR_ARG(name));
+        return jd_fail(err, JD_E_INTERNAL, "symbol %u (%.*s) is out of order in the store",
+                       "存储中的符号 %u（%.*s）次序有误", number, JD_STR_ARG(name));
     pthread_mutex_lock(&t->mutex);
     add(t, name, (uint32_t)jd_hash(name.p, name.n));
     pthread_mutex_unlock(&t->mutex);

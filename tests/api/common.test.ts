@@ -111,7 +111,7 @@ const unknown: [method: string, path: string, body?: Json][] = [
     ["GET", "/jsonldContexts?limit=1"],
     ["GET", `/entities/${id}?pick=a&pick=b`],
 ];
-test("6.3.19 a parameter that is not known there, or comes twice: 400 InvalidRequest, and nothing is done", async () => {
+test("6.3.19 a parameter that is not known there, or comes twice: 400, and nothing is done", async () => {
     const before = await city.entity(`${id}?options=sysAttrs`);
     for (const [method, path, body] of unknown)
         check(await city.call(method, path, body), invalid, `${method} ${path}`);

@@ -5,7 +5,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { api, check, core, folder, ld, linkTo, serve, type City, type Json, type Want } from "./server.ts";
+import { api, check, folder, ld, linkTo, serve, type City, type Json, type Want } from "./server.ts";
 
 const v = "https://example.org/v#";
 const base = "http://jindu.example";
@@ -255,7 +255,8 @@ test("5.13.3-5.13.5 cached ones: listed once used, served with details, reloaded
 
 test("5.13.4, 5.13.5 the core @context is always there, and unknown ones never", async () => {
     const city = await server.city();
-    const path = `/jsonldContexts/${encodeURIComponent("https://uri.etsi.org/ngsi-ld/v1/ngsi-ld-core-context-v1.9.jsonld")}`;
+    const url = "https://uri.etsi.org/ngsi-ld/v1/ngsi-ld-core-context-v1.9.jsonld";
+    const path = `/jsonldContexts/${encodeURIComponent(url)}`;
     check(await city.get(`${path}?details=true`), 200);
     check(await city.del(path), bad);
     check(await city.del(`${path}?reload=true`), 204);
@@ -265,7 +266,6 @@ test("5.13.4, 5.13.5 the core @context is always there, and unknown ones never",
         check(await city.del(`/jsonldContexts/${name}`), missing, name);
         check(await city.del(`/jsonldContexts/${name}?reload=true`), bad, name);
     }
-    assert.ok(core);
 });
 
 test("5.13.2 hosted @contexts outlive a restart, entities keep their whole names", async () => {

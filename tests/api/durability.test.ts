@@ -1,6 +1,6 @@
 // What was acknowledged is kept. The process is killed with -9 at random moments under a mixed load (JINDU_KILLS times,
-// 25 when not said): after each restart every acknowledged change is there, no refused one is, one whose answer never came
-// is there whole or not at all, and `jindu check` finds nothing. And SIGTERM finishes what was begun.
+// 25 when not said): after each restart every acknowledged change is there, no refused one is, one whose answer never
+// came is there whole or not at all, and `jindu check` finds nothing. And SIGTERM finishes what was begun.
 import assert from "node:assert/strict";
 import { connect } from "node:net";
 import { test } from "node:test";
@@ -207,7 +207,8 @@ test(
                     let asked = false;
                     const list = Array.from({ length: 40 }, (_, k) => body(`urn:s:${i}:${k}`, i));
                     const text = JSON.stringify(list);
-                    const post = `POST ${api}/entityOperations/create HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ${text.length}\r\n\r\n${text}`;
+                    const line = `POST ${api}/entityOperations/create HTTP/1.1\r\nHost: x\r\n`;
+                    const post = `${line}Content-Type: application/json\r\nContent-Length: ${text.length}\r\n\r\n${text}`;
                     const socket = connect(server.port, "127.0.0.1", () =>
                         socket.write("GET /health HTTP/1.1\r\nHost: x\r\n\r\n"),
                     );

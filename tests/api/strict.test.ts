@@ -12,7 +12,9 @@ const get = (...lines: string[]): string =>
     `GET ${path} HTTP/1.1\r\n${[...lines, tenant, "Connection: close"].join("\r\n")}\r\n\r\n`;
 const entity = '{"id":"urn:x:smuggled","type":"T"}';
 const post = (body: string, ...lines: string[]): string =>
-    `POST ${api}/entities HTTP/1.1\r\n${["Host: x", tenant, "Content-Type: application/json", "Connection: close", ...lines].join("\r\n")}\r\n\r\n${body}`;
+    [`POST ${api}/entities HTTP/1.1`, "Host: x", tenant, "Content-Type: application/json", "Connection: close"]
+        .concat(lines, "", body)
+        .join("\r\n");
 const length = `Content-Length: ${entity.length}`;
 
 const refused: [what: string, bytes: string][] = [

@@ -63,11 +63,24 @@ static void test_times(void **state) {
         const char *text;
         int ok, digits;
     } cases[] = {
-        {"1970-01-01T00:00:00Z", 1, 0},     {"2024-02-29T23:59:59Z", 1, 0},        {"2023-02-29T00:00:00Z", 0, 0}, {"2026-11-23T08:30:00.5Z", 1, 1},
-        {"2026-11-23T08:30:00.123456Z", 1, 6}, {"2026-11-23T08:30:00.1234567Z", 1, 7}, {"2026-11-23T08:30:00+08:00", 0, 0}, {"2026-11-23 08:30:00Z", 0, 0},
-        {"2026-13-01T00:00:00Z", 0, 0},     {"2026-00-10T00:00:00Z", 0, 0},        {"2026-01-01T24:00:00Z", 0, 0}, {"2026-01-01T00:60:00Z", 0, 0},
-        {"2026-01-01T00:00:00.Z", 0, 0},    {"2026-01-01T00:00:00", 0, 0},         {"", 0, 0},                     {"0001-01-01T00:00:00Z", 1, 0},
-        {"9999-12-31T23:59:59.999999Z", 1, 6}, {"2016-08-22T19:20Z", 0, 0},
+        {"1970-01-01T00:00:00Z", 1, 0},
+        {"2024-02-29T23:59:59Z", 1, 0},
+        {"2023-02-29T00:00:00Z", 0, 0},
+        {"2026-11-23T08:30:00.5Z", 1, 1},
+        {"2026-11-23T08:30:00.123456Z", 1, 6},
+        {"2026-11-23T08:30:00.1234567Z", 1, 7},
+        {"2026-11-23T08:30:00+08:00", 0, 0},
+        {"2026-11-23 08:30:00Z", 0, 0},
+        {"2026-13-01T00:00:00Z", 0, 0},
+        {"2026-00-10T00:00:00Z", 0, 0},
+        {"2026-01-01T24:00:00Z", 0, 0},
+        {"2026-01-01T00:60:00Z", 0, 0},
+        {"2026-01-01T00:00:00.Z", 0, 0},
+        {"2026-01-01T00:00:00", 0, 0},
+        {"", 0, 0},
+        {"0001-01-01T00:00:00Z", 1, 0},
+        {"9999-12-31T23:59:59.999999Z", 1, 6},
+        {"2016-08-22T19:20Z", 0, 0},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         jd_time t;
@@ -147,8 +160,12 @@ static void test_errors_are_whole_characters(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_arena_keeps_until_rewound), cmocka_unit_test(test_varint), cmocka_unit_test(test_times),
-        cmocka_unit_test(test_strmap_against_array),      cmocka_unit_test(test_sums),   cmocka_unit_test(test_errors_are_whole_characters),
+        cmocka_unit_test(test_arena_keeps_until_rewound),
+        cmocka_unit_test(test_varint),
+        cmocka_unit_test(test_times),
+        cmocka_unit_test(test_strmap_against_array),
+        cmocka_unit_test(test_sums),
+        cmocka_unit_test(test_errors_are_whole_characters),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

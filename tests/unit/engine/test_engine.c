@@ -47,7 +47,13 @@ static jd_errcode do_write(jd_engine *e, jd_write *w, const char *tenant) {
     jd_arena a;
     jd_arena_init(&a);
     jd_err err = {0};
-    jd_job job = {.tenant = jd_str_of(tenant), .make_tenant = 1, .writes = w, .n = 1, .arena = &a, .done = mark_done, .user = &done};
+    jd_job job = {.tenant = jd_str_of(tenant),
+                  .make_tenant = 1,
+                  .writes = w,
+                  .n = 1,
+                  .arena = &a,
+                  .done = mark_done,
+                  .user = &done};
     assert_int_equal(jd_submit(e, &job, &err), 0);
     while (!done) jd_engine_step(e);
     jd_arena_fini(&a);
@@ -64,8 +70,12 @@ static jd_errcode do_json(jd_engine *e, jd_op op, unsigned flags, const char *te
     jd_jval v;
     jd_ent ent;
     if (jd_json_parse(&a, jd_str_of(json), NULL, &v, &err)) fail_msg("%s", err.en);
-    if (jd_ent_parse(&p, &v, op == JD_OP_MERGE ? JD_IN_MERGE : op == JD_OP_UPDATE ? JD_IN_UPDATE : op == JD_OP_APPEND ? JD_IN_FRAGMENT : JD_IN_ENTITY, (jd_str){NULL, 0},
-                     &ent, &err))
+    if (jd_ent_parse(&p, &v,
+                     op == JD_OP_MERGE    ? JD_IN_MERGE
+                     : op == JD_OP_UPDATE ? JD_IN_UPDATE
+                     : op == JD_OP_APPEND ? JD_IN_FRAGMENT
+                                          : JD_IN_ENTITY,
+                     (jd_str){NULL, 0}, &ent, &err))
         fail_msg("%s (%s)", err.en, err.place);
     jd_write w = {.rq = {.op = op, .flags = flags, .id = ent.id, .ent = &ent, .observed = JD_TIME_NONE}};
     jd_errcode rc = do_write(e, &w, tenant);
@@ -87,7 +97,10 @@ static const char *get(jd_engine *e, const char *tenant, const char *id) {
         jd_doc d;
         if (jd_view_get(&v, jd_str_of(id), &d)) {
             jd_buf b = {0};
-            jd_render r = {.ctx = jd_contexts_core(contexts), .symbols = jd_engine_symbols(e), .format = JD_SIMPLIFIED, .arena = &a};
+            jd_render r = {.ctx = jd_contexts_core(contexts),
+                           .symbols = jd_engine_symbols(e),
+                           .format = JD_SIMPLIFIED,
+                           .arena = &a};
             jd_render_entity(&r, &d, &b);
             snprintf(text, sizeof text, "%.*s", (int)b.n, b.p);
             jd_buf_fini(&b);
@@ -125,11 +138,16 @@ static void stop(jd_engine *e) {
 static void test_write_read_reopen(void **state) {
     (void)state;
     jd_engine *e = start();
-    assert_int_equal(do_json(e, JD_OP_CREATE, 0, "", "{\"id\":\"urn:a:1\",\"type\":\"T\",\"speed\":{\"type\":\"Property\",\"value\":35.20,\"unitCode\":\"KMH\"}}", NULL),
+    assert_int_equal(do_json(e, JD_OP_CREATE, 0, "",
+                             "{\"id\":\"urn:a:1\",\"type\":\"T\",\"speed\":{\"type\":\"Property\",\"value\":35.20,"
+                             "\"unitCode\":\"KMH\"}}",
+                             NULL),
                      JD_E_OK);
     assert_int_equal(do_json(e, JD_OP_CREATE, 0, "", "{\"id\":\"urn:a:1\",\"type\":\"T\"}", NULL), JD_E_ALREADY_EXISTS);
     assert_string_equal(get(e, "", "urn:a:1"), "{\"id\":\"urn:a:1\",\"type\":\"T\",\"speed\":35.20}");
-    assert_int_equal(do_json(e, JD_OP_MERGE, 0, "", "{\"id\":\"urn:a:1\",\"type\":\"T\",\"speed\":{\"value\":7},\"n\":\"x\"}", NULL), JD_E_OK);
+    assert_int_equal(
+        do_json(e, JD_OP_MERGE, 0, "", "{\"id\":\"urn:a:1\",\"type\":\"T\",\"speed\":{\"value\":7},\"n\":\"x\"}", NULL),
+        JD_E_OK);
     assert_string_equal(get(e, "", "urn:a:1"), "{\"id\":\"urn:a:1\",\"type\":\"T\",\"speed\":7,\"n\":\"x\"}");
     assert_int_equal(do_json(e, JD_OP_CREATE, 0, "other", "{\"id\":\"urn:a:2\",\"type\":\"T\"}", NULL), JD_E_OK);
     assert_string_equal(get(e, "", "urn:a:2"), "");
@@ -262,7 +280,8 @@ static void compare(jd_engine *e, const model *m) {
             assert_int_equal(jd_q_compile(&names, text, &(jd_qopts){0}, &expr, &err), 0);
         }
         if (which == 3) {
-            jd_str coords = jd_arena_printf(&a, "[[[118.9,32],[119.%02d5,32],[119.%02d5,32.5],[118.9,32.5],[118.9,32]]]", pivot, pivot);
+            jd_str coords = jd_arena_printf(
+                &a, "[[[118.9,32],[119.%02d5,32],[119.%02d5,32.5],[118.9,32.5],[118.9,32]]]", pivot, pivot);
             assert_int_equal(jd_geoq_compile_params(&a, JD_STR("within"), JD_STR("Polygon"), coords, &geo, &err), 0);
             q.geo_property = JD_SYM_LOCATION;
         }
@@ -278,7 +297,9 @@ static void compare(jd_engine *e, const model *m) {
             if (expr) yes = yes && m[i].n >= pivot;
             if (geo) yes = yes && m[i].lon == m[i].lon && m[i].lon < 119 + pivot / 100.0 + 0.005;
             want += yes;
-            if (t.seen[i] != yes) fail_msg("question %d (%s): entity %d given %d times, expected %d", which, plan.index, i, t.seen[i], yes);
+            if (t.seen[i] != yes)
+                fail_msg("question %d (%s): entity %d given %d times, expected %d", which, plan.index, i, t.seen[i],
+                         yes);
         }
         assert_int_equal(total, want);
         if (geo) jd_geoq_fini(geo);
@@ -309,9 +330,13 @@ static void test_random_against_model(void **state) {
         if (rnd(2)) {
             int c = (int)rnd(100);
             next.lon = 119 + c / 100.0;
-            snprintf(place, sizeof place, ",\"location\":{\"type\":\"GeoProperty\",\"value\":{\"type\":\"Point\",\"coordinates\":[119.%02d,32.2]}}", c);
+            snprintf(place, sizeof place,
+                     ",\"location\":{\"type\":\"GeoProperty\",\"value\":{\"type\":\"Point\",\"coordinates\":[119.%02d,"
+                     "32.2]}}",
+                     c);
         }
-        snprintf(json, sizeof json, "{\"id\":\"urn:x:%d\",\"type\":%s,\"n\":%d%s}", i, next.hot ? "[\"T\",\"Hot\"]" : "\"T\"", next.n, place);
+        snprintf(json, sizeof json, "{\"id\":\"urn:x:%d\",\"type\":%s,\"n\":%d%s}", i,
+                 next.hot ? "[\"T\",\"Hot\"]" : "\"T\"", next.n, place);
         switch (rnd(4)) {
         case 0:
         case 1: {
@@ -382,8 +407,8 @@ static void test_writer_thread(void **state) {
     drop_dir();
 }
 
-/* Readers beside the writer: every change sets a and b to the same number in one group of all entities, so any view must find all
- * entities with one and the same number, by every index. */
+/* Readers beside the writer: every change sets a and b to the same number in one group of all entities, so any view
+ * must find all entities with one and the same number, by every index. */
 enum { TOGETHER = 40, ROUNDS = 150, LOOKERS = 3 };
 static jd_engine *shared_engine;
 static _Atomic int finished_writing;
@@ -469,10 +494,15 @@ static void test_readers_beside_writer(void **state) {
         jd_ent *ents = JD_NEWN(&a, jd_ent, TOGETHER);
         for (int i = 0; i < TOGETHER; i++) {
             jd_jval v;
-            jd_str text = jd_arena_printf(&a, "{\"id\":\"urn:t:%d\",\"type\":\"T\",\"a\":%d,\"b\":%d}", i, round, round);
+            jd_str text =
+                jd_arena_printf(&a, "{\"id\":\"urn:t:%d\",\"type\":\"T\",\"a\":%d,\"b\":%d}", i, round, round);
             assert_int_equal(jd_json_parse(&a, text, NULL, &v, &err), 0);
             assert_int_equal(jd_ent_parse(&p, &v, JD_IN_ENTITY, (jd_str){NULL, 0}, &ents[i], &err), 0);
-            w[i].rq = (jd_change_req){.op = JD_OP_CREATE, .flags = JD_AP_REPLACE_EXISTING, .id = ents[i].id, .ent = &ents[i], .observed = JD_TIME_NONE};
+            w[i].rq = (jd_change_req){.op = JD_OP_CREATE,
+                                      .flags = JD_AP_REPLACE_EXISTING,
+                                      .id = ents[i].id,
+                                      .ent = &ents[i],
+                                      .observed = JD_TIME_NONE};
         }
         signal_t s = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0};
         jd_job job = {.writes = w, .n = TOGETHER, .arena = &a, .atomic = 1, .done = raise_signal, .user = &s};
@@ -495,8 +525,9 @@ static void test_readers_beside_writer(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_write_read_reopen), cmocka_unit_test(test_snapshot_stands_still), cmocka_unit_test(test_atomic_set),
-        cmocka_unit_test(test_random_against_model), cmocka_unit_test(test_writer_thread),       cmocka_unit_test(test_readers_beside_writer),
+        cmocka_unit_test(test_write_read_reopen), cmocka_unit_test(test_snapshot_stands_still),
+        cmocka_unit_test(test_atomic_set),        cmocka_unit_test(test_random_against_model),
+        cmocka_unit_test(test_writer_thread),     cmocka_unit_test(test_readers_beside_writer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -40,7 +40,10 @@ static jd_jval json(const char *text) {
 }
 
 static jd_input input_of(jd_op op) {
-    return op == JD_OP_MERGE ? JD_IN_MERGE : op == JD_OP_UPDATE ? JD_IN_UPDATE : op == JD_OP_APPEND ? JD_IN_FRAGMENT : JD_IN_ENTITY;
+    return op == JD_OP_MERGE    ? JD_IN_MERGE
+           : op == JD_OP_UPDATE ? JD_IN_UPDATE
+           : op == JD_OP_APPEND ? JD_IN_FRAGMENT
+                                : JD_IN_ENTITY;
 }
 
 /* Applies to the document in *doc (none when empty) and puts the new one there. */
@@ -84,7 +87,8 @@ static const char *render(const jd_buf *doc, jd_format f, int sys) {
     jd_doc d;
     jd_doc_open(&d, jd_buf_view(doc));
     jd_buf b = {0};
-    jd_render r = {.ctx = jd_contexts_core(contexts), .symbols = symbols, .format = f, .sys_attrs = sys, .arena = &arena};
+    jd_render r = {
+        .ctx = jd_contexts_core(contexts), .symbols = symbols, .format = f, .sys_attrs = sys, .arena = &arena};
     jd_render_entity(&r, &d, &b);
     snprintf(text, sizeof text, "%.*s", (int)b.n, b.p);
     jd_buf_fini(&b);
@@ -101,17 +105,48 @@ static jd_sym sym(const char *name) {
 static void test_values_come_back_as_written(void **state) {
     (void)state;
     static const char *const values[] = {
-        "0", "63", "64", "-1", "-0", "-0.0", "1.0", "0.50", "35.20", "123456789012345678", "1234567890123456789", "99999999999999999999", "1e3", "1E+5", "0.1e-7",
-        "-273.15", "0.000000000000000001", "0.0000000000000000001", "true", "false", "\"\"", "\"2026-01-31T08:00:00Z\"", "\"2026-01-31T08:00:00.000Z\"",
-        "\"2026-01-31T08:00:00.1234567Z\"", "\"2026-01-31T08:00:60Z\"", "\"2026-01-31T08:00:00,5Z\"", "\"2026-13-31T08:00:00Z\"", "\"0001-01-01T00:00:00Z\"",
-        "\"9999-12-31T23:59:59.999999Z\"", "\"镇江\\u0000\\n\"", "[]", "[[],[1,[2.50]]]", "{\"type\":\"x\",\"id\":\"y\",\"a\":{\"b\":[1,{\"c\":null}]}}",
+        "0",
+        "63",
+        "64",
+        "-1",
+        "-0",
+        "-0.0",
+        "1.0",
+        "0.50",
+        "35.20",
+        "123456789012345678",
+        "1234567890123456789",
+        "99999999999999999999",
+        "1e3",
+        "1E+5",
+        "0.1e-7",
+        "-273.15",
+        "0.000000000000000001",
+        "0.0000000000000000001",
+        "true",
+        "false",
+        "\"\"",
+        "\"2026-01-31T08:00:00Z\"",
+        "\"2026-01-31T08:00:00.000Z\"",
+        "\"2026-01-31T08:00:00.1234567Z\"",
+        "\"2026-01-31T08:00:60Z\"",
+        "\"2026-01-31T08:00:00,5Z\"",
+        "\"2026-13-31T08:00:00Z\"",
+        "\"0001-01-01T00:00:00Z\"",
+        "\"9999-12-31T23:59:59.999999Z\"",
+        "\"镇江\\u0000\\n\"",
+        "[]",
+        "[[],[1,[2.50]]]",
+        "{\"type\":\"x\",\"id\":\"y\",\"a\":{\"b\":[1,{\"c\":null}]}}",
     };
     for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
         jd_buf doc = {0};
         jd_applied res;
         int has_null = strstr(values[i], "null") != NULL;
-        jd_str text = jd_arena_printf(&arena, "{" BASE ",\"v\":{\"type\":\"%s\",\"%s\":%s}}", has_null ? "JsonProperty" : "Property", has_null ? "json" : "value", values[i]);
-        assert_int_equal(apply(&doc, (jd_change_req){.op = JD_OP_CREATE, .observed = JD_TIME_NONE}, text.p, 1000, &res), JD_E_OK);
+        jd_str text = jd_arena_printf(&arena, "{" BASE ",\"v\":{\"type\":\"%s\",\"%s\":%s}}",
+                                      has_null ? "JsonProperty" : "Property", has_null ? "json" : "value", values[i]);
+        assert_int_equal(apply(&doc, (jd_change_req){.op = JD_OP_CREATE, .observed = JD_TIME_NONE}, text.p, 1000, &res),
+                         JD_E_OK);
         assert_string_equal(render(&doc, JD_NORMALIZED, 0), text.p);
         jd_buf_fini(&doc);
     }
@@ -129,42 +164,65 @@ static void test_operations(void **state) {
     (void)state;
     static const step steps[] = {
         {JD_OP_MERGE, 0, NULL, NULL, "{" BASE "}", JD_E_NOT_FOUND, NULL},
-        {JD_OP_CREATE, 0, NULL, NULL, "{" BASE ",\"s\":{\"type\":\"Property\",\"value\":1,\"unitCode\":\"KMH\",\"observedAt\":\"2026-01-01T00:00:00Z\"}}", JD_E_OK,
+        {JD_OP_CREATE, 0, NULL, NULL,
+         "{" BASE
+         ",\"s\":{\"type\":\"Property\",\"value\":1,\"unitCode\":\"KMH\",\"observedAt\":\"2026-01-01T00:00:00Z\"}}",
+         JD_E_OK,
          "\"s\":{\"type\":\"Property\",\"value\":1,\"unitCode\":\"KMH\",\"observedAt\":\"2026-01-01T00:00:00Z\"}"},
-        {JD_OP_CREATE, 0, NULL, NULL, "{" BASE "}", JD_E_ALREADY_EXISTS, "\"s\":{\"type\":\"Property\",\"value\":1,\"unitCode\":\"KMH\",\"observedAt\":\"2026-01-01T00:00:00Z\"}"},
+        {JD_OP_CREATE, 0, NULL, NULL, "{" BASE "}", JD_E_ALREADY_EXISTS,
+         "\"s\":{\"type\":\"Property\",\"value\":1,\"unitCode\":\"KMH\",\"observedAt\":\"2026-01-01T00:00:00Z\"}"},
         /* merge keeps what it does not name, update replaces the whole attribute */
         {JD_OP_MERGE, 0, NULL, NULL, "{" BASE ",\"s\":{\"value\":2}}", JD_E_OK,
          "\"s\":{\"type\":\"Property\",\"value\":2,\"unitCode\":\"KMH\",\"observedAt\":\"2026-01-01T00:00:00Z\"}"},
-        {JD_OP_MERGE, 0, NULL, NULL, "{" BASE ",\"s\":{\"unitCode\":\"urn:ngsi-ld:null\",\"observedAt\":\"urn:ngsi-ld:null\"}}", JD_E_OK, "\"s\":{\"type\":\"Property\",\"value\":2}"},
-        {JD_OP_UPDATE, 0, NULL, NULL, "{\"s\":{\"type\":\"Property\",\"value\":{\"a\":1,\"b\":{\"c\":2,\"d\":3}}}}", JD_E_OK,
-         "\"s\":{\"type\":\"Property\",\"value\":{\"a\":1,\"b\":{\"c\":2,\"d\":3}}}"},
-        {JD_OP_MERGE, 0, NULL, NULL, "{" BASE ",\"s\":{\"value\":{\"b\":{\"c\":\"urn:ngsi-ld:null\",\"e\":4}}}}", JD_E_OK,
-         "\"s\":{\"type\":\"Property\",\"value\":{\"a\":1,\"b\":{\"d\":3,\"e\":4}}}"},
+        {JD_OP_MERGE, 0, NULL, NULL,
+         "{" BASE ",\"s\":{\"unitCode\":\"urn:ngsi-ld:null\",\"observedAt\":\"urn:ngsi-ld:null\"}}", JD_E_OK,
+         "\"s\":{\"type\":\"Property\",\"value\":2}"},
+        {JD_OP_UPDATE, 0, NULL, NULL, "{\"s\":{\"type\":\"Property\",\"value\":{\"a\":1,\"b\":{\"c\":2,\"d\":3}}}}",
+         JD_E_OK, "\"s\":{\"type\":\"Property\",\"value\":{\"a\":1,\"b\":{\"c\":2,\"d\":3}}}"},
+        {JD_OP_MERGE, 0, NULL, NULL, "{" BASE ",\"s\":{\"value\":{\"b\":{\"c\":\"urn:ngsi-ld:null\",\"e\":4}}}}",
+         JD_E_OK, "\"s\":{\"type\":\"Property\",\"value\":{\"a\":1,\"b\":{\"d\":3,\"e\":4}}}"},
         /* instances by datasetId; the default one stands first */
-        {JD_OP_APPEND, 0, NULL, NULL, "{\"s\":[{\"type\":\"Property\",\"value\":8,\"datasetId\":\"urn:d:1\"}]}", JD_E_OK,
-         "\"s\":[{\"type\":\"Property\",\"value\":{\"a\":1,\"b\":{\"d\":3,\"e\":4}}},{\"type\":\"Property\",\"value\":8,\"datasetId\":\"urn:d:1\"}]"},
-        {JD_OP_APPEND, JD_AP_NO_OVERWRITE, NULL, NULL, "{\"s\":{\"type\":\"Property\",\"value\":9},\"t\":{\"type\":\"Relationship\",\"object\":\"urn:y:1\"}}", JD_E_OK,
-         "\"s\":[{\"type\":\"Property\",\"value\":{\"a\":1,\"b\":{\"d\":3,\"e\":4}}},{\"type\":\"Property\",\"value\":8,\"datasetId\":\"urn:d:1\"}],"
+        {JD_OP_APPEND, 0, NULL, NULL, "{\"s\":[{\"type\":\"Property\",\"value\":8,\"datasetId\":\"urn:d:1\"}]}",
+         JD_E_OK,
+         "\"s\":[{\"type\":\"Property\",\"value\":{\"a\":1,\"b\":{\"d\":3,\"e\":4}}},{\"type\":\"Property\",\"value\":"
+         "8,\"datasetId\":\"urn:d:1\"}]"},
+        {JD_OP_APPEND, JD_AP_NO_OVERWRITE, NULL, NULL,
+         "{\"s\":{\"type\":\"Property\",\"value\":9},\"t\":{\"type\":\"Relationship\",\"object\":\"urn:y:1\"}}",
+         JD_E_OK,
+         "\"s\":[{\"type\":\"Property\",\"value\":{\"a\":1,\"b\":{\"d\":3,\"e\":4}}},{\"type\":\"Property\",\"value\":"
+         "8,\"datasetId\":\"urn:d:1\"}],"
          "\"t\":{\"type\":\"Relationship\",\"object\":\"urn:y:1\"}"},
         {JD_OP_ATTR_DELETE, 0, "s", NULL, NULL, JD_E_OK,
-         "\"s\":{\"type\":\"Property\",\"value\":8,\"datasetId\":\"urn:d:1\"},\"t\":{\"type\":\"Relationship\",\"object\":\"urn:y:1\"}"},
+         "\"s\":{\"type\":\"Property\",\"value\":8,\"datasetId\":\"urn:d:1\"},\"t\":{\"type\":\"Relationship\","
+         "\"object\":\"urn:y:1\"}"},
         {JD_OP_ATTR_DELETE, 0, "s", NULL, NULL, JD_E_NOT_FOUND,
-         "\"s\":{\"type\":\"Property\",\"value\":8,\"datasetId\":\"urn:d:1\"},\"t\":{\"type\":\"Relationship\",\"object\":\"urn:y:1\"}"},
+         "\"s\":{\"type\":\"Property\",\"value\":8,\"datasetId\":\"urn:d:1\"},\"t\":{\"type\":\"Relationship\","
+         "\"object\":\"urn:y:1\"}"},
         {JD_OP_ATTR_PATCH, 0, "s", NULL, "{\"value\":5}", JD_E_NOT_FOUND,
-         "\"s\":{\"type\":\"Property\",\"value\":8,\"datasetId\":\"urn:d:1\"},\"t\":{\"type\":\"Relationship\",\"object\":\"urn:y:1\"}"},
-        {JD_OP_ATTR_PATCH, 0, "s", NULL, "{\"datasetId\":\"urn:d:1\",\"q\":{\"type\":\"Property\",\"value\":0.7}}", JD_E_OK,
-         "\"s\":{\"type\":\"Property\",\"value\":8,\"datasetId\":\"urn:d:1\",\"q\":{\"type\":\"Property\",\"value\":0.7}},\"t\":{\"type\":\"Relationship\",\"object\":\"urn:y:1\"}"},
+         "\"s\":{\"type\":\"Property\",\"value\":8,\"datasetId\":\"urn:d:1\"},\"t\":{\"type\":\"Relationship\","
+         "\"object\":\"urn:y:1\"}"},
+        {JD_OP_ATTR_PATCH, 0, "s", NULL, "{\"datasetId\":\"urn:d:1\",\"q\":{\"type\":\"Property\",\"value\":0.7}}",
+         JD_E_OK,
+         "\"s\":{\"type\":\"Property\",\"value\":8,\"datasetId\":\"urn:d:1\",\"q\":{\"type\":\"Property\",\"value\":0."
+         "7}},\"t\":{\"type\":\"Relationship\",\"object\":\"urn:y:1\"}"},
         {JD_OP_ATTR_PATCH, 0, "t", NULL, "{\"type\":\"Property\",\"value\":5}", JD_E_BAD_REQUEST_DATA,
-         "\"s\":{\"type\":\"Property\",\"value\":8,\"datasetId\":\"urn:d:1\",\"q\":{\"type\":\"Property\",\"value\":0.7}},\"t\":{\"type\":\"Relationship\",\"object\":\"urn:y:1\"}"},
-        {JD_OP_ATTR_PUT, 0, "t", NULL, "{\"type\":\"LanguageProperty\",\"languageMap\":{\"zh\":\"河\",\"en\":[\"a\",\"b\"]}}", JD_E_OK,
-         "\"s\":{\"type\":\"Property\",\"value\":8,\"datasetId\":\"urn:d:1\",\"q\":{\"type\":\"Property\",\"value\":0.7}},"
+         "\"s\":{\"type\":\"Property\",\"value\":8,\"datasetId\":\"urn:d:1\",\"q\":{\"type\":\"Property\",\"value\":0."
+         "7}},\"t\":{\"type\":\"Relationship\",\"object\":\"urn:y:1\"}"},
+        {JD_OP_ATTR_PUT, 0, "t", NULL,
+         "{\"type\":\"LanguageProperty\",\"languageMap\":{\"zh\":\"河\",\"en\":[\"a\",\"b\"]}}", JD_E_OK,
+         "\"s\":{\"type\":\"Property\",\"value\":8,\"datasetId\":\"urn:d:1\",\"q\":{\"type\":\"Property\",\"value\":0."
+         "7}},"
          "\"t\":{\"type\":\"LanguageProperty\",\"languageMap\":{\"zh\":\"河\",\"en\":[\"a\",\"b\"]}}"},
-        {JD_OP_ATTR_DELETE, 0, "s", "urn:d:1", NULL, JD_E_OK, "\"t\":{\"type\":\"LanguageProperty\",\"languageMap\":{\"zh\":\"河\",\"en\":[\"a\",\"b\"]}}"},
-        {JD_OP_MERGE, 0, NULL, NULL, "{" BASE ",\"t\":\"urn:ngsi-ld:null\",\"n\":7}", JD_E_OK, "\"n\":{\"type\":\"Property\",\"value\":7}"},
-        {JD_OP_REPLACE, 0, NULL, NULL, "{" BASE ",\"m\":\"x\"}", JD_E_OK, "\"m\":{\"type\":\"Property\",\"value\":\"x\"}"},
+        {JD_OP_ATTR_DELETE, 0, "s", "urn:d:1", NULL, JD_E_OK,
+         "\"t\":{\"type\":\"LanguageProperty\",\"languageMap\":{\"zh\":\"河\",\"en\":[\"a\",\"b\"]}}"},
+        {JD_OP_MERGE, 0, NULL, NULL, "{" BASE ",\"t\":\"urn:ngsi-ld:null\",\"n\":7}", JD_E_OK,
+         "\"n\":{\"type\":\"Property\",\"value\":7}"},
+        {JD_OP_REPLACE, 0, NULL, NULL, "{" BASE ",\"m\":\"x\"}", JD_E_OK,
+         "\"m\":{\"type\":\"Property\",\"value\":\"x\"}"},
         {JD_OP_CREATE, JD_AP_UPDATE_EXISTING, NULL, NULL, "{" BASE ",\"k\":[1,2]}", JD_E_OK,
          "\"m\":{\"type\":\"Property\",\"value\":\"x\"},\"k\":{\"type\":\"Property\",\"value\":[1,2]}"},
-        {JD_OP_CREATE, JD_AP_REPLACE_EXISTING, NULL, NULL, "{" BASE ",\"j\":{\"json\":{\"type\":\"t\"}}}", JD_E_OK, "\"j\":{\"type\":\"JsonProperty\",\"json\":{\"type\":\"t\"}}"},
+        {JD_OP_CREATE, JD_AP_REPLACE_EXISTING, NULL, NULL, "{" BASE ",\"j\":{\"json\":{\"type\":\"t\"}}}", JD_E_OK,
+         "\"j\":{\"type\":\"JsonProperty\",\"json\":{\"type\":\"t\"}}"},
     };
     jd_buf doc = {0};
     jd_time now = 1000000;
@@ -187,13 +245,18 @@ static void test_times_of_attributes(void **state) {
     (void)state;
     jd_buf doc = {0};
     jd_applied res;
-    apply(&doc, (jd_change_req){.op = JD_OP_CREATE, .observed = JD_TIME_NONE}, "{" BASE ",\"a\":1,\"b\":2}", 1000000, &res);
-    apply(&doc, (jd_change_req){.op = JD_OP_MERGE, .observed = JD_TIME_NONE}, "{" BASE ",\"b\":3,\"c\":4}", 5000000, &res);
+    apply(&doc, (jd_change_req){.op = JD_OP_CREATE, .observed = JD_TIME_NONE}, "{" BASE ",\"a\":1,\"b\":2}", 1000000,
+          &res);
+    apply(&doc, (jd_change_req){.op = JD_OP_MERGE, .observed = JD_TIME_NONE}, "{" BASE ",\"b\":3,\"c\":4}", 5000000,
+          &res);
     assert_string_equal(render(&doc, JD_NORMALIZED, 1),
                         "{" BASE ",\"createdAt\":\"1970-01-01T00:00:01Z\",\"modifiedAt\":\"1970-01-01T00:00:05Z\","
-                        "\"a\":{\"type\":\"Property\",\"value\":1,\"createdAt\":\"1970-01-01T00:00:01Z\",\"modifiedAt\":\"1970-01-01T00:00:01Z\"},"
-                        "\"b\":{\"type\":\"Property\",\"value\":3,\"createdAt\":\"1970-01-01T00:00:01Z\",\"modifiedAt\":\"1970-01-01T00:00:05Z\"},"
-                        "\"c\":{\"type\":\"Property\",\"value\":4,\"createdAt\":\"1970-01-01T00:00:05Z\",\"modifiedAt\":\"1970-01-01T00:00:05Z\"}}");
+                        "\"a\":{\"type\":\"Property\",\"value\":1,\"createdAt\":\"1970-01-01T00:00:01Z\","
+                        "\"modifiedAt\":\"1970-01-01T00:00:01Z\"},"
+                        "\"b\":{\"type\":\"Property\",\"value\":3,\"createdAt\":\"1970-01-01T00:00:01Z\","
+                        "\"modifiedAt\":\"1970-01-01T00:00:05Z\"},"
+                        "\"c\":{\"type\":\"Property\",\"value\":4,\"createdAt\":\"1970-01-01T00:00:05Z\","
+                        "\"modifiedAt\":\"1970-01-01T00:00:05Z\"}}");
     jd_buf_fini(&doc);
 }
 
@@ -202,7 +265,9 @@ static void test_expiry(void **state) {
     jd_buf doc = {0};
     jd_applied res;
     apply(&doc, (jd_change_req){.op = JD_OP_CREATE, .observed = JD_TIME_NONE},
-          "{" BASE ",\"expiresAt\":\"1970-01-01T00:01:00Z\",\"a\":{\"type\":\"Property\",\"value\":1,\"expiresAt\":\"1970-01-01T00:00:10Z\"},\"b\":2}", 1000000, &res);
+          "{" BASE ",\"expiresAt\":\"1970-01-01T00:01:00Z\",\"a\":{\"type\":\"Property\",\"value\":1,\"expiresAt\":"
+                   "\"1970-01-01T00:00:10Z\"},\"b\":2}",
+          1000000, &res);
     jd_doc d, t;
     jd_doc_open(&d, jd_buf_view(&doc));
     assert_int_equal(jd_doc_trim(&d, 9999999, symbols, &arena, &t), 0);
@@ -220,8 +285,11 @@ static void test_damage(void **state) {
     jd_buf doc = {0};
     jd_applied res;
     apply(&doc, (jd_change_req){.op = JD_OP_CREATE, .observed = JD_TIME_NONE},
-          "{" BASE ",\"scope\":[\"/A\",\"/B/C\"],\"a\":[{\"type\":\"Property\",\"value\":{\"k\":[1,2.5,\"x\",\"2026-01-01T00:00:00Z\"]},\"sub\":{\"type\":\"Property\",\"value\":true}},"
-          "{\"type\":\"Property\",\"value\":1e5,\"datasetId\":\"urn:d:1\"}],\"v\":{\"type\":\"VocabProperty\",\"vocab\":[\"p\",\"q\"]}}",
+          "{" BASE ",\"scope\":[\"/A\",\"/B/"
+                   "C\"],\"a\":[{\"type\":\"Property\",\"value\":{\"k\":[1,2.5,\"x\",\"2026-01-01T00:00:00Z\"]},"
+                   "\"sub\":{\"type\":\"Property\",\"value\":true}},"
+          "{\"type\":\"Property\",\"value\":1e5,\"datasetId\":\"urn:d:1\"}],\"v\":{\"type\":\"VocabProperty\","
+          "\"vocab\":[\"p\",\"q\"]}}",
           1000000, &res);
     uint64_t x = 88172645463325252u;
     int refused = 0;
@@ -263,10 +331,12 @@ static void test_refusals_name_the_place(void **state) {
         {"{" BASE ",\"s\":{\"type\":\"Property\",\"value\":{\"a\":\"urn:ngsi-ld:null\"}}}", "s.value"},
         {"{" BASE ",\"s\":{\"type\":\"Property\",\"value\":1,\"object\":\"urn:y:1\"}}", "s.object"},
         {"{" BASE ",\"s\":{\"type\":\"Relationship\",\"object\":\"no uri\"}}", "s.object"},
-        {"{" BASE ",\"s\":{\"type\":\"Property\",\"value\":1,\"observedAt\":\"2026-01-01T00:00:00+08:00\"}}", "s.observedAt"},
+        {"{" BASE ",\"s\":{\"type\":\"Property\",\"value\":1,\"observedAt\":\"2026-01-01T00:00:00+08:00\"}}",
+         "s.observedAt"},
         {"{" BASE ",\"s\":[{\"type\":\"Property\",\"value\":1},{\"type\":\"Property\",\"value\":2}]}", "s[1]"},
         {"{" BASE ",\"s\":{\"type\":\"Property\",\"value\":1,\"q\":{\"type\":\"Relationship\"}}}", "s.q"},
-        {"{" BASE ",\"location\":{\"type\":\"GeoProperty\",\"value\":{\"type\":\"Point\",\"coordinates\":[200,0]}}}", "location.value.coordinates"},
+        {"{" BASE ",\"location\":{\"type\":\"GeoProperty\",\"value\":{\"type\":\"Point\",\"coordinates\":[200,0]}}}",
+         "location.value.coordinates"},
         {"{" BASE ",\"scope\":\"9bad\"}", "scope"},
         {"{" BASE ",\"my attr\":1}", "my attr"},
         {"{" BASE ",\"l\":{\"type\":\"LanguageProperty\",\"languageMap\":{\"en\":5}}}", "l.languageMap"},
@@ -285,8 +355,12 @@ static void test_refusals_name_the_place(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_values_come_back_as_written), cmocka_unit_test(test_operations),  cmocka_unit_test(test_times_of_attributes),
-        cmocka_unit_test(test_expiry),                      cmocka_unit_test(test_damage),      cmocka_unit_test(test_refusals_name_the_place),
+        cmocka_unit_test(test_values_come_back_as_written),
+        cmocka_unit_test(test_operations),
+        cmocka_unit_test(test_times_of_attributes),
+        cmocka_unit_test(test_expiry),
+        cmocka_unit_test(test_damage),
+        cmocka_unit_test(test_refusals_name_the_place),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -1,5 +1,5 @@
-/* Smart Data Models' published normalized examples: every valid one goes in and comes out equal in all three forms; each
- * that is published invalid is refused with its place. Skipped where the examples are not beside the project. */
+/* Smart Data Models' published normalized examples: every valid one goes in and comes out equal in all three forms;
+ * each that is published invalid is refused with its place. Skipped where the examples are not beside the project. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -30,7 +30,8 @@ static int skipped_member(jd_str n) {
     return jd_str_is(n, "@context") || jd_str_is(n, "createdAt") || jd_str_is(n, "modifiedAt");
 }
 
-/* The value of an attribute object as the simplified form shows it, by clause 4.5.4; computed here from the input alone. */
+/* The value of an attribute object as the simplified form shows it, by clause 4.5.4; computed here from the input
+ * alone. */
 static jd_jval simple(jd_arena *a, const jd_jval *attr) {
     const jd_jval *t = member(attr, "type");
     static const char *const keep[] = {"languageMap", "vocab", "json"};
@@ -40,7 +41,9 @@ static jd_jval simple(jd_arena *a, const jd_jval *attr) {
             o.members[0] = (jd_jmember){jd_str_of(keep[i]), *member(attr, keep[i])};
             return o;
         }
-    const jd_jval *v = member(attr, t && jd_jis(t, "Relationship") ? "object" : t && jd_jis(t, "ListProperty") ? "valueList" : "value");
+    const jd_jval *v = member(attr, t && jd_jis(t, "Relationship")   ? "object"
+                                    : t && jd_jis(t, "ListProperty") ? "valueList"
+                                                                     : "value");
     return v ? *v : jd_jmake_null();
 }
 
@@ -66,7 +69,9 @@ static jd_jval expected(jd_arena *a, const jd_jval *in, jd_format f) {
         const jd_jval *m = &in->members[i].val;
         if (skipped_member(n)) continue;
         int attr = m->type == JD_JOBJ && jd_jget(m, "type") && !jd_str_is(n, "id") && !jd_str_is(n, "type");
-        o.members[o.n++] = (jd_jmember){n, !attr || f == JD_NORMALIZED ? *m : f == JD_SIMPLIFIED ? simple(a, m) : concise(a, m)};
+        o.members[o.n++] = (jd_jmember){n, !attr || f == JD_NORMALIZED ? *m
+                                           : f == JD_SIMPLIFIED        ? simple(a, m)
+                                                                       : concise(a, m)};
     }
     return o;
 }
@@ -88,7 +93,8 @@ static int valid_by_index(const char *type, const char *defects) {
     for (size_t i = 0; i < sizeof also_invalid / sizeof *also_invalid; i++)
         if (!strcmp(type, also_invalid[i].type)) return 0;
     if (!*defects || *defects == '(') return 1;
-    /* createdAt and modifiedAt as plain DateTimes are what the standard itself defines (4.8); the index's check was stricter */
+    /* createdAt and modifiedAt as plain DateTimes are what the standard itself defines (4.8); the index's check was
+     * stricter */
     return strstr(defects, "createdAt is not an attribute object") == defects && !strstr(defects, "type=");
 }
 
@@ -135,10 +141,15 @@ static void test_examples(void **state) {
         jd_parse p = {.arena = &a, .ctx = core, .symbols = symbols};
         int valid = valid_by_index(cell[1], defects);
         err = (jd_err){0};
-        int rc = jd_json_parse(&a, (jd_str){text, n}, NULL, &in, &err) || jd_ent_parse(&p, &in, JD_IN_ENTITY, (jd_str){NULL, 0}, &ent, &err);
+        int rc = jd_json_parse(&a, (jd_str){text, n}, NULL, &in, &err) ||
+                 jd_ent_parse(&p, &in, JD_IN_ENTITY, (jd_str){NULL, 0}, &ent, &err);
         if (!valid) {
-            if (!rc || !err.place[0]) print_error("%s/%s: should be refused with a place (%s): %s\n", cell[0], cell[1], defects, rc ? err.en : "taken"), wrong++;
-            else refused++;
+            if (!rc || !err.place[0])
+                print_error("%s/%s: should be refused with a place (%s): %s\n", cell[0], cell[1], defects,
+                            rc ? err.en : "taken"),
+                    wrong++;
+            else
+                refused++;
         } else if (rc) {
             print_error("%s/%s: refused: %s at %s\n", cell[0], cell[1], err.en, err.place);
             wrong++;
@@ -159,8 +170,8 @@ static void test_examples(void **state) {
                 if (!jd_jequal(&got, &want)) {
                     jd_buf w = {0};
                     jd_json_write(&w, &want);
-                    print_error("%s/%s differs in form %d\n got %.*s\nwant %.*s\n", cell[0], cell[1], (int)f, (int)(out.n < 3000 ? out.n : 3000), out.p,
-                                (int)(w.n < 3000 ? w.n : 3000), w.p);
+                    print_error("%s/%s differs in form %d\n got %.*s\nwant %.*s\n", cell[0], cell[1], (int)f,
+                                (int)(out.n < 3000 ? out.n : 3000), out.p, (int)(w.n < 3000 ? w.n : 3000), w.p);
                     jd_buf_fini(&w);
                     wrong++;
                 }
