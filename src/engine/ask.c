@@ -17,7 +17,7 @@ typedef struct asker {
     void *user;
     int (*each)(void *user, const jd_doc *d);
     uint64_t given;
-    int stopped;
+    int stopped, too_many;
     /* with an order: all matches with their keys */
     struct found {
         const version *ver;
@@ -55,16 +55,8 @@ static int geo_test(asker *k, const jd_geoq *g, jd_sym attr, const jd_doc *d, do
     return yes;
 }
 
-static int id_asked(const jd_question *q, jd_str id) {
-    if (!q->ids_n) return 1;
-    for (size_t i = 0; i < q->ids_n; i++)
-        if (jd_str_eq(q->ids[i], id)) return 1;
-    return 0;
-}
-
 static int matches(asker *k, const jd_doc *d) {
     const jd_question *q = k->q;
-    if (!id_asked(q, d->id)) return 0;
     if (q->types && !jd_typeq_test(q->types, d)) return 0;
     if (q->id_pattern && !jd_regex_test(q->id_pattern, d->id)) return 0;
     if (q->scopes && !jd_scopeq_test(q->scopes, d)) return 0;
@@ -74,10 +66,15 @@ static int matches(asker *k, const jd_doc *d) {
     return !q->also || q->also(q->also_user, d);
 }
 
-static void hit(asker *k, const version *ver, const jd_doc *d) {
+/* 1 when something of the document must stay in the arena. */
+static int hit(asker *k, const version *ver, const jd_doc *d) {
     const jd_question *q = k->q;
     uint64_t no = k->plan.matched++;
     if (q->order) {
+        if (k->found_n >= k->v->e->o.order_max) {
+            k->too_many = 1;
+            return 0;
+        }
         if (k->found_n == k->found_cap) {
             k->found_cap = k->found_cap ? k->found_cap * 2 : 256;
             k->found = jd_xrealloc(k->found, k->found_cap * sizeof *k->found);
@@ -85,16 +82,16 @@ static void hit(asker *k, const version *ver, const jd_doc *d) {
         double dist = NAN;
         if (q->order_from && !geo_test(k, q->order_from, q->order_geo, d, &dist)) dist = NAN;
         k->found[k->found_n++] = (struct found){ver, jd_order_key(q->order, d, k->v->e->symbols, dist, k->v->arena)};
-        return;
+        return 1;
     }
-    if (no >= q->offset && k->given < q->limit) {
-        k->given++;
-        if (k->each(k->user, d)) k->stopped = 1;
-    }
+    if (no < q->offset || k->given >= q->limit) return 0;
+    k->given++;
+    if (k->each(k->user, d)) k->stopped = 1;
+    return 1; /* who was called may have put something there */
 }
 
 static int full(const asker *k) {
-    return k->stopped || (!k->q->order && !k->q->count && k->given >= k->q->limit);
+    return k->stopped || k->too_many || (!k->q->order && !k->q->count && k->given >= k->q->limit);
 }
 
 /* Tests one slice of versions outside the lock. */
@@ -108,48 +105,54 @@ static int test_slice(asker *k, const version *const *ver, size_t n) {
                 "该查询需要检查超过 %u 个实体（设置项 query_scan_max）；请按类型、标识或位置缩小范围",
                 k->v->e->o.query_scan_max);
         jd_arena_mark m = jd_arena_tell(k->v->arena);
-        if (view_open(k->v, ver[i], &d) && matches(k, &d))
-            hit(k, ver[i], &d);
-        else
-            jd_arena_rewind(k->v->arena, m);
+        int kept = view_open(k->v, ver[i], &d) && matches(k, &d) && hit(k, ver[i], &d);
+        if (!kept) jd_arena_rewind(k->v->arena, m);
     }
     return 0;
 }
 
 /* ---- candidates ---- */
 
-static int by_ids(asker *k) {
-    k->plan.index = "id";
-    coll *c = &k->v->t->entities;
-    /* in order of serial, as every other way, and each once */
-    uint32_t *serials = jd_xmalloc(k->q->ids_n * sizeof *serials);
-    size_t n = 0;
-    pthread_rwlock_rdlock(&k->v->t->lock);
-    for (size_t i = 0; i < k->q->ids_n; i++) {
-        uint32_t s = coll_find(c, k->q->ids[i]);
-        if (s != SERIAL_NONE) serials[n++] = s;
-    }
-    pthread_rwlock_unlock(&k->v->t->lock);
-    for (size_t i = 1; i < n; i++)
-        for (size_t j = i; j > 0 && serials[j] < serials[j - 1]; j--) {
-            uint32_t s = serials[j];
-            serials[j] = serials[j - 1];
-            serials[j - 1] = s;
-        }
-    int rc = 0;
-    for (size_t i = 0; i < n && !rc; i++) {
-        if (i && serials[i] == serials[i - 1]) continue;
-        k->plan.candidates++;
-        const version *ver = visible(c, serials[i], k->v->group);
-        if (ver) rc = test_slice(k, &ver, 1);
-    }
-    free(serials);
-    return rc;
-}
-
 static int cmp_u32(const void *a, const void *b) {
     uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
     return (x > y) - (x < y);
+}
+
+/* Versions of sorted serials, a slice at a time: looked up under the lock, tested outside it. */
+static int by_serials(asker *k, uint32_t *serials, size_t n) {
+    const coll *c = &k->v->t->entities;
+    const version *slice[SLICE];
+    if (n) qsort(serials, n, sizeof *serials, cmp_u32);
+    for (size_t i = 0; i < n && !full(k);) {
+        size_t got = 0;
+        pthread_rwlock_rdlock(&k->v->t->lock);
+        for (; i < n && got < SLICE; i++) {
+            if (i && serials[i] == serials[i - 1]) continue;
+            const version *ver = visible(c, serials[i], k->v->group);
+            if (ver) slice[got++] = ver;
+        }
+        pthread_rwlock_unlock(&k->v->t->lock);
+        k->plan.candidates += got;
+        if (test_slice(k, slice, got)) return -1;
+    }
+    return 0;
+}
+
+static int by_ids(asker *k) {
+    k->plan.index = "id";
+    uint32_t *serials = jd_xmalloc(k->q->ids_n * sizeof *serials);
+    size_t n = 0;
+    for (size_t i = 0; i < k->q->ids_n;) {
+        pthread_rwlock_rdlock(&k->v->t->lock);
+        for (size_t until = i + SLICE; i < k->q->ids_n && i < until; i++) {
+            uint32_t s = coll_find(&k->v->t->entities, k->q->ids[i]);
+            if (s != SERIAL_NONE) serials[n++] = s;
+        }
+        pthread_rwlock_unlock(&k->v->t->lock);
+    }
+    int rc = by_serials(k, serials, n);
+    free(serials);
+    return rc;
 }
 
 static int by_geo(asker *k, const jd_box *boxes, int boxes_n) {
@@ -159,76 +162,65 @@ static int by_geo(asker *k, const jd_box *boxes, int boxes_n) {
     jd_geoindex *g = index_geo(&k->v->t->ix, k->q->geo_property);
     for (int i = 0; g && i < boxes_n; i++) jd_geoindex_search(g, boxes[i], &s, SIZE_MAX);
     pthread_rwlock_unlock(&k->v->t->lock);
-    if (s.n) qsort(s.p, s.n, sizeof *s.p, cmp_u32);
-    k->plan.candidates = s.n;
-    const version *slice[SLICE];
-    size_t n = 0;
-    int rc = 0;
-    for (size_t i = 0; i < s.n && !rc && !full(k); i++) {
-        if (i && s.p[i] == s.p[i - 1]) continue;
-        const version *ver = visible(&k->v->t->entities, s.p[i], k->v->group);
-        if (ver) slice[n++] = ver;
-        if (n == SLICE) rc = test_slice(k, slice, n), n = 0;
-    }
-    if (!rc) rc = test_slice(k, slice, n);
+    int rc = by_serials(k, s.p, s.n);
     free(s.p);
     return rc;
 }
 
-/* The candidates are the members of any of some bitsets; the tenant's lock is taken anew for every slice, so the sets
- * are looked up anew as well. */
-static uint32_t types_next(asker *k, const jd_sym *types, int n, uint32_t from) {
+/* The candidates are the members of any of some bitsets, named by their places in the index: the tenant's lock is taken
+ * anew for every slice, and the sets may have moved meanwhile. */
+typedef struct sets {
+    int scopes; /* of the scope index; else of the type index */
+    uint32_t *no;
+    uint32_t n;
+} sets;
+
+static uint32_t sets_next(const indexes *x, const sets *w, uint32_t from) {
     uint32_t least = UINT32_MAX;
-    for (int i = 0; i < n; i++) {
-        const bitset *b = types[i] ? index_type(&k->v->t->ix, types[i]) : NULL;
-        uint32_t s = b ? bitset_next(b, from) : UINT32_MAX;
+    for (uint32_t i = 0; i < w->n; i++) {
+        uint32_t s = bitset_next(w->scopes ? &x->scopes[w->no[i]] : &x->types[w->no[i]], from);
         if (s < least) least = s;
     }
     return least;
 }
 
-static int by_types(asker *k, const jd_sym *types, int types_n) {
-    k->plan.index = "type";
+static int by_sets(asker *k, const sets *w) {
+    k->plan.index = w->scopes ? "scope" : "type";
     const version *slice[SLICE];
-    for (uint32_t at = 0; !full(k);) {
+    for (uint32_t at = 0; at != UINT32_MAX && !full(k);) {
         size_t n = 0;
-        uint32_t looked = 0;
         pthread_rwlock_rdlock(&k->v->t->lock);
-        while (n < SLICE && looked++ < CELLS) {
-            uint32_t s = types_next(k, types, types_n, at);
-            if (s == UINT32_MAX) {
-                at = s;
-                break;
-            }
+        for (uint32_t looked = 0; n < SLICE && looked < CELLS; looked++) {
+            uint32_t s = sets_next(&k->v->t->ix, w, at);
+            at = s == UINT32_MAX ? s : s + 1;
+            if (s == UINT32_MAX) break;
             const version *ver = visible(&k->v->t->entities, s, k->v->group);
             if (ver) slice[n++] = ver;
-            at = s + 1;
         }
         pthread_rwlock_unlock(&k->v->t->lock);
         k->plan.candidates += n;
         if (test_slice(k, slice, n)) return -1;
-        if (at == UINT32_MAX) break;
     }
     return 0;
 }
 
 static int by_scan(asker *k) {
     k->plan.index = "scan";
-    coll *c = &k->v->t->entities;
-    uint32_t slots = atomic_load(&c->slots);
+    const coll *c = &k->v->t->entities;
     const version *slice[SLICE];
-    size_t n = 0;
-    for (uint32_t s = 0; s < slots && !full(k); s++) {
-        const version *ver = visible(c, s, k->v->group);
-        if (!ver) continue;
-        slice[n++] = ver;
-        if (n < SLICE) continue;
+    uint32_t slots = atomic_load(&c->slots);
+    for (uint32_t s = 0; s < slots && !full(k);) {
+        size_t n = 0;
+        pthread_rwlock_rdlock(&k->v->t->lock);
+        for (uint32_t looked = 0; s < slots && n < SLICE && looked < CELLS; s++, looked++) {
+            const version *ver = visible(c, s, k->v->group);
+            if (ver) slice[n++] = ver;
+        }
+        pthread_rwlock_unlock(&k->v->t->lock);
         k->plan.candidates += n;
         if (test_slice(k, slice, n)) return -1;
-        n = 0;
     }
-    k->plan.candidates += n;
-    return test_slice(k, slice, n);
+    return 0;
 }
 
 /* ---- columns ---- */
@@ -280,26 +272,32 @@ typedef struct type_set {
 } type_set;
 
 /* A block all of whose cells speak for their entities: no document is opened unless it is on the page. */
-static void take_block(asker *k, const column *col, uint32_t base, const jd_qhint *h, type_set types) {
+static size_t take_block(asker *k, const column *col, uint32_t base, const jd_qhint *h, type_set types,
+                         const version **out) {
     uint16_t hits[COLUMN_BLOCK];
     uint32_t found = block_hits(col->v + base, COLUMN_BLOCK, h, hits);
     if (types.any && !k->q->order && (k->given >= k->q->limit || k->plan.matched + found <= k->q->offset)) {
         k->plan.candidates += found;
         k->plan.matched += found;
-        return;
+        return 0;
     }
-    for (uint32_t i = 0; i < found && !full(k); i++) {
+    size_t n = 0;
+    uint64_t given = k->given;
+    for (uint32_t i = 0; i < found; i++) {
         uint32_t s = base + hits[i];
         if (!types.any && !(types.only && bitset_has(types.only, s))) continue;
-        k->plan.candidates++;
-        if (!k->q->order && (k->plan.matched < k->q->offset || k->given >= k->q->limit)) {
+        if (!k->q->order && (k->plan.matched < k->q->offset || given >= k->q->limit)) {
+            if (given >= k->q->limit && !k->q->count) break;
+            k->plan.candidates++;
             k->plan.matched++;
             continue;
         }
         const version *ver = visible(&k->v->t->entities, s, k->v->group);
-        jd_doc d;
-        if (ver && view_open(k->v, ver, &d)) hit(k, ver, &d);
+        if (!ver) continue;
+        out[n++] = ver; /* given once the lock is free: giving may look up linked entities */
+        if (!k->q->order) given++;
     }
+    return n;
 }
 
 /* The block's candidates, to be asked themselves: cells that match, cells that hold no plain number, and all cells
@@ -323,6 +321,7 @@ static int by_column(asker *k, const jd_qhint *h, int whole, const jd_sym *types
     const version *slice[COLUMN_BLOCK];
     for (uint32_t block = 0;;) {
         size_t n = 0;
+        int sure = 0; /* what was collected matches, without asking */
         pthread_rwlock_rdlock(&k->v->t->lock);
         const indexes *x = &k->v->t->ix;
         const column *col = index_column(x, h->attr);
@@ -333,14 +332,19 @@ static int by_column(asker *k, const jd_qhint *h, int whole, const jd_sym *types
             uint32_t base = block * COLUMN_BLOCK;
             int moved = col->block_group[block] > k->v->group, odd = bitset_next(&col->odd, base) < base + COLUMN_BLOCK;
             if (!moved && !odd && !block_may(col, block, h)) continue;
-            if (exact && !moved && !odd)
-                take_block(k, col, base, h, only);
-            else
-                n = gather_block(k, col, base, h, moved, slice);
+            sure = exact && !moved && !odd;
+            n = sure ? take_block(k, col, base, h, only, slice) : gather_block(k, col, base, h, moved, slice);
         }
         pthread_rwlock_unlock(&k->v->t->lock);
         k->plan.candidates += n;
-        if (test_slice(k, slice, n)) return -1;
+        if (sure) {
+            for (size_t i = 0; i < n && !full(k); i++) {
+                jd_doc d;
+                if (view_open(k->v, slice[i], &d)) hit(k, slice[i], &d);
+            }
+        } else if (test_slice(k, slice, n)) {
+            return -1;
+        }
         if (block >= blocks || full(k)) return 0;
     }
 }
@@ -387,6 +391,61 @@ static void give_sorted(asker *k) {
     }
 }
 
+/* The places in the index of the scopes that may match; -1: the index does not hold them all. */
+static int scopes_asked(asker *k, sets *out, uint64_t *members) {
+    const indexes *x = &k->v->t->ix;
+    if (x->scopes_off) return -1;
+    *out = (sets){.scopes = 1, .no = JD_NEWN(k->v->arena, uint32_t, x->scopes_n)};
+    *members = 0;
+    for (uint32_t i = 0; i < x->scopes_n; i++)
+        if (jd_scopeq_may(k->q->scopes, x->scope_names[i])) {
+            out->no[out->n++] = i;
+            *members += x->scopes[i].count;
+        }
+    return 0;
+}
+
+static int answer(asker *k) {
+    const jd_question *q = k->q;
+    jd_view *v = k->v;
+    if (q->ids_n) return by_ids(k);
+    jd_sym types[TYPES_MAX];
+    int types_n = q->types ? jd_typeq_any_of(q->types, types, TYPES_MAX) : -1;
+    jd_box boxes[2];
+    int boxes_n = q->geo ? jd_geoq_boxes(q->geo, boxes) : 0;
+    uint32_t type_no[TYPES_MAX];
+    sets typed = {.no = type_no}, scoped = {0};
+    uint64_t by_type = 0, near = UINT64_MAX, by_scope = UINT64_MAX;
+    pthread_rwlock_rdlock(&v->t->lock);
+    const indexes *x = &v->t->ix;
+    for (int i = 0; i < types_n; i++) {
+        uint32_t no = index_type_no(x, types[i]);
+        if (no == JD_STRMAP_NONE) continue;
+        type_no[typed.n++] = no;
+        by_type += x->types[no].count;
+    }
+    if (boxes_n) {
+        const jd_geoindex *g = index_geo(x, q->geo_property);
+        near = 0;
+        for (int i = 0; g && i < boxes_n; i++) near += jd_geoindex_estimate(g, boxes[i]);
+    }
+    if (q->scopes && scopes_asked(k, &scoped, &by_scope)) by_scope = UINT64_MAX;
+    pthread_rwlock_unlock(&v->t->lock);
+    if (types_n < 0) by_type = atomic_load(&v->t->entities.live);
+    if (near <= by_type && near <= by_scope && boxes_n) return by_geo(k, boxes, boxes_n);
+    if (by_scope < by_type) return by_sets(k, &scoped);
+    jd_qhint hint;
+    int whole = 0;
+    if (by_type >= v->e->o.column_worth && column_hint(k, &hint, &whole) && column_ready(v->t, hint.attr)) {
+        /* one plain type is decided by its bitset; anything more is asked of the documents */
+        if (q->types && (types_n != 1 || !jd_typeq_plain(q->types))) whole = 0;
+        int rc = by_column(k, &hint, whole, types, q->types ? types_n : 0);
+        column_release(v->t, hint.attr);
+        return rc;
+    }
+    return types_n >= 0 ? by_sets(k, &typed) : by_scan(k);
+}
+
 int jd_view_query(jd_view *v, const jd_question *q, void *user, int (*each)(void *user, const jd_doc *d),
                   uint64_t *total, jd_plan *plan, jd_err *err) {
     asker k = {.v = v,
@@ -396,46 +455,12 @@ int jd_view_query(jd_view *v, const jd_question *q, void *user, int (*each)(void
                .user = user,
                .each = each,
                .plan.index = "none"};
-    int rc = 0;
-    if (total) *total = 0;
-    if (v->t && !(q->geo && !q->geo_property)) {
-        jd_sym types[TYPES_MAX];
-        int types_n = q->types ? jd_typeq_any_of(q->types, types, TYPES_MAX) : -1;
-        jd_box boxes[2];
-        int boxes_n = q->geo && !q->ids_n ? jd_geoq_boxes(q->geo, boxes) : 0;
-        uint64_t typed = 0, near = UINT64_MAX;
-        pthread_rwlock_rdlock(&v->t->lock);
-        for (int i = 0; i < types_n; i++) {
-            const bitset *b = types[i] ? index_type(&v->t->ix, types[i]) : NULL;
-            typed += b ? b->count : 0;
-        }
-        if (boxes_n) {
-            const jd_geoindex *g = index_geo(&v->t->ix, q->geo_property);
-            near = 0;
-            for (int i = 0; g && i < boxes_n; i++) near += jd_geoindex_estimate(g, boxes[i]);
-        }
-        pthread_rwlock_unlock(&v->t->lock);
-        if (types_n < 0) typed = atomic_load(&v->t->entities.live);
-        jd_qhint hint;
-        int whole = 0;
-        if (q->ids_n) {
-            rc = by_ids(&k);
-        } else if (boxes_n && near <= typed) {
-            rc = by_geo(&k, boxes, boxes_n);
-        } else if (typed >= v->e->o.column_worth && column_hint(&k, &hint, &whole)) {
-            /* one plain type is decided by its bitset; anything more is asked of the documents */
-            if (q->types && (types_n != 1 || !jd_typeq_plain(q->types))) whole = 0;
-            if (column_ready(v->t, hint.attr))
-                rc = by_column(&k, &hint, whole, types, q->types ? types_n : 0);
-            else
-                rc = types_n >= 0 ? by_types(&k, types, types_n) : by_scan(&k);
-        } else if (types_n >= 0) {
-            rc = by_types(&k, types, types_n);
-        } else {
-            rc = by_scan(&k);
-        }
-        if (!rc && q->order) give_sorted(&k);
-    }
+    int rc = v->t && !(q->geo && !q->geo_property) ? answer(&k) : 0;
+    if (!rc && k.too_many)
+        rc = jd_fail(err, JD_E_TOO_COMPLEX_QUERY,
+                     "more than %u entities match, too many to be sorted (setting order_max)",
+                     "匹配的实体超过 %u 个，无法排序（设置项 order_max）", v->e->o.order_max);
+    if (!rc && q->order) give_sorted(&k);
     free(k.found);
     if (total) *total = k.plan.matched;
     if (plan) *plan = k.plan;

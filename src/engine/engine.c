@@ -125,6 +125,9 @@ int jd_engine_open(jd_engine **out, const jd_engine_opts *opts, jd_err *err) {
     if (!e->o.group_bytes_max) e->o.group_bytes_max = 4u << 20;
     if (!e->o.queue_bytes_max) e->o.queue_bytes_max = 256u << 20;
     if (!e->o.slice_changes) e->o.slice_changes = 256;
+    if (!e->o.entity_attrs_max) e->o.entity_attrs_max = 10000;
+    if (!e->o.entity_bytes_max) e->o.entity_bytes_max = 16u << 20;
+    if (!e->o.order_max) e->o.order_max = 1000000;
     if (!e->o.column_worth) e->o.column_worth = 4096;
     if (!e->o.query_scan_max) e->o.query_scan_max = 50000000;
     jd_store_opts so = {.dir = opts->dir,
@@ -202,17 +205,27 @@ void jd_engine_get_stats(jd_engine *e, jd_engine_stats *out) {
         if (!t) continue;
         out->tenants++;
         out->entities += atomic_load(&t->entities.live);
-        pthread_rwlock_rdlock(&t->lock);
-        for (geo_entry *g = t->ix.geos; g; g = g->next) out->index_bytes += jd_geoindex_bytes(g->index);
-        for (column *c = t->ix.columns; c; c = c->next) out->index_bytes += c->cap * sizeof(double);
-        for (int k = 0; k < SHARDS; k++)
-            out->index_bytes += t->entities.shards[k].cap * sizeof(*t->entities.shards[k].cell);
-        pthread_rwlock_unlock(&t->lock);
     }
     pthread_rwlock_unlock(&e->tenants_lock);
     pthread_mutex_lock(&e->mutex);
     out->queue_bytes = e->queue_bytes;
     pthread_mutex_unlock(&e->mutex);
+}
+
+static uint64_t index_bytes(jd_engine *e) {
+    uint64_t n = 0;
+    pthread_rwlock_rdlock(&e->tenants_lock);
+    for (uint32_t i = 0; i < e->tenants_n; i++) {
+        jd_tenant *t = e->tenants[i];
+        if (!t) continue;
+        pthread_rwlock_rdlock(&t->lock);
+        for (geo_entry *g = t->ix.geos; g; g = g->next) n += jd_geoindex_bytes(g->index);
+        for (column *c = t->ix.columns; c; c = c->next) n += c->cap * sizeof(double);
+        for (int k = 0; k < SHARDS; k++) n += t->entities.shards[k].cap * sizeof(*t->entities.shards[k].cell);
+        pthread_rwlock_unlock(&t->lock);
+    }
+    pthread_rwlock_unlock(&e->tenants_lock);
+    return n;
 }
 
 void jd_engine_metrics(jd_engine *e, jd_buf *out) {
@@ -229,7 +242,7 @@ void jd_engine_metrics(jd_engine *e, jd_buf *out) {
         {"jindu_symbols", "gauge", "names kept", s.symbols},
         {"jindu_versions", "gauge", "document versions in memory", s.versions_kept},
         {"jindu_document_bytes", "gauge", "bytes of documents in memory", s.doc_bytes},
-        {"jindu_index_bytes", "gauge", "bytes of indexes in memory", s.index_bytes},
+        {"jindu_index_bytes", "gauge", "bytes of indexes in memory", index_bytes(e)},
         {"jindu_queue_bytes", "gauge", "bytes of changes that wait for the writer", s.queue_bytes},
         {"jindu_groups_total", "counter", "commit groups made durable", s.groups},
         {"jindu_changes_total", "counter", "changes made durable", s.changes},

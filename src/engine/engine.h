@@ -25,6 +25,9 @@ typedef struct jd_engine_opts {
     size_t queue_bytes_max;     /* of jobs that wait; beyond: JD_E_BUSY; 0: 256 MiB */
     uint32_t slice_changes;     /* a batch goes in slices of so many changes; 0: 256 */
     uint32_t query_scan_max;    /* documents that one question may test; 0: 50 million -> JD_E_TOO_COMPLEX_QUERY */
+    uint32_t entity_attrs_max;  /* attribute instances of one entity; 0: 10,000 */
+    size_t entity_bytes_max;    /* of one document; 0: 16 MiB */
+    uint32_t order_max;         /* matches that one question may sort; 0: 1,000,000 -> JD_E_TOO_COMPLEX_QUERY */
     uint32_t column_worth;      /* entities in question from which a numeric comparison is worth a column; 0: 4,096 */
     int manual;                 /* tests: no writer thread; jd_engine_step() does one group */
     void (*on_dead)(void *user, const char *why); /* after a failed sync; called once, from the writer */
@@ -57,6 +60,7 @@ typedef struct jd_write {
     jd_change_req rq;      /* of entities */
     jd_str raw_body;       /* other kinds: the document's bytes; p NULL: it goes. rq.id is its id. */
     const char *if_match;  /* NUL-terminated header value or NULL; the suffix of an ETag is ignored */
+    uint64_t if_etag;      /* only while the entity is still this version; 0: whatever it is */
     int if_none_match_any; /* If-None-Match: * - only when it does not exist */
     /* results */
     jd_err err;         /* code JD_E_OK when done */
@@ -152,7 +156,7 @@ typedef struct jd_attrinfo {
 size_t jd_view_attrs(jd_view *v, jd_sym type, jd_arena *a, jd_attrinfo **out);
 
 typedef struct jd_engine_stats {
-    uint64_t groups, changes, entities, tenants, symbols, versions_kept, doc_bytes, index_bytes, queue_bytes, refused;
+    uint64_t groups, changes, entities, tenants, symbols, versions_kept, doc_bytes, queue_bytes, refused;
     int dead;
 } jd_engine_stats;
 void jd_engine_get_stats(jd_engine *e, jd_engine_stats *out);

@@ -18,6 +18,7 @@
 typedef struct version {
     uint64_t group;
     struct version *older; /* still needed by some reader, or NULL */
+    struct version *newer; /* writer only */
     uint32_t n;            /* bytes */
     uint32_t form;         /* of entities: see forms; UINT32_MAX while gone */
     unsigned char gone;    /* a tombstone: bytes are the id */
@@ -99,14 +100,17 @@ typedef struct column {
     double *v;
     uint32_t cap;
     bitset odd;
-    int ready;             /* filled; questions may use it */
-    double *lo, *hi;       /* per block of COLUMN_BLOCK cells: may be wider than the truth, never narrower */
-    uint64_t *block_group; /* newest group that changed a cell of the block */
+    int ready;              /* filled; questions may use it */
+    _Atomic uint64_t used;  /* for choosing the one to drop */
+    _Atomic uint32_t users; /* questions that are in it: it stays until they are through */
+    double *lo, *hi;        /* per block of COLUMN_BLOCK cells: may be wider than the truth, never narrower */
+    uint64_t *block_group;  /* newest group that changed a cell of the block */
 } column;
-enum { COLUMN_BLOCK = 1024 };
+enum { COLUMN_BLOCK = 1024, COLUMNS_MAX = 32, SCOPES_INDEXED = 4096 };
 
 typedef struct form { /* types, attributes and their kinds: entities that look alike share one */
     uint64_t count;   /* entities whose newest version has it */
+    uint64_t refs;    /* versions that have it, old ones included */
     uint32_t hash;
     uint32_t types_n, attrs_n;
     jd_sym *types; /* sorted */
@@ -123,20 +127,24 @@ typedef struct geo_entry {
 } geo_entry;
 
 typedef struct indexes {
-    bitset *types; /* by position in type_syms */
-    jd_sym *type_syms;
+    bitset *types;
+    jd_strmap type_no; /* a symbol's bytes -> position in types */
     uint32_t types_n, types_cap;
     jd_strmap scope_no;
     jd_str *scope_names; /* keys of scope_no */
     bitset *scopes;
     uint32_t scopes_n, scopes_cap;
+    int scopes_off; /* more scopes than SCOPES_INDEXED: questions look at documents */
     geo_entry *geos;
     column *columns;
     form *forms;
     uint32_t forms_n, forms_cap;
-    uint64_t stale;       /* versions in limbo whose type entries may be wrong for the newest */
-    uint64_t transient;   /* newest versions that have an expiresAt */
-    uint32_t *form_table; /* open addressing over forms: number + 1 */
+    uint32_t *forms_freed; /* places to use again */
+    uint32_t forms_freed_n;
+    _Atomic uint64_t uses; /* ticks when a column is used */
+    uint64_t stale;        /* versions in limbo whose type entries may be wrong for the newest */
+    uint64_t transient;    /* newest versions that have an expiresAt */
+    uint32_t *form_table;  /* open addressing over forms: number + 1 */
     uint32_t form_table_cap;
 } indexes;
 
@@ -156,13 +164,15 @@ void indexes_fini(indexes *x);
 void indexes_publish(jd_tenant *t, uint32_t serial, const version *now, version *was);
 /* The version is about to be freed: entries that it alone bears go. */
 void indexes_reclaim(jd_tenant *t, uint32_t serial, const version *gone);
-uint32_t form_of(jd_tenant *t, const jd_doc *d); /* finds or makes; writer only */
+uint32_t form_of(jd_tenant *t, const jd_doc *d);       /* finds or makes; writer only */
+uint32_t index_type_no(const indexes *x, jd_sym type); /* JD_STRMAP_NONE when no entity ever had it */
 const bitset *index_type(const indexes *x, jd_sym type);
 jd_geoindex *index_geo(const indexes *x, jd_sym attr);
 column *index_column(const indexes *x, jd_sym attr);
 /* Makes the column when there is none yet; takes the tenant's lock itself, in slices. 0: somebody else is still making
  * it. */
 int column_ready(jd_tenant *t, jd_sym attr);
+void column_release(jd_tenant *t, jd_sym attr); /* after column_ready gave 1 */
 
 /* ---- engine ---- */
 

@@ -46,19 +46,22 @@ uint32_t bitset_next(const bitset *b, uint32_t from) {
 
 /* ---- making and finding ---- */
 
+static void column_free(column *c);
+
 void indexes_init(indexes *x) {
     *x = (indexes){0};
     jd_strmap_init(&x->scope_no);
+    jd_strmap_init(&x->type_no);
 }
 
 void indexes_fini(indexes *x) {
     for (uint32_t i = 0; i < x->types_n; i++) bitset_fini(&x->types[i]);
     free(x->types);
-    free(x->type_syms);
     for (uint32_t i = 0; i < x->scopes_n; i++) bitset_fini(&x->scopes[i]);
     free(x->scopes);
     free(x->scope_names);
     jd_strmap_fini(&x->scope_no);
+    jd_strmap_fini(&x->type_no);
     for (geo_entry *g = x->geos, *next; g; g = next) {
         next = g->next;
         jd_geoindex_destroy(g->index);
@@ -66,43 +69,43 @@ void indexes_fini(indexes *x) {
     }
     for (column *c = x->columns, *next; c; c = next) {
         next = c->next;
-        bitset_fini(&c->odd);
-        free(c->v);
-        free(c->lo);
-        free(c->hi);
-        free(c->block_group);
-        free(c);
+        column_free(c);
     }
     for (uint32_t i = 0; i < x->forms_n; i++) {
         free(x->forms[i].types);
         free(x->forms[i].attrs);
     }
     free(x->forms);
+    free(x->forms_freed);
     free(x->form_table);
 }
 
+uint32_t index_type_no(const indexes *x, jd_sym type) {
+    return type ? jd_strmap_get(&x->type_no, (jd_str){(const char *)&type, sizeof type}) : JD_STRMAP_NONE;
+}
+
 const bitset *index_type(const indexes *x, jd_sym type) {
-    for (uint32_t i = 0; i < x->types_n; i++)
-        if (x->type_syms[i] == type) return &x->types[i];
-    return NULL;
+    uint32_t no = index_type_no(x, type);
+    return no == JD_STRMAP_NONE ? NULL : &x->types[no];
 }
 
 static bitset *type_make(indexes *x, jd_sym type) {
-    const bitset *b = index_type(x, type);
-    if (b) return &x->types[b - x->types];
+    uint32_t no = jd_strmap_add(&x->type_no, (jd_str){(const char *)&type, sizeof type}, x->types_n);
+    if (no < x->types_n) return &x->types[no];
     if (x->types_n == x->types_cap) {
         x->types_cap = x->types_cap ? x->types_cap * 2 : 16;
         x->types = jd_xrealloc(x->types, x->types_cap * sizeof *x->types);
-        x->type_syms = jd_xrealloc(x->type_syms, x->types_cap * sizeof *x->type_syms);
     }
     x->types[x->types_n] = (bitset){0};
-    x->type_syms[x->types_n] = type;
     return &x->types[x->types_n++];
 }
 
+/* NULL when there are more scopes than are worth an index. */
 static bitset *scope_make(indexes *x, jd_str scope) {
     uint32_t no = jd_strmap_get(&x->scope_no, scope);
     if (no != JD_STRMAP_NONE) return &x->scopes[no];
+    if (x->scopes_n == SCOPES_INDEXED) x->scopes_off = 1;
+    if (x->scopes_off) return NULL;
     if (x->scopes_n == x->scopes_cap) {
         x->scopes_cap = x->scopes_cap ? x->scopes_cap * 2 : 16;
         x->scopes = jd_xrealloc(x->scopes, x->scopes_cap * sizeof *x->scopes);
@@ -180,6 +183,34 @@ static void form_table_add(indexes *x, uint32_t no) {
     x->form_table[i] = no + 1;
 }
 
+static void form_set(form *f, const uint32_t *w, uint32_t n, uint32_t types_n, uint32_t h) {
+    *f = (form){.refs = 1, .hash = h, .types_n = types_n, .attrs_n = (n - types_n) / 2};
+    f->types = jd_xmalloc(types_n * sizeof *w);
+    memcpy(f->types, w, types_n * sizeof *w);
+    f->attrs = jd_xmalloc((n - types_n) * sizeof *w);
+    memcpy(f->attrs, w + types_n, (n - types_n) * sizeof *w);
+}
+
+/* Before the list grows: forms that no version bears give their places back, when at least a quarter of them does. */
+static void forms_tidy(indexes *x) {
+    uint32_t idle = 0;
+    for (uint32_t i = 0; i < x->forms_n; i++) idle += x->forms[i].refs == 0;
+    if (idle * 4 < x->forms_n || !idle) return;
+    memset(x->form_table, 0, x->form_table_cap * sizeof *x->form_table);
+    x->forms_freed = jd_xrealloc(x->forms_freed, x->forms_n * sizeof *x->forms_freed);
+    x->forms_freed_n = 0;
+    for (uint32_t i = 0; i < x->forms_n; i++) {
+        if (x->forms[i].refs) {
+            form_table_add(x, i);
+            continue;
+        }
+        free(x->forms[i].types);
+        free(x->forms[i].attrs);
+        x->forms[i] = (form){0};
+        x->forms_freed[x->forms_freed_n++] = i;
+    }
+}
+
 /* Only the writer makes forms, but readers list them: the arrays move under the write lock. */
 uint32_t form_of(jd_tenant *t, const jd_doc *d) {
     indexes *x = &t->ix;
@@ -188,23 +219,29 @@ uint32_t form_of(jd_tenant *t, const jd_doc *d) {
     if (x->form_table_cap)
         for (uint32_t i = h & (x->form_table_cap - 1); x->form_table[i]; i = (i + 1) & (x->form_table_cap - 1)) {
             const form *f = &x->forms[x->form_table[i] - 1];
-            if (f->hash == h && form_is(f, w, n, types_n)) return x->form_table[i] - 1;
+            if (f->hash == h && form_is(f, w, n, types_n)) {
+                x->forms[x->form_table[i] - 1].refs++;
+                return x->form_table[i] - 1;
+            }
         }
     pthread_rwlock_wrlock(&t->lock);
+    if (x->forms_n == x->forms_cap) forms_tidy(x);
+    if (x->forms_freed_n) { /* the place of a form that nothing bears any more */
+        uint32_t no = x->forms_freed[--x->forms_freed_n];
+        form_set(&x->forms[no], w, n, types_n, h);
+        form_table_add(x, no);
+        pthread_rwlock_unlock(&t->lock);
+        return no;
+    }
     if (x->forms_n == x->forms_cap) {
         x->forms_cap = x->forms_cap ? x->forms_cap * 2 : 16;
         x->forms = jd_xrealloc(x->forms, x->forms_cap * sizeof *x->forms);
         free(x->form_table);
         x->form_table_cap = x->forms_cap * 4;
         x->form_table = jd_xcalloc(x->form_table_cap, sizeof *x->form_table);
-        for (uint32_t i = 0; i < x->forms_n; i++) form_table_add(x, i);
+        for (uint32_t i = 0; i < x->forms_n; i++) form_table_add(x, i); /* none is freed: see above */
     }
-    form *f = &x->forms[x->forms_n];
-    *f = (form){.hash = h, .types_n = types_n, .attrs_n = (n - types_n) / 2};
-    f->types = jd_xmalloc(types_n * sizeof *w);
-    memcpy(f->types, w, types_n * sizeof *w);
-    f->attrs = jd_xmalloc((n - types_n) * sizeof *w);
-    memcpy(f->attrs, w + types_n, (n - types_n) * sizeof *w);
+    form_set(&x->forms[x->forms_n], w, n, types_n, h);
     form_table_add(x, x->forms_n++);
     pthread_rwlock_unlock(&t->lock);
     return x->forms_n - 1;
@@ -250,6 +287,8 @@ typedef struct boxes { /* the few boxes of one document */
 } boxes;
 
 static void collect_box(boxes *b, jd_sym attr, jd_box box) {
+    for (uint32_t i = 0; i < b->n; i++)
+        if (b->p[i].attr == attr && !memcmp(&b->p[i].box, &box, sizeof box)) return;
     if (b->n == b->cap) {
         b->cap = b->cap ? b->cap * 2 : 4;
         b->p = jd_xrealloc(b->p, b->cap * sizeof *b->p);
@@ -358,19 +397,48 @@ static void column_set(column *c, uint32_t serial, const jd_doc *d, uint64_t gro
     if (group > c->block_group[b]) c->block_group[b] = group;
 }
 
+static void column_free(column *c) {
+    bitset_fini(&c->odd);
+    free(c->v);
+    free(c->lo);
+    free(c->hi);
+    free(c->block_group);
+    free(c);
+}
+
+/* How many entities have the attribute. */
+static uint64_t form_has_attr(const indexes *x, jd_sym attr) {
+    uint64_t n = 0;
+    for (uint32_t f = 0; f < x->forms_n; f++)
+        for (uint32_t i = 0; i < x->forms[f].attrs_n && x->forms[f].count; i++)
+            if (x->forms[f].attrs[i].name == attr) n += x->forms[f].count;
+    return n;
+}
+
 /* A column is linked in empty, filled in slices under the read lock (publishing keeps it current meanwhile, for all
  * serials), then declared ready: no one waits longer than for a slice. */
 static void column_build(jd_tenant *t, jd_sym attr) {
     column *c = jd_xcalloc(1, sizeof *c);
     c->attr = attr;
-    uint32_t n = atomic_load(&t->entities.slots);
     pthread_rwlock_wrlock(&t->lock);
-    for (column *have = t->ix.columns; have; have = have->next)
-        if (have->attr == attr) { /* somebody else is at it */
+    uint32_t n = atomic_load(&t->entities.slots), many = 0;
+    column **last = NULL; /* the least used of those that are ready */
+    for (column **have = &t->ix.columns; *have; have = &(*have)->next, many++) {
+        if ((*have)->attr == attr) { /* somebody else is at it */
             pthread_rwlock_unlock(&t->lock);
             free(c);
             return;
         }
+        if ((*have)->ready && !atomic_load(&(*have)->users) &&
+            (!last || atomic_load(&(*have)->used) < atomic_load(&(*last)->used)))
+            last = have;
+    }
+    if (many >= COLUMNS_MAX && last) {
+        column *out = *last;
+        *last = out->next;
+        column_free(out);
+    }
+    atomic_store(&c->used, atomic_fetch_add(&t->ix.uses, 1));
     if (n) column_set(c, n - 1, NULL, 0);
     c->next = t->ix.columns;
     t->ix.columns = c;
@@ -391,12 +459,24 @@ static void column_build(jd_tenant *t, jd_sym attr) {
     pthread_rwlock_unlock(&t->lock);
 }
 
+void column_release(jd_tenant *t, jd_sym attr) {
+    pthread_rwlock_rdlock(&t->lock);
+    column *c = index_column(&t->ix, attr);
+    if (c) atomic_fetch_sub(&c->users, 1);
+    pthread_rwlock_unlock(&t->lock);
+}
+
 int column_ready(jd_tenant *t, jd_sym attr) {
     for (int built = 0;; built = 1) {
         pthread_rwlock_rdlock(&t->lock);
-        int ready = index_column(&t->ix, attr) != NULL;
+        column *c = index_column(&t->ix, attr);
+        if (c) {
+            atomic_store(&c->used, atomic_fetch_add(&t->ix.uses, 1));
+            atomic_fetch_add(&c->users, 1);
+        }
+        int worth = c || form_has_attr(&t->ix, attr) >= t->e->o.column_worth;
         pthread_rwlock_unlock(&t->lock);
-        if (ready || built) return ready;
+        if (c || built || !worth) return c != NULL;
         column_build(t, attr);
     }
 }
@@ -410,6 +490,7 @@ static unsigned is_transient(const jd_doc *d) {
 void indexes_publish(jd_tenant *t, uint32_t serial, const version *now, version *was) {
     indexes *x = &t->ix;
     jd_doc dn, dw;
+    const version *chain = was; /* what older views may still see, tombstones included */
     if (was && was->gone) was = NULL;
     if (was) {
         jd_doc_open(&dw, (jd_str){was->bytes, was->n});
@@ -434,11 +515,14 @@ void indexes_publish(jd_tenant *t, uint32_t serial, const version *now, version 
     }
     jd_bytes rest = dn.scopes;
     jd_str scope;
-    while (jd_strs_next(&rest, &scope)) bitset_add(scope_make(x, scope), serial);
+    while (jd_strs_next(&rest, &scope)) {
+        bitset *b = scope_make(x, scope);
+        if (b) bitset_add(b, serial);
+    }
     if (!was || !same_places(&dn, &dw)) {
         boxes fresh = boxes_of(t, now);
         for (uint32_t i = 0; i < fresh.n; i++)
-            if (!chain_has_box(t, was, NULL, fresh.p[i].attr, fresh.p[i].box))
+            if (!chain_has_box(t, chain, NULL, fresh.p[i].attr, fresh.p[i].box))
                 jd_geoindex_add(geo_make(x, fresh.p[i].attr), serial, fresh.p[i].box);
         free(fresh.p);
     }
@@ -473,6 +557,7 @@ void indexes_reclaim(jd_tenant *t, uint32_t serial, const version *gone) {
     if (gone->gone) return;
     indexes *x = &t->ix;
     x->stale -= gone->stale;
+    x->forms[gone->form].refs--;
     const version *top = newest(&t->entities, serial);
     jd_doc d, dt;
     jd_doc_open(&d, (jd_str){gone->bytes, gone->n});
@@ -486,8 +571,11 @@ void indexes_reclaim(jd_tenant *t, uint32_t serial, const version *gone) {
     }
     jd_bytes rest = d.scopes;
     jd_str scope;
-    while (jd_strs_next(&rest, &scope))
-        if (!others_have_scope(&t->entities, serial, gone, scope)) bitset_del(scope_make(x, scope), serial);
+    while (jd_strs_next(&rest, &scope)) {
+        uint32_t no = jd_strmap_get(&x->scope_no, scope);
+        if (no != JD_STRMAP_NONE && !others_have_scope(&t->entities, serial, gone, scope))
+            bitset_del(&x->scopes[no], serial);
+    }
     if (alone || !same_places(&d, &dt)) {
         boxes mine = boxes_of(t, gone);
         for (uint32_t i = 0; i < mine.n; i++) {

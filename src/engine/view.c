@@ -76,8 +76,10 @@ void jd_view_each_kind(jd_view *v, jd_dkind kind, void *user, void (*each)(void 
     if (!c) return;
     uint32_t n = atomic_load(&c->slots);
     for (uint32_t i = 0; i < n; i++) {
+        pthread_rwlock_rdlock(&v->t->lock);
         const version *ver = visible(c, i, v->group);
-        if (ver) each(user, version_id(c, ver), body_of(ver));
+        pthread_rwlock_unlock(&v->t->lock);
+        if (ver) each(user, version_id(c, ver), body_of(ver)); /* it stays until the view ends */
     }
 }
 

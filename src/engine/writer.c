@@ -90,6 +90,14 @@ static pending *overlay_add(overlay *o, coll *c, jd_str id, uint32_t serial, int
     return &o->p[o->n++];
 }
 
+/* The newest entry goes; its serials belong to a tenant that goes too. */
+static void overlay_pop(overlay *o) {
+    uint32_t n = o->n, i = o->p[n - 1].hash & (o->table_cap - 1);
+    while (o->table[i] != n) i = (i + 1) & (o->table_cap - 1);
+    o->table[i] = 0; /* it came last, so no look-up of another entry passes over its place */
+    o->n--;
+}
+
 static void overlay_clear(overlay *o) {
     if (o->table) memset(o->table, 0, o->table_cap * sizeof *o->table);
     o->n = o->undo_n = o->tenants_n = o->writes_n = o->finished_n = 0;
@@ -152,17 +160,20 @@ static struct due_item due_pop(due *d) {
     return top;
 }
 
+static jd_time due_of(const version *v) {
+    jd_doc d;
+    jd_doc_open(&d, (jd_str){v->bytes, v->n});
+    if (d.expires == JD_TIME_NONE) return d.attr_expires;
+    return d.attr_expires != JD_TIME_NONE && d.attr_expires < d.expires ? d.attr_expires : d.expires;
+}
+
+/* One item of the heap stands for a version and those before it: a time that is put off is found out when the item
+ * fires, and queued anew then; only an earlier one is queued at once. */
 void due_add_doc(jd_engine *e, coll *c, uint32_t serial, const version *v, const version *was) {
     if (c->kind != JD_K_ENTITY || v->gone) return;
-    jd_doc d, dw;
-    jd_doc_open(&d, (jd_str){v->bytes, v->n});
-    if (was && !was->gone) { /* the same due time stands in the heap already */
-        jd_doc_open(&dw, (jd_str){was->bytes, was->n});
-        if (dw.expires == d.expires && dw.attr_expires == d.attr_expires) return;
-    }
-    if (d.expires != JD_TIME_NONE) due_add(e, d.expires, c, serial);
-    if (d.attr_expires != JD_TIME_NONE && (d.expires == JD_TIME_NONE || d.attr_expires < d.expires))
-        due_add(e, d.attr_expires, c, serial);
+    jd_time t = due_of(v), before = was && !was->gone ? due_of(was) : JD_TIME_NONE;
+    if (t == JD_TIME_NONE || (before != JD_TIME_NONE && before <= t)) return;
+    due_add(e, t, c, serial);
 }
 
 /* ---- applying ---- */
@@ -202,6 +213,20 @@ static void keep_results(jd_arena *a, jd_applied *r) {
     }
 }
 
+/* The last gate before a document is promised: within its limits, and one that a start will take. */
+static int fit_to_keep(jd_engine *e, jd_write *w, jd_str bytes) {
+    if (w->applied.attrs_n > e->o.entity_attrs_max)
+        return jd_fail(&w->err, JD_E_BAD_REQUEST_DATA,
+                       "the entity would have %u attribute instances; at most %u (setting entity_attrs_max)",
+                       "实体将有 %u 个属性实例，上限 %u（设置项 entity_attrs_max）", w->applied.attrs_n,
+                       e->o.entity_attrs_max);
+    if (bytes.n > e->o.entity_bytes_max)
+        return jd_fail(&w->err, JD_E_TOO_LARGE,
+                       "the entity would take %zu bytes; at most %zu (setting entity_bytes_max)",
+                       "实体将占 %zu 字节，上限 %zu（设置项 entity_bytes_max）", bytes.n, e->o.entity_bytes_max);
+    return jd_doc_check(bytes, jd_symtab_count(e->symbols), &w->err);
+}
+
 static int apply_entity(jd_engine *e, overlay *o, jd_tenant *t, jd_write *w, jd_arena *results, jd_time now) {
     coll *c = &t->entities;
     pending *p;
@@ -224,6 +249,8 @@ static int apply_entity(jd_engine *e, overlay *o, jd_tenant *t, jd_write *w, jd_
         return jd_fail(&w->err, JD_E_PRECONDITION, "the entity changed since it was read (If-Match)",
                        "实体在读取之后已变化（If-Match）");
     }
+    if (w->if_etag && cur && etag_of(cur->bytes) != w->if_etag)
+        return jd_fail(&w->err, JD_E_PRECONDITION, "the entity changed meanwhile", "实体期间已变化");
     if (w->if_none_match_any && cur)
         return jd_fail(&w->err, JD_E_PRECONDITION, "the entity exists (If-None-Match: *)",
                        "实体已存在（If-None-Match: *）");
@@ -233,9 +260,9 @@ static int apply_entity(jd_engine *e, overlay *o, jd_tenant *t, jd_write *w, jd_
         return -1;
     }
     keep_results(results, &w->applied);
-    if (out.n > UINT32_MAX / 2) {
+    if (!w->applied.gone && !w->applied.unchanged && fit_to_keep(e, w, jd_buf_view(&out))) {
         jd_buf_fini(&out);
-        return jd_fail(&w->err, JD_E_TOO_LARGE, "the entity would be too large", "实体过大");
+        return -1;
     }
     if (!w->applied.unchanged) {
         jd_str id = w->rq.id;
@@ -298,16 +325,27 @@ static jd_tenant *tenant_for(jd_engine *e, overlay *o, jd_job *job, jd_err *err)
     return t;
 }
 
+/* Takes back what a job did to the overlay since its marks. */
+static void forget(jd_engine *e, overlay *o, uint32_t undo_to, uint32_t writes, uint32_t tenants) {
+    overlay_rewind(e, o, undo_to);
+    o->writes_n = writes;
+    while (o->tenants_n > tenants) {
+        jd_tenant *t = o->tenants[--o->tenants_n];
+        while (o->n && o->p[o->n - 1].c->t == t) overlay_pop(o);
+        tenant_free(t);
+    }
+}
+
 /* Applies a slice of a job. Returns 1 when the job is through. */
 static int work_on(jd_engine *e, overlay *o, jd_job *job, jd_time now) {
     jd_err err = {0};
+    uint32_t mark = o->undo_n, kept = o->writes_n, made = o->tenants_n;
     jd_tenant *t = tenant_for(e, o, job, &err);
     if (!t) {
         for (size_t i = 0; i < job->n; i++) job->writes[i].err = err;
         job->at = job->n;
         return 1;
     }
-    uint32_t mark = o->undo_n, kept = o->writes_n;
     size_t until = job->atomic ? job->n : job->at + e->o.slice_changes;
     if (until > job->n) until = job->n;
     for (; job->at < until; job->at++) {
@@ -316,8 +354,7 @@ static int work_on(jd_engine *e, overlay *o, jd_job *job, jd_time now) {
         if (apply(e, o, t, w, job->arena, now) == 0) {
             PUSH(o, writes, oc);
         } else if (job->atomic) {
-            overlay_rewind(e, o, mark);
-            o->writes_n = kept;
+            forget(e, o, mark, kept, made);
             for (size_t i = 0; i < job->n; i++)
                 if (i != job->at)
                     jd_fail(&job->writes[i].err, JD_E_CONFLICT, "not done, because change %zu of the set failed: %s",
@@ -330,10 +367,14 @@ static int work_on(jd_engine *e, overlay *o, jd_job *job, jd_time now) {
             break;
         }
     }
+    if (o->tenants_n > made && o->writes_n == kept)
+        forget(e, o, mark, kept, made); /* nothing landed in the new tenant */
     return job->at >= job->n;
 }
 
 /* ---- commit, publish, answer ---- */
+
+enum { RECLAIM_SLICE = 256 };
 
 static void reclaim(jd_engine *e) {
     uint64_t oldest = UINT64_MAX;
@@ -344,6 +385,7 @@ static void reclaim(jd_engine *e) {
     }
     limbo *l = &e->limbo;
     jd_tenant *locked = NULL;
+    uint32_t done = 0;
     while (l->n && l->item[l->head].until <= oldest) {
         struct limbo_item *it = &l->item[l->head];
         jd_tenant *t = it->c->t;
@@ -359,15 +401,16 @@ static void reclaim(jd_engine *e) {
             coll_give_serial(it->c, it->serial);
         } else {
             if (it->c->kind == JD_K_ENTITY) indexes_reclaim(t, it->serial, it->v);
-            for (version *v = top; v; v = v->older)
-                if (v->older == it->v) {
-                    v->older = it->v->older;
-                    break;
-                }
+            it->v->newer->older = it->v->older;
+            if (it->v->older) it->v->older->newer = it->v->newer;
         }
         version_free(e, it->v);
         l->head = (l->head + 1) % l->cap;
         l->n--;
+        if (++done % RECLAIM_SLICE == 0) { /* readers get a turn */
+            pthread_rwlock_unlock(&locked->lock);
+            locked = NULL;
+        }
     }
     if (locked) pthread_rwlock_unlock(&locked->lock);
 }
@@ -388,6 +431,7 @@ static void publish_one(jd_engine *e, pending *p, uint64_t group) {
     version *was = newest(c, p->serial);
     p->v->group = group;
     p->v->older = was;
+    if (was) was->newer = p->v;
     if (!was) coll_insert(c, version_id(c, p->v), p->serial);
     int was_there = was && !was->gone;
     if (!p->v->gone && !was_there) atomic_fetch_add(&c->live, 1);
@@ -511,6 +555,11 @@ static void commit(jd_engine *e, overlay *o) {
             o->writes[i].w->applied = (jd_applied){0};
         }
     }
+    size_t weight = 0;
+    for (uint32_t i = 0; i < o->finished_n; i++) weight += o->finished[i]->bytes;
+    pthread_mutex_lock(&e->mutex);
+    e->queue_bytes -= weight;
+    pthread_mutex_unlock(&e->mutex);
     for (uint32_t i = 0; i < o->finished_n; i++) o->finished[i]->done(o->finished[i]);
     overlay_clear(o);
     if (rc == JD_STORE_UNKNOWN) die(e, &err);
@@ -524,6 +573,11 @@ static int expire_due(jd_engine *e, overlay *o, jd_time now) {
         struct due_item it = due_pop(&e->due);
         const version *v = it.serial < atomic_load(&it.c->slots) ? newest(it.c, it.serial) : NULL;
         if (!v || v->gone) continue;
+        jd_time t = due_of(v);
+        if (t == JD_TIME_NONE) continue;
+        /* also when it goes now: should the group be refused, a second is waited and it is tried again */
+        due_add(e, t > now ? t : now + 1000000, it.c, it.serial);
+        if (t > now) continue;
         jd_arena results;
         jd_arena_init(&results);
         jd_str id = jd_arena_dup(&results, version_id(it.c, v));
@@ -571,7 +625,6 @@ static jd_job *take_queue(jd_engine *e) {
     jd_job *jobs = e->first;
     e->first = NULL;
     e->last = &e->first;
-    e->queue_bytes = 0;
     return jobs;
 }
 
@@ -594,7 +647,7 @@ static int wait_for_work(jd_engine *e, jd_time most) {
 
 static void *writer_main(void *arg) {
     jd_engine *e = arg;
-    int clean = 0; /* nothing is left to be written behind */
+    int clean = 0, tidy_later = 0; /* nothing is left to be written behind; the last try failed */
     for (;;) {
         pthread_mutex_lock(&e->mutex);
         int work = wait_for_work(e, clean ? TICK_US : QUIET_US);
@@ -608,9 +661,14 @@ static void *writer_main(void *arg) {
         }
         reclaim(e); /* versions whose last reader has left since */
         jd_err err = {0};
-        int rc = atomic_load(&e->dead) || clean ? 0 : jd_store_idle(e->store, &err);
-        clean = rc == 0;
-        if (rc == JD_STORE_UNKNOWN) die(e, &err), clean = 1;
+        int rc = atomic_load(&e->dead) || (clean && !tidy_later) ? 0 : jd_store_idle(e->store, &err);
+        tidy_later = 0;
+        clean = rc != 1;
+        if (rc == JD_STORE_UNKNOWN)
+            die(e, &err);
+        else if (rc < 0)
+            jd_log(JD_LOG_WARN, "store.write-behind", "why=\"%s\" again_in_ms=%d", err.en, TICK_US / 1000);
+        if (rc < 0 && rc != JD_STORE_UNKNOWN) tidy_later = 1;
     }
     return NULL;
 }
@@ -683,7 +741,7 @@ int jd_submit(jd_engine *e, jd_job *job, jd_err *err) {
     int rc = 0;
     if (e->drained)
         rc = jd_fail(err, JD_E_BUSY, "the program is stopping", "程序正在停止");
-    else if (e->queue_bytes + job->bytes > e->o.queue_bytes_max && e->first)
+    else if (e->queue_bytes && e->queue_bytes + job->bytes > e->o.queue_bytes_max)
         rc = jd_fail(err, JD_E_BUSY, "too many changes wait; try again later (setting queue_bytes_max)",
                      "等待写入的变更过多，请稍后再试（设置项 queue_bytes_max）");
     else {

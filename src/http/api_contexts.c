@@ -17,7 +17,8 @@ static int unpack(jd_str body, jd_ctxkind *kind, jd_time *created, jd_str *text)
     const char *space = body.n > 2 ? memchr(body.p + 2, ' ', body.n - 2) : NULL;
     if (!space) return -1;
     *kind = body.p[0] == 'I' ? JD_CTX_IMPLICIT : JD_CTX_HOSTED;
-    *created = strtoll(body.p + 2, NULL, 10);
+    *created = 0;
+    for (const char *p = body.p + 2; p < space && *p >= '0' && *p <= '9'; p++) *created = *created * 10 + (*p - '0');
     *text = (jd_str){space + 1, (size_t)(body.p + body.n - space) - 1};
     return 0;
 }

@@ -7,13 +7,17 @@ jd_parse api_parser(api_ask *k, jd_context *ctx) {
     return (jd_parse){.arena = k->a, .ctx = ctx, .symbols = jd_engine_symbols(k->app->engine)};
 }
 
-jd_turn api_submit(api_ask *k) {
+void api_job_ready(api_ask *k) {
     jd_job *j = &k->job;
     j->tenant = k->tenant;
     j->arena = k->a;
-    j->bytes = k->r->body.n + 256;
+    j->bytes = k->r->body.n + j->n * sizeof(jd_write) + 256;
     j->user = k;
-    return jd_submit(k->app->engine, j, &k->err) ? api_fail(k) : JD_LATER;
+}
+
+jd_turn api_submit(api_ask *k) {
+    api_job_ready(k);
+    return jd_submit(k->app->engine, &k->job, &k->err) ? api_fail(k) : JD_LATER;
 }
 
 /* UpdateResult, 5.2.18: names are whole IRIs, whatever the asker's @context. */

@@ -94,6 +94,8 @@ int api_item_context(api_ask *k, const jd_jval *item, jd_context **out, jd_err *
 
 /* ---- writing ---- */
 jd_parse api_parser(api_ask *k, jd_context *ctx);
+/* Fills in what k->job needs beside writes, n and done. */
+void api_job_ready(api_ask *k);
 /* Submits k->job (writes, n, done are set). */
 jd_turn api_submit(api_ask *k);
 /* BatchOperationResult (5.2.16): ids that are done, and errors. */
@@ -125,6 +127,7 @@ typedef struct api_selector {
 typedef struct api_select {
     jd_question question;
     jd_render render;
+    uint32_t links_left; /* linked entities that the answer may still open; 0 at the end: there were too many */
     jd_proj *proj;
     jd_q *q;
     jd_geoq *geo, *order_from;
@@ -139,6 +142,8 @@ void api_texts_of_params(const api_ask *k, api_texts *t);
 /* Compiles what says which entities are meant. with_paging: limit, offset, count, local from the URL. 0 or -1. */
 int api_select_make(api_ask *k, const api_texts *t, api_select *s);
 /* Compiles what says how they are shown. */
+/* After rendering: 0, or -1 when the linked entities were too many. */
+int api_links_ok(api_ask *k, const api_select *s);
 int api_render_make(api_ask *k, const api_texts *t, api_select *s);
 int api_paging(api_ask *k, api_select *s);
 /* Is enough said that not the whole store would be asked (5.7.2.4)? */

@@ -83,11 +83,11 @@ static int retrieve(api_ask *k, api_select *s) {
     }
     if (s->render.join == JD_JOIN_FLAT) {
         write_flat(k, s, &d);
-        return 0;
+        return api_links_ok(k, s);
     }
     s->render.with_context = k->accept == API_LDJSON || (k->accept == API_GEOJSON && !k->prefer_json);
     jd_render_entity(&s->render, &d, &k->r->out);
-    return 0;
+    return api_links_ok(k, s);
 }
 
 static int no_entity_map(api_ask *k) {
@@ -200,7 +200,7 @@ static int run_query(api_ask *k, api_select *s) {
         if (!rc && p.n) api_flat_write(p.flat, out);
         api_flat_end(p.flat);
     }
-    if (rc) return -1;
+    if (rc || api_links_ok(k, s)) return -1;
     jd_buf_c(out, ']');
     if (s->render.geojson) {
         api_context_member(k, out);
@@ -351,36 +351,85 @@ jd_turn api_entities_query_post(jd_req *r) {
 
 /* ---- purge ---- */
 
-typedef struct found {
+/* Ids are found on one snapshot and removed page by page, each only if it is still what was found: an entity that
+ * changed meanwhile was not what the asker meant. */
+enum { PURGE_PAGE = 2000 };
+
+typedef struct purge {
     api_ask *k;
     jd_str *ids;
-    size_t n, cap;
-} found;
+    uint64_t *etags;
+    size_t n, cap, at; /* found; the first of the page at the writer */
+    jd_change_req rq;
+    jd_write *page; /* PURGE_PAGE writes */
+    api_item *failed;
+    size_t failed_n, failed_cap;
+} purge;
 
 static int keep_id(void *user, const jd_doc *d) {
-    found *f = user;
+    purge *f = user;
     if (f->n == f->cap) {
         f->cap = f->cap ? f->cap * 2 : 256;
         f->ids = jd_xrealloc(f->ids, f->cap * sizeof *f->ids);
+        f->etags = jd_xrealloc(f->etags, f->cap * sizeof *f->etags);
     }
+    f->etags[f->n] = jd_doc_etag(d);
     f->ids[f->n++] = jd_arena_dup(f->k->a, d->id);
     return 0;
 }
 
+static int purge_page(purge *f) {
+    jd_job *job = &f->k->job;
+    job->n = f->n - f->at < PURGE_PAGE ? f->n - f->at : PURGE_PAGE;
+    for (size_t i = 0; i < job->n; i++) {
+        f->page[i] = (jd_write){.rq = f->rq, .if_etag = f->etags[f->at + i]};
+        f->page[i].rq.id = f->ids[f->at + i];
+    }
+    job->writes = f->page;
+    job->bytes = job->n * sizeof(jd_write);
+    return job->n ? jd_submit(f->k->app->engine, job, &f->k->err) : 1;
+}
+
+static void purge_failed(purge *f, jd_str id, const jd_err *err) {
+    if (f->failed_n == f->failed_cap) {
+        f->failed_cap = f->failed_cap ? f->failed_cap * 2 : 64;
+        f->failed = jd_xrealloc(f->failed, f->failed_cap * sizeof *f->failed);
+    }
+    jd_err *kept = JD_NEW(f->k->a, jd_err);
+    *kept = *err;
+    f->failed[f->failed_n++] = (api_item){.id = id, .err = kept};
+}
+
+static void purge_end(purge *f) {
+    free(f->ids);
+    free(f->etags);
+    free(f->failed);
+}
+
 static void purged(jd_job *job) {
     api_ask *k = job->user;
-    jd_req *r = k->r;
-    size_t failed = 0;
-    api_item *items = JD_NEWN(k->a, api_item, job->n);
+    purge *f = k->r->state;
     for (size_t i = 0; i < job->n; i++) {
-        jd_write *w = &job->writes[i];
-        items[i] = (api_item){.id = w->rq.id, .w = w};
-        if (!w->err.code || w->err.code == JD_E_NOT_FOUND) continue; /* done, or gone meanwhile */
-        items[i].err = &w->err;
-        failed++;
+        const jd_err *e = &job->writes[i].err;
+        if (e->code && e->code != JD_E_NOT_FOUND && e->code != JD_E_PRECONDITION) purge_failed(f, f->page[i].rq.id, e);
     }
-    if (failed) api_batch_result(k, items, job->n);
-    api_done(k, failed ? 207 : 204);
+    f->at += job->n;
+    int rc = purge_page(f);
+    if (rc == 0) return; /* the next page is on its way */
+    if (rc < 0)
+        for (; f->at < f->n; f->at++) purge_failed(f, f->ids[f->at], &k->err);
+    jd_req *r = k->r;
+    if (f->failed_n) { /* failures stand in the order of the ids */
+        api_item *all = JD_NEWN(k->a, api_item, f->n);
+        for (size_t i = 0, bad = 0; i < f->n; i++) {
+            int is = bad < f->failed_n && jd_str_eq(f->failed[bad].id, f->ids[i]);
+            all[i] = (api_item){.id = f->ids[i], .err = is ? f->failed[bad].err : NULL};
+            bad += (size_t)is;
+        }
+        api_batch_result(k, all, f->n);
+    }
+    api_done(k, f->failed_n ? 207 : 204);
+    purge_end(f);
     jd_req_resume(r);
 }
 
@@ -397,11 +446,11 @@ static int purge_names(api_ask *k, jd_change_req *rq) {
     return 0;
 }
 
-static int find_purged(api_ask *k, found *f, jd_change_req *rq) {
+static int find_purged(api_ask *k, purge *f) {
     api_texts t;
     api_texts_of_params(k, &t);
     api_select *s = JD_NEW(k->a, api_select);
-    int rc = purge_names(k, rq) || api_paging(k, s) || api_select_make(k, &t, s) || api_narrow_enough(k, &t, s) ||
+    int rc = purge_names(k, &f->rq) || api_paging(k, s) || api_select_make(k, &t, s) || api_narrow_enough(k, &t, s) ||
              api_view_begin(k);
     s->question.offset = 0;
     s->question.limit = UINT64_MAX;
@@ -418,17 +467,18 @@ jd_turn api_entities_purge(jd_req *r) {
     api_ask *k = api_begin(r, 0, &turn);
     if (!k) return turn;
     if (!r->may_block) return api_wait(k); /* it may walk the whole store */
-    found f = {.k = k};
-    jd_change_req rq = {.op = JD_OP_DELETE, .observed = JD_TIME_NONE};
-    int rc = find_purged(k, &f, &rq);
-    k->job.n = rc ? 0 : f.n;
-    k->job.writes = JD_NEWN(k->a, jd_write, f.n + 1);
-    for (size_t i = 0; i < k->job.n; i++) {
-        rq.id = f.ids[i];
-        k->job.writes[i].rq = rq;
+    purge *f = JD_NEW(k->a, purge);
+    *f = (purge){.k = k, .rq = {.op = JD_OP_DELETE, .observed = JD_TIME_NONE}};
+    int rc = find_purged(k, f);
+    if (!rc && f->n) {
+        r->state = f;
+        f->page = JD_NEWN(k->a, jd_write, f->n < PURGE_PAGE ? f->n : PURGE_PAGE);
+        k->job.done = purged;
+        api_job_ready(k);
+        rc = purge_page(f);
+        if (!rc) return JD_LATER; /* from here on it belongs to the writer */
     }
-    free(f.ids);
-    k->job.done = purged;
-    if (rc) return api_fail(k);
-    return k->job.n ? api_submit(k) : api_done(k, 204);
+    int none = !rc && !f->n;
+    purge_end(f);
+    return none ? api_done(k, 204) : api_fail(k);
 }

@@ -272,6 +272,9 @@ int api_narrow_enough(api_ask *k, const api_texts *t, const api_select *s) {
 
 /* ---- how they are shown ---- */
 
+/* One answer opens at most so many linked entities: with arrays of relationships their number grows by the power. */
+enum { LINKS_MAX = 20000 };
+
 static int open_linked(void *user, jd_str id, jd_doc *out) {
     return jd_view_get(user, id, out);
 }
@@ -288,6 +291,14 @@ static int make_datasets(api_ask *k, jd_str text, jd_render *r) {
     return 0;
 }
 
+int api_links_ok(api_ask *k, const api_select *s) {
+    if (s->links_left || s->render.join == JD_JOIN_NONE) return 0;
+    k->r->out.n = 0;
+    return jd_fail(&k->err, JD_E_TOO_COMPLEX_QUERY,
+                   "the answer would join more than %d linked entities; lower joinLevel or the limit",
+                   "结果将关联超过 %d 个实体；请降低 joinLevel 或 limit", (int)LINKS_MAX);
+}
+
 int api_render_make(api_ask *k, const api_texts *t, api_select *s) {
     jd_render *r = &s->render;
     r->ctx = k->ctx;
@@ -300,6 +311,8 @@ int api_render_make(api_ask *k, const api_texts *t, api_select *s) {
     r->arena = k->a;
     r->user = &k->view;
     r->linked = open_linked;
+    s->links_left = LINKS_MAX;
+    r->links_left = &s->links_left;
     if (make_datasets(k, t->dataset_id, r)) return -1;
     if (t->contained_by.p) {
         jd_str *list;
@@ -389,6 +402,7 @@ size_t api_flat_write(api_flat *f, jd_buf *out) {
         jd_doc d;
         if (jd_strmap_get(&f->seen, l.id) != JD_STRMAP_NONE) continue;
         jd_strmap_add(&f->seen, l.id, 0);
+        if (!*f->render.links_left || !--*f->render.links_left) break;
         if (!jd_view_get(&f->k->view, l.id, &d)) continue;
         f->render.proj = l.proj;
         f->level = l.level;

@@ -69,9 +69,11 @@ static void stamp(jd_attr *a, jd_time created, jd_time modified) {
 /* A copy of a fragment's attribute that may be stamped: fragments are shared when an operation is done again. */
 static jd_attr copy_attr(work *w, const jd_attr *from) {
     jd_attr to = *from;
-    if (to.subs_n) {
-        to.subs = JD_NEWN(w->a, jd_attr, to.subs_n);
-        for (uint32_t i = 0; i < to.subs_n; i++) to.subs[i] = copy_attr(w, &from->subs[i]);
+    if (from->subs_n) {
+        to.subs = JD_NEWN(w->a, jd_attr, from->subs_n);
+        to.subs_n = 0;
+        for (uint32_t i = 0; i < from->subs_n; i++)
+            if (!from->subs[i].null_value) to.subs[to.subs_n++] = copy_attr(w, &from->subs[i]);
     }
     return to;
 }
@@ -118,7 +120,22 @@ static void take_entity_members(work *w, const jd_ent *frag) {
     if (frag->has_expires) w->e.expires = frag->expires, w->e.expires_digits = frag->expires_digits;
 }
 
-static void put_instance(work *w, const jd_attr *from) {
+/* Partial attributes may change what is there; what comes new must say its kind and value, down to the last
+ * sub-attribute. */
+static int is_whole(const jd_attr *a) {
+    if (!a->kind || !a->has_value) return 0;
+    for (uint32_t i = 0; i < a->subs_n; i++)
+        if (!a->subs[i].null_value && !is_whole(&a->subs[i])) return 0;
+    return 1;
+}
+
+static int not_whole(work *w, const jd_attr *a) {
+    return jd_fail(w->err, JD_E_BAD_REQUEST_DATA, "%.*s is new, and it or a sub-attribute of it has no value",
+                   "%.*s 是新的，但它或其子属性没有值", JD_STR_ARG(jd_sym_name(w->symbols, a->name)));
+}
+
+static int put_instance(work *w, const jd_attr *from) {
+    if (!is_whole(from)) return not_whole(w, from);
     jd_attr a = copy_attr(w, from);
     int32_t i = find(w, a.name, a.dataset);
     if (i < 0) {
@@ -129,6 +146,7 @@ static void put_instance(work *w, const jd_attr *from) {
         w->e.attrs[i] = a;
     }
     note(w, a.name);
+    return 0;
 }
 
 static int whole_new(work *w) {
@@ -145,6 +163,7 @@ static int whole_new(work *w) {
     }
     w->e.attrs = JD_NEWN(w->a, jd_attr, f->attrs_n);
     for (uint32_t i = 0; i < f->attrs_n; i++) {
+        if (!is_whole(&f->attrs[i])) return not_whole(w, &f->attrs[i]);
         w->e.attrs[i] = copy_attr(w, &f->attrs[i]);
         stamp(&w->e.attrs[i], w->now, w->now);
         note(w, f->attrs[i].name);
@@ -180,8 +199,8 @@ static int append(work *w) {
     for (uint32_t i = 0; i < f->attrs_n; i++) {
         if (keep && find(w, f->attrs[i].name, f->attrs[i].dataset) >= 0)
             refuse(w, &f->attrs[i], "the attribute exists and noOverwrite was asked");
-        else
-            put_instance(w, &f->attrs[i]);
+        else if (put_instance(w, &f->attrs[i]))
+            return -1;
     }
     w->res->unchanged = !changed && !w->res->updated_n;
     return 0;
@@ -201,7 +220,7 @@ static int update(work *w) {
     if (f->has_expires) w->e.expires = f->expires, w->e.expires_digits = f->expires_digits;
     for (uint32_t i = 0; i < f->attrs_n; i++) {
         if (!f->attrs[i].null_value) {
-            put_instance(w, &f->attrs[i]);
+            if (put_instance(w, &f->attrs[i])) return -1;
             continue;
         }
         int32_t at = find(w, f->attrs[i].name, f->attrs[i].dataset);
@@ -242,10 +261,10 @@ static jd_jval merge_json(work *w, const jd_jval *old, const jd_jval *patch) {
     return out;
 }
 
-static void merge_into(work *w, jd_attr *to, const jd_attr *from, int deep);
+static int merge_into(work *w, jd_attr *to, const jd_attr *from, int deep);
 
 /* Sub-attributes of `from` onto those of `to`; deep: they merge, else they replace (5.5.8). */
-static void merge_subs(work *w, jd_attr *to, const jd_attr *from, int deep) {
+static int merge_subs(work *w, jd_attr *to, const jd_attr *from, int deep) {
     jd_attr *all = JD_NEWN(w->a, jd_attr, to->subs_n + from->subs_n);
     uint32_t n = 0;
     for (uint32_t i = 0; i < to->subs_n; i++) all[n++] = to->subs[i];
@@ -256,32 +275,34 @@ static void merge_subs(work *w, jd_attr *to, const jd_attr *from, int deep) {
         if (s->null_value) {
             if (k < n) memmove(&all[k], &all[k + 1], (n - k - 1) * sizeof *all), n--;
         } else if (k < n && deep) {
-            merge_into(w, &all[k], s, 1);
+            if (merge_into(w, &all[k], s, 1)) return -1;
         } else if (k < n) {
             jd_time created = all[k].created;
-            if (!s->kind) {
-                merge_into(w, &all[k], s, 0);
+            if (!s->kind || !s->has_value) {
+                if (merge_into(w, &all[k], s, 0)) return -1;
                 continue;
             }
+            if (!is_whole(s)) return not_whole(w, s);
             all[k] = copy_attr(w, s);
             stamp(&all[k], created, w->now);
-        } else if (s->kind) {
+        } else {
+            if (!is_whole(s)) return not_whole(w, s);
             all[n] = copy_attr(w, s);
+            if (all[n].kind == JD_PROPERTY) all[n].value = merge_json(w, NULL, &s->value);
             stamp(&all[n++], w->now, w->now);
         }
     }
     to->subs = all;
     to->subs_n = n;
+    return 0;
 }
 
-static void merge_into(work *w, jd_attr *to, const jd_attr *from, int deep) {
+static int merge_into(work *w, jd_attr *to, const jd_attr *from, int deep) {
+    if (from->kind && from->kind != to->kind && !from->has_value) return not_whole(w, from);
     if (from->has_value) {
-        if (from->kind && from->kind != to->kind)
-            to->kind = from->kind, to->value = from->value;
-        else if (deep)
-            to->value = to->kind == JD_GEOPROPERTY ? from->value : merge_json(w, &to->value, &from->value);
-        else
-            to->value = from->value;
+        int same = !from->kind || from->kind == to->kind, merges = deep && to->kind != JD_GEOPROPERTY;
+        if (from->kind) to->kind = from->kind;
+        to->value = merges ? merge_json(w, same ? &to->value : NULL, &from->value) : from->value;
     }
     if (from->observed != JD_TIME_NONE) to->observed = from->observed, to->observed_digits = from->observed_digits;
     if (from->expires != JD_TIME_NONE) to->expires = from->expires, to->expires_digits = from->expires_digits;
@@ -293,9 +314,9 @@ static void merge_into(work *w, jd_attr *to, const jd_attr *from, int deep) {
     if (from->clear & JD_CLEAR_UNIT) to->unit.p = NULL;
     if (from->clear & JD_CLEAR_VALUETYPE) to->value_type.p = NULL;
     if (from->clear & JD_CLEAR_OBJECTTYPE) to->object_types_n = 0;
-    merge_subs(w, to, from, deep);
     to->modified = w->now;
     to->raw.p = NULL;
+    return merge_subs(w, to, from, deep);
 }
 
 /* Opens a raw instance of the tree for changing. */
@@ -311,30 +332,18 @@ static void open_instance(work *w, uint32_t i) {
 /* A bare value takes the kind that the attribute has (5.6.17, simplified). */
 static int take_bare(work *w, jd_attr *frag, const jd_attr *have) {
     frag->kind = have->kind;
-    switch (have->kind) {
-    case JD_PROPERTY:
-    case JD_LISTPROPERTY: return 0;
-    case JD_VOCABPROPERTY: frag->value = frag->vocab; return 0;
-    case JD_LANGUAGEPROPERTY: {
-        if (frag->bare->type == JD_JOBJ) {
-            frag->value = *frag->bare;
-            return 0;
-        }
-        jd_jval map = {.type = JD_JOBJ, .n = 1};
-        map.members = JD_NEW(w->a, jd_jmember);
+    if (have->kind == JD_VOCABPROPERTY) {
+        frag->value = frag->vocab;
+    } else if (have->kind == JD_LANGUAGEPROPERTY && frag->bare->type != JD_JOBJ) {
+        jd_jval map = {.type = JD_JOBJ, .n = 1, .members = JD_NEW(w->a, jd_jmember)};
         map.members[0].name = w->rq->lang.p ? w->rq->lang : JD_STR("@none");
         map.members[0].val = *frag->bare;
         frag->value = map;
-        return 0;
-    }
-    case JD_RELATIONSHIP:
-        if (frag->bare->type == JD_JSTR && !jd_uri_valid(jd_jstr(frag->bare)))
-            return jd_fail(w->err, JD_E_BAD_REQUEST_DATA, "the value of a relationship must be a URI",
-                           "关系的值必须是 URI");
+    } else if (have->kind != JD_PROPERTY && have->kind != JD_LISTPROPERTY) {
         frag->value = *frag->bare;
-        return 0;
-    default: frag->value = *frag->bare; return 0;
     }
+    if (jd_value_fits(have->kind, &frag->value, w->a, w->err) == 0) return 0;
+    return jd_fail_at(w->err, "%.*s", JD_STR_ARG(jd_sym_name(w->symbols, frag->name)));
 }
 
 static int merge(work *w) {
@@ -354,7 +363,7 @@ static int merge(work *w) {
                                "attribute %.*s does not exist and the fragment gives no value",
                                "属性 %.*s 不存在，而片段没有给出值", JD_STR_ARG(jd_sym_name(w->symbols, frag.name)));
             frag.value = merge_json(w, NULL, &frag.value);
-            put_instance(w, &frag);
+            if (put_instance(w, &frag)) return -1;
             continue;
         }
         open_instance(w, (uint32_t)at);
@@ -362,7 +371,7 @@ static int merge(work *w) {
         if (frag.bare && take_bare(w, &frag, to)) return -1;
         if (w->rq->observed != JD_TIME_NONE && to->observed != JD_TIME_NONE && frag.observed == JD_TIME_NONE)
             frag.observed = w->rq->observed, frag.observed_digits = w->rq->observed_digits;
-        merge_into(w, to, &frag, 1);
+        if (merge_into(w, to, &frag, 1)) return -1;
         note(w, frag.name);
     }
     w->res->unchanged = !changed && !w->res->updated_n;
@@ -395,7 +404,7 @@ static int attr_patch(work *w) {
             return jd_fail(w->err, JD_E_BAD_REQUEST_DATA, "attribute %.*s is a %s, not a %s",
                            "属性 %.*s 是 %s，不是 %s", JD_STR_ARG(jd_sym_name(w->symbols, frag.name)),
                            jd_kind_name(to->kind), jd_kind_name(frag.kind));
-        merge_into(w, to, &frag, 0);
+        if (merge_into(w, to, &frag, 0)) return -1;
         note(w, frag.name);
     }
     return 0;
@@ -405,7 +414,7 @@ static int attr_put(work *w) {
     for (uint32_t k = 0; k < w->rq->instances_n; k++) {
         const jd_attr *frag = &w->rq->instances[k];
         if (find(w, frag->name, frag->dataset) < 0) return no_attr(w, frag->name, frag->dataset);
-        put_instance(w, frag);
+        if (put_instance(w, frag)) return -1;
     }
     return 0;
 }
@@ -523,7 +532,11 @@ int jd_apply(const jd_change_req *rq, const jd_doc *cur, jd_time now, jd_symtab 
         break;
     }
     if (rc || res->unchanged) return rc;
+    if (w.e.types_n > JD_TYPES_MAX || w.e.scopes_n > JD_SCOPES_MAX)
+        return jd_fail(err, JD_E_BAD_REQUEST_DATA, "an entity may have at most %d types and %d scopes",
+                       "一个实体最多 %d 个类型、%d 个 scope", (int)JD_TYPES_MAX, (int)JD_SCOPES_MAX);
     w.e.modified = w.now;
+    res->attrs_n = w.e.attrs_n;
     return jd_doc_encode(&w.e, symbols, out, err);
 }
 

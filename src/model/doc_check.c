@@ -75,6 +75,14 @@ static int node(checker *c, int depth) {
 
 static int attrs(checker *c, int depth);
 
+/* What readers take for granted about a value. */
+static int fits(const checker *c, unsigned kind) {
+    if (c->p >= c->end) return 0;
+    if (kind == JD_LISTPROPERTY || kind == JD_LISTRELATIONSHIP) return *c->p == JD_T_ARR;
+    if (kind == JD_LANGUAGEPROPERTY || kind == JD_GEOPROPERTY) return *c->p == JD_T_OBJ;
+    return 1;
+}
+
 static int attr(checker *c, int depth) {
     const unsigned char *outer = c->end, *until = c->end;
     if (sym(c)) return -1;
@@ -104,7 +112,8 @@ static int attr(checker *c, int depth) {
         if (attrs(c, depth + 1)) return -1;
         c->end = until;
     }
-    if (c->why || node(c, depth + 1)) return -1;
+    if (c->why || !fits(c, kind)) return bad(c, "a value that its kind does not allow");
+    if (node(c, depth + 1)) return -1;
     if (c->p != until) return bad(c, "an attribute ends early");
     c->end = outer;
     return 0;

@@ -2,7 +2,7 @@
  * by member. */
 #include "model/entity.h"
 
-#include "geo/geo.h"
+#include "base/hash.h"
 
 #include <stdio.h>
 
@@ -12,8 +12,11 @@ typedef struct parser {
     const jd_parse *in;
     jd_err *err;
     jd_input shape;
-    uint32_t attrs; /* instances so far */
-    int one_attr;   /* the fragment of a partial update: a null may only stand for the whole value */
+    uint32_t attrs;  /* instances so far */
+    int one_attr;    /* the fragment of a partial update: a null may only stand for the whole value */
+    jd_strmap fresh; /* names that the store does not know yet: to be interned when all is found valid */
+    jd_str *fresh_names;
+    uint32_t fresh_cap;
     char path[PATH_MAX];
     size_t path_n;
 } parser;
@@ -44,50 +47,50 @@ static void leave(parser *p, size_t was) {
 
 #define NGSI_NULL "urn:ngsi-ld:null"
 
-/* Code points that have no place in an identifier because nobody can see them: controls, blanks, direction marks,
- * default-ignorables, fillers, noncharacters, surrogates' remains. */
-static int invisible(uint32_t c) {
-    static const uint32_t ranges[][2] = {
-        {0x80, 0xA0},     {0xAD, 0xAD},     {0x34F, 0x34F},     {0x61C, 0x61C},   {0x115F, 0x1160}, {0x1680, 0x1680},
-        {0x17B4, 0x17B5}, {0x180B, 0x180F}, {0x2000, 0x200F},   {0x2028, 0x202F}, {0x205F, 0x206F}, {0x2800, 0x2800},
-        {0x3000, 0x3000}, {0x3164, 0x3164}, {0xE000, 0xF8FF},   {0xFDD0, 0xFDEF}, {0xFE00, 0xFE0F}, {0xFEFF, 0xFEFF},
-        {0xFFA0, 0xFFA0}, {0xFFF0, 0xFFFF}, {0xE0000, 0x10FFFF}};
-    for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++)
-        if (c >= ranges[i][0] && c <= ranges[i][1]) return 1;
-    return (c & 0xFFFE) == 0xFFFE;
+/* A refused request must leave nothing behind: an unknown name gets a number for this tree alone, until settle(). */
+enum { FRESH = 1u << 31 };
+
+static jd_sym fresh_name(parser *p, jd_str iri) {
+    uint32_t n = p->fresh.n, no = jd_strmap_add(&p->fresh, iri, n);
+    if (no == n) {
+        if (n == p->fresh_cap) {
+            p->fresh_cap = n ? n * 2 : 16;
+            jd_str *more = JD_NEWN(p->in->arena, jd_str, p->fresh_cap);
+            if (n) memcpy(more, p->fresh_names, n * sizeof *more);
+            p->fresh_names = more;
+        }
+        p->fresh_names[n] = iri;
+    }
+    return (jd_sym)FRESH | no;
 }
 
-int jd_uri_valid(jd_str s) {
-    size_t i = 0;
-    if (!s.n || !((s.p[0] | 32) >= 'a' && (s.p[0] | 32) <= 'z')) return 0;
-    while (i < s.n && s.p[i] != ':') {
-        char c = s.p[i++];
-        if (!(((c | 32) >= 'a' && (c | 32) <= 'z') || (c >= '0' && c <= '9') || c == '+' || c == '-' || c == '.'))
-            return 0;
-    }
-    if (i + 1 >= s.n) return 0;
-    for (i++; i < s.n; i++) {
-        unsigned char c = (unsigned char)s.p[i];
-        if (c <= ' ' || c == 0x7f || c == '<' || c == '>' || c == '"' || c == '{' || c == '}' || c == '|' ||
-            c == '\\' || c == '^' || c == '`')
-            return 0;
-        if (c < 0xC0) continue; /* texts are checked UTF-8: a lead byte tells how many follow */
-        uint32_t cp = c >= 0xF0 ? c & 7 : c >= 0xE0 ? c & 15 : c & 31;
-        for (size_t k = i + 1; k < s.n && ((unsigned char)s.p[k] & 0xC0) == 0x80; k++)
-            cp = cp << 6 | ((unsigned char)s.p[k] & 0x3F);
-        if (invisible(cp)) return 0;
-    }
-    return 1;
+static void settle_syms(const jd_sym *real, jd_sym *s, uint32_t n) {
+    for (uint32_t i = 0; i < n; i++)
+        if (s[i] & (jd_sym)FRESH) s[i] = real[s[i] & ~(jd_sym)FRESH];
 }
 
-int jd_name_valid(jd_str s) {
-    if (!s.n || (s.p[0] >= '0' && s.p[0] <= '9') || s.p[0] == '-' || s.p[0] == '.' || s.p[0] == '@' || s.p[0] == ':')
-        return 0;
-    for (size_t i = 0; i < s.n; i++) {
-        unsigned char c = (unsigned char)s.p[i];
-        if (c <= ' ' || c == 0x7f || strchr("<>\"'=;(),|&[]{}\\^`", c)) return 0;
+static void settle_attrs(const jd_sym *real, jd_attr *a, uint32_t n) {
+    for (uint32_t i = 0; i < n; i++) {
+        settle_syms(real, &a[i].name, 1);
+        settle_syms(real, a[i].object_types, a[i].object_types_n);
+        settle_attrs(real, a[i].subs, a[i].subs_n);
     }
-    return 1;
+}
+
+/* Ends a parse: on success the fresh names are interned and put in. Returns rc, or -1 when the table is full. */
+static int settle(parser *p, int rc, jd_ent *e, jd_attr *attrs, uint32_t attrs_n) {
+    uint32_t n = p->fresh.n;
+    if (n && !rc) {
+        jd_sym *real = JD_NEWN(p->in->arena, jd_sym, n);
+        for (uint32_t i = 0; i < n && !rc; i++) {
+            real[i] = jd_sym_intern(p->in->symbols, p->fresh_names[i], p->err);
+            if (!real[i]) rc = -1;
+        }
+        if (!rc && e) settle_syms(real, e->types, e->types_n);
+        if (!rc) settle_attrs(real, attrs, attrs_n);
+    }
+    if (n) jd_strmap_fini(&p->fresh);
+    return rc;
 }
 
 static jd_sym intern(parser *p, jd_str name) {
@@ -98,9 +101,8 @@ static jd_sym intern(parser *p, jd_str name) {
         return FAIL(p, "\"%.*s\" cannot be used as a name: the @context makes it %s",
                     "“%.*s”不能用作名称：@context 将其映射为 %s", JD_STR_ARG(name), iri.p ? "a keyword" : "null"),
                0;
-    jd_sym s = jd_sym_intern(p->in->symbols, iri, p->err);
-    if (!s) jd_fail_at(p->err, "%s", p->path);
-    return s;
+    jd_sym s = jd_sym_find(p->in->symbols, iri);
+    return s ? s : fresh_name(p, iri);
 }
 
 /* Members of Property values are names too (JSON-LD); id, type and keywords stay as written. */
@@ -155,17 +157,21 @@ static int is_geometry(const jd_jval *v) {
     return 0;
 }
 
-static int uri_of(parser *p, const jd_jval *v, const char *what) {
-    if (v->type != JD_JSTR || !jd_uri_valid(jd_jstr(v))) return FAIL(p, "%s must be a URI", "%s 必须是 URI", what);
-    return 0;
-}
-
 static int time_of(parser *p, const jd_jval *v, jd_time *t, int *digits, const char *what) {
     if (v->type != JD_JSTR || jd_time_parse(jd_jstr(v), t, digits))
         return FAIL(p, "%s must be a DateTime in UTC, as 2026-01-31T08:00:00Z",
                     "%s 必须是 UTC 的 DateTime，如 2026-01-31T08:00:00Z", what);
     if (*digits > 6) *digits = 6;
     return 0;
+}
+
+/* Puts the path before the place that a check inside the value gave. */
+static int within(parser *p) {
+    if (!p->err) return -1;
+    char inner[sizeof p->err->place];
+    memcpy(inner, p->err->place, sizeof inner);
+    p->err->place[0] = 0;
+    return jd_fail_at(p->err, "%s%s%s", p->path, *inner ? "." : "", inner);
 }
 
 /* The value of one attribute, by its kind. */
@@ -184,91 +190,22 @@ static int take_value(parser *p, jd_attr *a, const jd_jval *v) {
     if (a->kind != JD_JSONPROPERTY && !(p->shape == JD_IN_MERGE && !p->one_attr) && has_null(v))
         return FAIL(p, "null and \"" NGSI_NULL "\" are not allowed inside a value",
                     "值中不能有 null 或“" NGSI_NULL "”");
-    switch (a->kind) {
-    case JD_PROPERTY: a->value = expand_value(p, v, 0); return 0;
-    case JD_GEOPROPERTY: {
-        jd_shape *shape;
-        jd_jval parsed;
-        if (v->type == JD_JSTR && jd_json_parse(p->in->arena, jd_jstr(v), NULL, &parsed, NULL) == 0 &&
-            parsed.type == JD_JOBJ) {
-            /* 4.7.1: the geometry may come as its JSON text */
-            jd_jval *kept = JD_NEW(p->in->arena, jd_jval);
-            *kept = parsed;
-            v = kept;
-        }
-        const jd_jval *kind = jd_jget(v, "type");
-        if (kind && jd_jis(kind, "GeometryCollection"))
-            return FAIL(p, "a GeometryCollection is not allowed", "不允许 GeometryCollection");
-        if (v->type != JD_JOBJ || jd_shape_reread(p->in->arena, v, &shape, p->err)) {
-            if (v->type != JD_JOBJ)
-                FAIL(p, "a GeoProperty's value must be a GeoJSON geometry", "GeoProperty 的值必须是 GeoJSON 几何对象");
-            char inner[200];
-            snprintf(inner, sizeof inner, "%s", p->err ? p->err->place : "");
-            if (p->err && v->type == JD_JOBJ) p->err->place[0] = 0;
-            return jd_fail_at(p->err, "%s%s%s", p->path, *inner && v->type == JD_JOBJ ? "." : "",
-                              v->type == JD_JOBJ ? inner : "");
-        }
-        a->value = *v;
-        return 0;
-    }
-    case JD_RELATIONSHIP:
-        if (v->type == JD_JARR) {
-            if (!v->n) return FAIL(p, "object must name at least one URI", "object 至少要有一个 URI");
-            for (uint32_t i = 0; i < v->n; i++)
-                if (uri_of(p, &v->items[i], "object")) return -1;
-        } else if (uri_of(p, v, "object")) {
-            return -1;
-        }
-        a->value = *v;
-        return 0;
-    case JD_LANGUAGEPROPERTY:
-        if (v->type != JD_JOBJ)
-            return FAIL(p, "languageMap must be an object of language tags",
-                        "languageMap 必须是以语言标签为成员的对象");
-        for (uint32_t i = 0; i < v->n; i++) {
-            const jd_jval *s = &v->members[i].val;
-            jd_str tag = v->members[i].name;
-            int ok = s->type == JD_JSTR || (s->type == JD_JARR && s->n > 0);
-            for (size_t k = 0; k < tag.n && !jd_str_is(tag, "@none"); k++)
-                if (!((tag.p[k] | 32) >= 'a' && (tag.p[k] | 32) <= 'z') && !(tag.p[k] >= '0' && tag.p[k] <= '9') &&
-                    tag.p[k] != '-')
-                    ok = 0;
-            if (!tag.n) ok = 0;
-            for (uint32_t k = 0; ok && s->type == JD_JARR && k < s->n; k++) ok = s->items[k].type == JD_JSTR;
-            if (!ok)
-                return FAIL(p, "languageMap.%.*s must be a string or an array of strings",
-                            "languageMap.%.*s 必须是字符串或字符串数组", JD_STR_ARG(v->members[i].name));
-        }
-        a->value = *v;
-        return 0;
-    case JD_VOCABPROPERTY: {
-        int ok = v->type == JD_JSTR || (v->type == JD_JARR && v->n > 0);
-        for (uint32_t k = 0; ok && v->type == JD_JARR && k < v->n; k++) ok = v->items[k].type == JD_JSTR;
-        if (!ok) return FAIL(p, "vocab must be a string or an array of strings", "vocab 必须是字符串或字符串数组");
-        a->value = expand_value(p, v, 1);
-        return 0;
-    }
-    case JD_JSONPROPERTY:
-        if (v->type != JD_JOBJ && v->type != JD_JARR)
-            return FAIL(p, "json must be an object or an array", "json 必须是对象或数组");
-        a->value = *v;
-        return 0;
-    case JD_LISTPROPERTY:
-        if (v->type != JD_JARR) return FAIL(p, "valueList must be an array", "valueList 必须是数组");
-        a->value = expand_value(p, v, 0);
-        return 0;
-    case JD_LISTRELATIONSHIP:
-        if (v->type != JD_JARR) return FAIL(p, "objectList must be an array", "objectList 必须是数组");
-        a->value = (jd_jval){
-            .type = JD_JARR, .n = v->n, .items = JD_NEWN(p->in->arena, jd_jval, v->n)}; /* kept as plain URIs */
+    a->value = *v;
+    jd_jval parsed;
+    const jd_jlimits shallow = {.depth_max = 8};
+    if (a->kind == JD_GEOPROPERTY && v->type == JD_JSTR) { /* 4.7.1: the geometry may come as its JSON text */
+        if (jd_json_parse(p->in->arena, jd_jstr(v), &shallow, &parsed, NULL) == 0) a->value = parsed;
+    } else if (a->kind == JD_LISTRELATIONSHIP && v->type == JD_JARR) { /* kept as plain URIs */
+        a->value.items = JD_NEWN(p->in->arena, jd_jval, v->n);
         for (uint32_t i = 0; i < v->n; i++) {
             const jd_jval *o = v->items[i].type == JD_JOBJ ? jd_jget(&v->items[i], "object") : &v->items[i];
             if (!o) return FAIL(p, "objectList[%u] has no object", "objectList[%u] 没有 object", i);
-            if (uri_of(p, o, "objectList")) return -1;
             a->value.items[i] = *o;
         }
-        return 0;
     }
+    if (jd_value_fits(a->kind, &a->value, p->in->arena, p->err)) return within(p);
+    if (a->kind == JD_PROPERTY || a->kind == JD_LISTPROPERTY) a->value = expand_value(p, v, 0);
+    if (a->kind == JD_VOCABPROPERTY) a->value = expand_value(p, v, 1);
     return 0;
 }
 
@@ -287,7 +224,7 @@ static jd_kind kind_by_member(const jd_jval *v) {
     return 0;
 }
 
-static int parse_instances(parser *p, jd_sym name, const jd_jval *v, int sub, int partial, jd_attr **out, uint32_t *n);
+static int parse_instances(parser *p, jd_sym name, const jd_jval *v, int partial, jd_attr **out, uint32_t *n);
 
 static int dataset_of(parser *p, const jd_jval *v, jd_attr *a) {
     if (jd_jis(v, "@none")) return 0;
@@ -302,6 +239,7 @@ static int types_of(parser *p, const jd_jval *v, jd_sym **out, uint32_t *n, cons
     uint32_t count = v->type == JD_JARR ? v->n : 1;
     if (!count || (v->type != JD_JARR && v->type != JD_JSTR))
         return FAIL(p, "%s must be a name or an array of names", "%s 必须是名称或名称数组", what);
+    if (count > JD_TYPES_MAX) return FAIL(p, "at most %d types", "类型最多 %d 个", (int)JD_TYPES_MAX);
     jd_sym *s = JD_NEWN(p->in->arena, jd_sym, count);
     uint32_t k = 0;
     for (uint32_t i = 0; i < count; i++) {
@@ -429,7 +367,7 @@ static int take_members(parser *p, jd_attr *a, const jd_jval *v, int partial) {
             if (!sym) return -1;
             jd_attr *inst;
             uint32_t n;
-            if (parse_instances(p, sym, m, 1, partial, &inst, &n)) return -1;
+            if (parse_instances(p, sym, m, partial, &inst, &n)) return -1;
             if (subs + n > cap) {
                 cap = (subs + n) * 2;
                 jd_attr *more = JD_NEWN(p->in->arena, jd_attr, cap);
@@ -523,7 +461,7 @@ static int is_instance(const jd_jval *v) {
     return (t && kind_by_name(t)) || kind_by_member(v) || jd_jget(v, "datasetId");
 }
 
-static int parse_instances(parser *p, jd_sym name, const jd_jval *v, int sub, int partial, jd_attr **out, uint32_t *n) {
+static int parse_instances(parser *p, jd_sym name, const jd_jval *v, int partial, jd_attr **out, uint32_t *n) {
     int several = v->type == JD_JARR && v->n > 0;
     for (uint32_t i = 0; several && i < v->n; i++) several = is_instance(&v->items[i]);
     if (!several) {
@@ -547,7 +485,6 @@ static int parse_instances(parser *p, jd_sym name, const jd_jval *v, int sub, in
         k++;
         leave(p, was);
     }
-    (void)sub;
     *out = list;
     *n = k;
     return 0;
@@ -568,10 +505,7 @@ static int parse_bare(parser *p, jd_sym name, const jd_jval *v, jd_attr **out, u
     a->kind = is_geometry(v) ? JD_GEOPROPERTY : JD_PROPERTY; /* when the entity has no such attribute yet */
     a->value = a->kind == JD_GEOPROPERTY ? *v : expand_value(p, v, 0);
     a->vocab = expand_value(p, v, 1);
-    jd_shape *shape;
-    if (a->kind == JD_GEOPROPERTY && jd_shape_reread(p->in->arena, v, &shape, p->err))
-        return jd_fail_at(p->err, "%s", p->path);
-    return 0;
+    return a->kind == JD_GEOPROPERTY && jd_value_fits(a->kind, v, p->in->arena, p->err) ? within(p) : 0;
 }
 
 /* Levels of a scope begin with a letter and go on with letters, digits and '_' (4.18); any language's letters. */
@@ -597,6 +531,7 @@ static int take_scope(parser *p, const jd_jval *v, jd_ent *e) {
     const jd_jval *items = v->type == JD_JARR ? v->items : v;
     uint32_t n = v->type == JD_JARR ? v->n : 1;
     if (!n) return FAIL(p, "scope must not be empty", "scope 不能为空");
+    if (n > JD_SCOPES_MAX) return FAIL(p, "at most %d scopes", "scope 最多 %d 个", (int)JD_SCOPES_MAX);
     e->scopes = JD_NEWN(p->in->arena, jd_str, n);
     for (uint32_t i = 0; i < n; i++) {
         jd_str s = items[i].type == JD_JSTR ? jd_jstr(&items[i]) : (jd_str){NULL, 0};
@@ -609,8 +544,9 @@ static int take_scope(parser *p, const jd_jval *v, jd_ent *e) {
     return 0;
 }
 
-int jd_ent_parse(const jd_parse *in, const jd_jval *v, jd_input shape, jd_str expect_id, jd_ent *out, jd_err *err) {
-    parser state = {.in = in, .err = err, .shape = shape}, *p = &state;
+static int parse_entity(parser *p, const jd_jval *v, jd_str expect_id, jd_ent *out) {
+    const jd_parse *in = p->in;
+    jd_input shape = p->shape;
     if (v->type != JD_JOBJ) return FAIL(p, "an entity must be a JSON object", "实体必须是 JSON 对象");
     *out = (jd_ent){.created = JD_TIME_NONE, .modified = JD_TIME_NONE, .expires = JD_TIME_NONE};
     const jd_jval *id = jd_jget(v, "id"), *type = jd_jget(v, "type");
@@ -659,7 +595,7 @@ int jd_ent_parse(const jd_parse *in, const jd_jval *v, jd_input shape, jd_str ex
             jd_attr *inst;
             uint32_t n;
             if (in->simplified ? parse_bare(p, sym, m, &inst, &n)
-                               : parse_instances(p, sym, m, 0, shape == JD_IN_MERGE, &inst, &n))
+                               : parse_instances(p, sym, m, shape == JD_IN_MERGE, &inst, &n))
                 return -1;
             for (uint32_t k = 0; k < out->attrs_n; k++)
                 if (out->attrs[k].name == sym)
@@ -678,9 +614,15 @@ int jd_ent_parse(const jd_parse *in, const jd_jval *v, jd_input shape, jd_str ex
     return 0;
 }
 
+int jd_ent_parse(const jd_parse *in, const jd_jval *v, jd_input shape, jd_str expect_id, jd_ent *out, jd_err *err) {
+    parser p = {.in = in, .err = err, .shape = shape};
+    int rc = parse_entity(&p, v, expect_id, out);
+    return settle(&p, rc, out, out->attrs, rc ? 0 : out->attrs_n);
+}
+
 int jd_attr_parse(const jd_parse *in, jd_sym name, const jd_jval *v, int partial, jd_attr **out, uint32_t *n,
                   jd_err *err) {
-    parser state = {.in = in, .err = err, .shape = partial ? JD_IN_MERGE : JD_IN_FRAGMENT, .one_attr = 1};
-    if (in->simplified) return parse_bare(&state, name, v, out, n);
-    return parse_instances(&state, name, v, 0, partial, out, n);
+    parser p = {.in = in, .err = err, .shape = partial ? JD_IN_MERGE : JD_IN_FRAGMENT, .one_attr = 1};
+    int rc = in->simplified ? parse_bare(&p, name, v, out, n) : parse_instances(&p, name, v, partial, out, n);
+    return settle(&p, rc, NULL, rc ? NULL : *out, rc ? 0 : *n);
 }

@@ -10,7 +10,7 @@
 typedef struct jd_parse {
     jd_arena *arena;
     jd_context *ctx;
-    jd_symtab *symbols; /* names are interned here, also those of a tree that is refused in the end */
+    jd_symtab *symbols; /* names are interned once the whole tree was found valid */
     uint32_t attrs_max; /* of one entity, instances counted; 0: 10,000 */
     int simplified; /* values only (format=simplified, options=keyValues); needs current to know the kinds: see jd_apply
                      */
@@ -30,6 +30,8 @@ int jd_ent_parse(const jd_parse *p, const jd_jval *v, jd_input shape, jd_str exp
  * may be missing. *out in the arena, *n instances. */
 int jd_attr_parse(const jd_parse *p, jd_sym name, const jd_jval *v, int partial, jd_attr **out, uint32_t *n,
                   jd_err *err);
+/* May v stand as the value of an attribute of this kind? 0 or -1; scratch is used for geometries. */
+int jd_value_fits(jd_kind kind, const jd_jval *v, jd_arena *scratch, jd_err *err);
 /* A URI as RFC 3986 asks of ids: scheme, ':', no spaces or control characters. */
 int jd_uri_valid(jd_str s);
 /* A name allowed for an attribute, type or term (clause 4.6.2). */
@@ -81,11 +83,14 @@ typedef struct jd_not_updated { /* UpdateResult, 5.2.18 */
     const char *reason;
 } jd_not_updated;
 
+enum { JD_TYPES_MAX = 100, JD_SCOPES_MAX = 100 }; /* of one entity */
+
 typedef struct jd_applied {
-    int created;     /* the entity was not there before */
-    int gone;        /* it is no longer there: no document was written */
-    int unchanged;   /* nothing to do: no document was written */
-    jd_sym *updated; /* attributes appended or overwritten, in the arena */
+    int created;      /* the entity was not there before */
+    int gone;         /* it is no longer there: no document was written */
+    int unchanged;    /* nothing to do: no document was written */
+    uint32_t attrs_n; /* attribute instances of the new document */
+    jd_sym *updated;  /* attributes appended or overwritten, in the arena */
     uint32_t updated_n;
     jd_not_updated *not_updated;
     uint32_t not_updated_n;

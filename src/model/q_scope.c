@@ -110,3 +110,9 @@ int jd_scopeq_test(const jd_scopeq *q, const jd_doc *d) {
     while (i < Q_NO) i = has_scope(&q->scopes[i], d) ? q->prog.jumps[i].yes : q->prog.jumps[i].no;
     return i == Q_YES;
 }
+
+int jd_scopeq_may(const jd_scopeq *q, jd_str scope_text) {
+    for (uint32_t i = 0; i < q->prog.n; i++)
+        if (within(&q->scopes[i], scope_text)) return 1;
+    return 0;
+}

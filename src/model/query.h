@@ -34,6 +34,8 @@ int jd_typeq_plain(const jd_typeq *q); /* one type and nothing else */
 typedef struct jd_scopeq jd_scopeq;
 int jd_scopeq_compile(const jd_names *n, jd_str text, jd_scopeq **out, jd_err *err);
 int jd_scopeq_test(const jd_scopeq *q, const jd_doc *d);
+/* An entity that matches has at least one scope for which this is 1 (the language knows no negation). */
+int jd_scopeq_may(const jd_scopeq *q, jd_str scope);
 
 /* ---- idPattern (a POSIX-style extended regular expression, searched, not anchored) ---- */
 typedef struct jd_regex jd_regex;

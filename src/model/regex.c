@@ -83,7 +83,7 @@ int q_regex_compile(jd_arena *a, jd_str pattern, uint32_t max, jd_regex **out, j
     if (!r->code) {
         char why[160], shown[Q_SHOWN];
         q_show(pattern, shown);
-        if (pcre2_get_error_message(code, (PCRE2_UCHAR *)why, sizeof why) < 0) strcpy(why, "?");
+        if (pcre2_get_error_message(code, (PCRE2_UCHAR *)why, sizeof why) < 0) memcpy(why, "?", 2);
         *at = offset < pattern.n ? offset : pattern.n;
         jd_regex_fini(r);
         return jd_fail(err, JD_E_BAD_REQUEST_DATA, "the pattern '%s' is not a regular expression: %s%.0s",

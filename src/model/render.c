@@ -211,7 +211,9 @@ static int may_open(const writer *w, jd_str id) {
 /* Writes the linked entity and returns 1, or nothing and 0. */
 static int linked(writer *w, jd_sym rel, jd_str id) {
     jd_doc d;
-    if (w->chain_n > LINK_DEPTH_MAX || !may_open(w, id) || !w->r->linked(w->r->user, id, &d)) return 0;
+    if (w->chain_n > LINK_DEPTH_MAX || !may_open(w, id)) return 0;
+    if (w->r->links_left && (!*w->r->links_left || !--*w->r->links_left)) return 0;
+    if (!w->r->linked(w->r->user, id, &d)) return 0;
     writer inner = *w;
     inner.level--;
     inner.proj = jd_proj_nested(w->proj, rel);

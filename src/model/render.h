@@ -28,7 +28,8 @@ typedef struct jd_render {
     int (*linked)(void *user, jd_str id, jd_doc *out);
     const jd_str *contained_by; /* ids that must not be opened */
     size_t contained_by_n;
-    jd_arena *arena; /* scratch */
+    uint32_t *links_left; /* linked entities that the whole answer may still open; at 0 no more are. NULL: no bound */
+    jd_arena *arena;      /* scratch */
 } jd_render;
 
 /* Appends one entity (or Feature). */

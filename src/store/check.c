@@ -1,5 +1,6 @@
 /* Check: everything that can be verified without the engine. A finding is one line of English for an operator; what cannot
- * be opened or recognised at all is an error instead. Nothing in the checked files is changed. */
+ * be opened or recognised at all is an error instead. Nothing in the checked files is changed, except that a start which a
+ * power cut stopped half-way is completed first (walfile.c). */
 #include "store/store_int.h"
 
 #include <errno.h>
@@ -131,6 +132,7 @@ static void check_all(checker *c) {
 int64_t store__check_file(const char *path, const char *vfs, void (*report)(void *user, const char *finding),
                           void *report_user, jd_store_progress fn, void *user, jd_err *err) {
     checker c = {.report = report, .report_user = report_user, .fn = fn, .user = user};
+    if (store__wal_mend(sqlite3_vfs_find(vfs), path, err) != 0) return -1;
     c.db = store__connect(path, vfs, SQLITE_OPEN_READONLY, 8 << 10, err);
     if (!c.db) return -1;
     /* What the WAL holds stays there: a check changes nothing. */

@@ -208,10 +208,7 @@ static int go_wal(jd_store *s, jd_err *err) {
 static int empty_wal(jd_store *s, jd_err *err) {
     int frames = 0, done = 0;
     int rc = sqlite3_wal_checkpoint_v2(s->db, "main", SQLITE_CHECKPOINT_TRUNCATE, &frames, &done);
-    if (rc == SQLITE_OK) {
-        store__wal_settled(s);
-        return 0;
-    }
+    if (rc == SQLITE_OK) return store__wal_settled(s, err);
     if ((rc & 0xff) == SQLITE_BUSY)
         return jd_fail(err, JD_E_INVALID_REQUEST, "store: another program is reading %s", "存储：另有程序正在读取 %s",
                        s->path);

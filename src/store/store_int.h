@@ -147,8 +147,10 @@ int store__wal_idle(jd_store *s);
 int store__wal_scan(sqlite3 *db, uint64_t *frames);
 /* Before the database is opened: makes the last transaction of a WAL that was left behind durable. */
 int store__wal_settle(jd_store *s, jd_err *err);
-/* After the WAL has been emptied: removes what settling needed. */
-void store__wal_settled(jd_store *s);
+/* For who only reads: completes a settling that a power cut stopped; else changes nothing. */
+int store__wal_mend(sqlite3_vfs *vfs, const char *path, jd_err *err);
+/* After the WAL has been emptied and before anything is written: removes what settling needed. */
+int store__wal_settled(jd_store *s, jd_err *err);
 
 /* check.c */
 /* jd_store_check on a database file below a VFS of the caller's choice; takes no lock. */

@@ -7,7 +7,8 @@
  * synced, or nothing would have followed them) is first written again, and synced, before SQLite sees the file.
  *
  * Writing in place what may already be safe puts it at risk of a torn sector, so it goes into a file of its own before,
- * the tail. A tail whose WAL shows that very transaction broken is put back; any other is of no further use. */
+ * the tail. A tail whose WAL shows that very transaction broken is put back. It is deleted, durably, when its transaction
+ * stands in the database file and before any other begins, so a tail that is found is never older than the database. */
 #include "store/store_int.h"
 
 #include "base/hash.h"
@@ -24,7 +25,8 @@ static const char tail_magic[9] = "JDTAIL01";
 typedef struct wal_view {
     unsigned char salts[SALTS];
     uint64_t frames;            /* up to the last whole commit */
-    sqlite3_int64 last_at, end; /* where its transaction begins and ends; 0: there is none */
+    sqlite3_int64 end;          /* of that commit; 0: there is none */
+    sqlite3_int64 synced;       /* end of the commit before it, without its repeated frames */
 } wal_view;
 
 static uint32_t be32(const unsigned char *p) {
@@ -57,6 +59,7 @@ static int wal_read(sqlite3_file *f, wal_view *v) {
     if (size < HEAD) return 0;
     if (f->pMethods->xRead(f, head, HEAD, 0) != SQLITE_OK) return -1;
     int big = be32(head) & 1, rc = 0, commit_before = 0;
+    sqlite3_int64 commit_end = 0;
     uint32_t sum[2] = {0, 0};
     wal_sum(big, head, 24, sum);
     if ((be32(head) & ~1u) != 0x377f0682 || be32(head + 8) != STORE_PAGE || !sum_is(sum, head + 24)) return 0;
@@ -74,7 +77,10 @@ static int wal_read(sqlite3_file *f, wal_view *v) {
         n++;
         int commit = be32(frame + 4) != 0; /* the size of the database after it */
         if (commit) {
-            if (!commit_before || !repeats(frame, before)) v->last_at = v->end ? v->end : HEAD;
+            if (!commit_before || !repeats(frame, before)) {
+                v->synced = commit_end;
+                commit_end = at + STORE_FRAME;
+            }
             v->end = at + STORE_FRAME;
             v->frames = n;
         }
@@ -101,20 +107,20 @@ int store__wal_scan(sqlite3 *db, uint64_t *frames) {
 /* --- files of the store's VFS --- */
 
 /* A name as a VFS wants it: behind it stands an empty list of parameters. */
-static char *file_name(const jd_store *s, const char *suffix) {
+static char *file_name(const char *path, const char *suffix) {
     jd_buf b = {0};
-    jd_buf_printf(&b, "%s%s%c%c%c%c", s->path, suffix, 0, 0, 0, 0);
+    jd_buf_printf(&b, "%s%s%c%c%c%c", path, suffix, 0, 0, 0, 0);
     return jd_buf_take(&b, NULL);
 }
 
-static int is_there(const jd_store *s, const char *name) {
+static int is_there(sqlite3_vfs *v, const char *name) {
     int there = 0;
-    return s->vfs->base.xAccess(&s->vfs->base, name, SQLITE_ACCESS_EXISTS, &there) == SQLITE_OK && there;
+    return v->xAccess(v, name, SQLITE_ACCESS_EXISTS, &there) == SQLITE_OK && there;
 }
 
-static sqlite3_file *file_open(const jd_store *s, const char *name, int flags, int *rc) {
-    sqlite3_file *f = jd_xcalloc(1, (size_t)s->vfs->base.szOsFile);
-    *rc = s->vfs->base.xOpen(&s->vfs->base, name, f, flags | SQLITE_OPEN_READWRITE, NULL);
+static sqlite3_file *file_open(sqlite3_vfs *v, const char *name, int flags, int *rc) {
+    sqlite3_file *f = jd_xcalloc(1, (size_t)v->szOsFile);
+    *rc = v->xOpen(v, name, f, flags | SQLITE_OPEN_READWRITE, NULL);
     if (*rc == SQLITE_OK) return f;
     if (f->pMethods) f->pMethods->xClose(f);
     free(f);
@@ -152,11 +158,11 @@ static uint32_t tail_crc(const jd_buf *b) {
 }
 
 /* Reads the tail and puts its bytes back, when they are of this WAL and the WAL has lost them. */
-static int tail_put_back(const jd_store *s, const char *name, sqlite3_file *wal, const wal_view *v) {
+static int tail_put_back(sqlite3_vfs *vfs, const char *name, sqlite3_file *wal, const wal_view *v) {
     int rc;
     sqlite3_int64 size = 0;
     jd_buf b = {0};
-    sqlite3_file *f = file_open(s, name, SQLITE_OPEN_SUPER_JOURNAL, &rc);
+    sqlite3_file *f = file_open(vfs, name, SQLITE_OPEN_SUPER_JOURNAL, &rc);
     if (!f) return rc;
     rc = f->pMethods->xFileSize(f, &size);
     if (rc == SQLITE_OK && size > TAIL_HEAD && size <= (sqlite3_int64)INT32_MAX) {
@@ -166,8 +172,10 @@ static int tail_put_back(const jd_store *s, const char *name, sqlite3_file *wal,
         uint64_t at = get64(b.p + 16), n = get64(b.p + 24), crc = tail_crc(&b);
         char sum[8];
         put64(sum, crc);
-        if (rc == SQLITE_OK && !memcmp(b.p, tail_magic, 8) && !memcmp(b.p + 8, v->salts, SALTS) &&
-            n == b.n - TAIL_HEAD && !memcmp(b.p + 32, sum, 4) && at >= HEAD && (uint64_t)v->end < at + n)
+        /* The first transaction of a WAL shares its sector with the header, which then is in the tail too. */
+        int ours = !memcmp(b.p + 8, v->salts, SALTS) || at == 0;
+        if (rc == SQLITE_OK && ours && !memcmp(b.p, tail_magic, 8) && n == b.n - TAIL_HEAD &&
+            !memcmp(b.p + 32, sum, 4) && (uint64_t)v->end < at + n)
             rc = file_write(wal, b.p + TAIL_HEAD, n, (sqlite3_int64)at);
     }
     file_close(f);
@@ -175,11 +183,11 @@ static int tail_put_back(const jd_store *s, const char *name, sqlite3_file *wal,
     return rc;
 }
 
-static int tail_write(const jd_store *s, const char *name, const jd_buf *b) {
+static int tail_write(sqlite3_vfs *vfs, const char *name, const jd_buf *b) {
     int rc;
     /* A new file, not the old one written over: that may be the one whose sync failed. */
-    if (is_there(s, name)) (void)s->vfs->base.xDelete(&s->vfs->base, name, 0);
-    sqlite3_file *f = file_open(s, name, SQLITE_OPEN_SUPER_JOURNAL | SQLITE_OPEN_CREATE, &rc);
+    if (is_there(vfs, name)) (void)vfs->xDelete(vfs, name, 0);
+    sqlite3_file *f = file_open(vfs, name, SQLITE_OPEN_SUPER_JOURNAL | SQLITE_OPEN_CREATE, &rc);
     if (!f) return rc;
     rc = f->pMethods->xTruncate(f, 0);
     if (rc == SQLITE_OK) rc = file_write(f, b->p, b->n, 0);
@@ -187,38 +195,40 @@ static int tail_write(const jd_store *s, const char *name, const jd_buf *b) {
     return rc;
 }
 
-static int settle(const jd_store *s, const char *tail, sqlite3_file *wal) {
-    wal_view v;
-    int rc = wal_read(wal, &v) == 0 ? SQLITE_OK : SQLITE_IOERR_READ;
-    if (rc == SQLITE_OK && is_there(s, tail)) {
-        rc = tail_put_back(s, tail, wal, &v);
-        if (rc == SQLITE_OK && wal_read(wal, &v) != 0) rc = SQLITE_IOERR_READ;
-    }
-    if (rc != SQLITE_OK || !v.end) return rc;
+/* Writes the last transaction of the WAL into the tail, then again where it stands. */
+static int write_again(sqlite3_vfs *vfs, const char *tail, sqlite3_file *wal, const wal_view *v) {
+    /* From the sector behind the commit before: SQLite's sync ends there, in the middle of the repeated frame. */
+    sqlite3_int64 sector = wal->pMethods->xSectorSize(wal), at = v->synced;
+    if (sector < 32) sector = 512; /* as SQLite reads it */
+    if (at % sector) at += sector - at % sector;
     jd_buf b = {0};
-    size_t n = (size_t)(v.end - v.last_at);
+    size_t n = (size_t)(v->end - at);
     jd_buf_room(&b, TAIL_HEAD + n);
     b.n = TAIL_HEAD + n;
     memcpy(b.p, tail_magic, 8);
-    memcpy(b.p + 8, v.salts, SALTS);
-    put64(b.p + 16, (uint64_t)v.last_at);
+    memcpy(b.p + 8, v->salts, SALTS);
+    put64(b.p + 16, (uint64_t)at);
     put64(b.p + 24, n);
-    rc = file_read(wal, b.p + TAIL_HEAD, n, v.last_at);
+    int rc = file_read(wal, b.p + TAIL_HEAD, n, at);
     char sum[8];
     put64(sum, tail_crc(&b));
     memcpy(b.p + 32, sum, 4);
-    if (rc == SQLITE_OK) rc = tail_write(s, tail, &b);
-    if (rc == SQLITE_OK) rc = file_write(wal, b.p + TAIL_HEAD, n, v.last_at);
+    if (rc == SQLITE_OK) rc = tail_write(vfs, tail, &b);
+    if (rc == SQLITE_OK) rc = file_write(wal, b.p + TAIL_HEAD, n, at);
     jd_buf_fini(&b);
     return rc;
 }
 
-int store__wal_settle(jd_store *s, jd_err *err) {
-    char *name = file_name(s, "-wal"), *tail = file_name(s, STORE_TAIL_SUFFIX);
-    int rc = SQLITE_OK;
-    if (is_there(s, name)) {
-        sqlite3_file *wal = file_open(s, name, SQLITE_OPEN_WAL, &rc);
-        if (wal) rc = settle(s, tail, wal);
+static int settle(sqlite3_vfs *vfs, const char *path, int again, jd_err *err) {
+    char *name = file_name(path, "-wal"), *tail = file_name(path, STORE_TAIL_SUFFIX);
+    int rc = SQLITE_OK, with_tail = is_there(vfs, tail);
+    if (is_there(vfs, name) && (again || with_tail)) {
+        wal_view v;
+        sqlite3_file *wal = file_open(vfs, name, SQLITE_OPEN_WAL, &rc);
+        if (wal && wal_read(wal, &v) != 0) rc = SQLITE_IOERR_READ;
+        if (rc == SQLITE_OK && with_tail) rc = tail_put_back(vfs, tail, wal, &v);
+        if (rc == SQLITE_OK && with_tail && wal_read(wal, &v) != 0) rc = SQLITE_IOERR_READ;
+        if (rc == SQLITE_OK && again && v.end) rc = write_again(vfs, tail, wal, &v);
         file_close(wal);
     }
     free(name);
@@ -226,8 +236,18 @@ int store__wal_settle(jd_store *s, jd_err *err) {
     return rc == SQLITE_OK ? 0 : store__sql_fail(NULL, rc, err, "cannot settle the write-ahead file", "无法落实预写文件");
 }
 
-void store__wal_settled(jd_store *s) {
-    char *tail = file_name(s, STORE_TAIL_SUFFIX);
-    if (is_there(s, tail)) (void)s->vfs->base.xDelete(&s->vfs->base, tail, 1);
+int store__wal_settle(jd_store *s, jd_err *err) {
+    return settle(&s->vfs->base, s->path, 1, err);
+}
+
+int store__wal_mend(sqlite3_vfs *vfs, const char *path, jd_err *err) {
+    return settle(vfs, path, 0, err);
+}
+
+int store__wal_settled(jd_store *s, jd_err *err) {
+    sqlite3_vfs *vfs = &s->vfs->base;
+    char *tail = file_name(s->path, STORE_TAIL_SUFFIX);
+    int rc = is_there(vfs, tail) ? vfs->xDelete(vfs, tail, 1) : SQLITE_OK;
     free(tail);
+    return rc == SQLITE_OK ? 0 : store__sql_fail(NULL, rc, err, "cannot settle the write-ahead file", "无法落实预写文件");
 }

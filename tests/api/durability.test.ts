@@ -208,7 +208,8 @@ test(
                     const list = Array.from({ length: 40 }, (_, k) => body(`urn:s:${i}:${k}`, i));
                     const text = JSON.stringify(list);
                     const line = `POST ${api}/entityOperations/create HTTP/1.1\r\nHost: x\r\n`;
-                    const post = `${line}Content-Type: application/json\r\nContent-Length: ${text.length}\r\n\r\n${text}`;
+                    const fields = `Content-Type: application/json\r\nContent-Length: ${text.length}\r\n`;
+                    const post = `${line}${fields}\r\n${text}`;
                     const socket = connect(server.port, "127.0.0.1", () =>
                         socket.write("GET /health HTTP/1.1\r\nHost: x\r\n\r\n"),
                     );

@@ -92,7 +92,7 @@ test(
                 assert.deepEqual(got.json, expected(body, form), `${what} ${format}`);
             }
             good++;
-            // From its concise form the same entity is made again; but a geometry says GeoProperty there, whatever it was.
+            // From its concise form the same entity is made again; but a geometry says GeoProperty there.
             const isShape = (value: Json): boolean =>
                 value?.type === "Property" && value.value?.coordinates !== undefined;
             if (Object.values(body as Record<string, Json>).some(isShape)) continue;

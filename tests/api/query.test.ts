@@ -562,7 +562,8 @@ const orderings: [params: Record<string, string>, order: string][] = [
     [{ orderBy: "n;asc,name;desc" }, "3124"],
     [{ orderBy: "address[city]" }, "3214"],
     [{ orderBy: "location;dist-asc", orderFrom: "[8,40]" }, "2134"],
-    [{ orderBy: "createdAt" }, "1234"],
+    // From the line x = 20 at 45 to 55 degrees north: 3 lies on it, 1 is nearer than 2, 4 is nowhere.
+    [{ orderBy: "location;dist-asc", orderFrom: "[[20,45],[20,55]]", orderGeometry: "LineString" }, "3124"],
 ];
 for (const [params, order] of orderings) {
     test(`4.23 ${Object.values(params).join(" ")}`, async () => {
@@ -571,6 +572,24 @@ for (const [params, order] of orderings) {
         assert.equal((answer.json as { id: string }[]).map((entity) => entity.id.slice(4)).join(""), order);
     });
 }
+test("4.23 createdAt and modifiedAt order what was made and changed one after the other", async () => {
+    const own = await server.city();
+    for (const name of ["c", "a", "b"]) check(await own.post("/entities", { id: `urn:${name}`, type: "O" }), 201);
+    check(await own.patch("/entities/urn:a", { n: 1 }), 204);
+    const order = async (orderBy: string): Promise<string> => {
+        const answer = await own.get("/entities" + ask({ type: "O", orderBy }));
+        return (answer.json as { id: string }[]).map((entity) => entity.id.slice(4)).join("");
+    };
+    assert.deepEqual(
+        [
+            await order("createdAt"),
+            await order("createdAt;desc"),
+            await order("modifiedAt"),
+            await order("modifiedAt;desc"),
+        ],
+        ["cab", "bac", "cba", "abc"],
+    );
+});
 test("4.23 order in a body, over pages, and what is no order", async () => {
     const ordering = { orderBy: ["location;dist-desc"], geometry: "Point", coordinates: [8, 40] };
     const answer = await orders.post("/entityOperations/query", { type: "Query", entities: [{ type: "O" }], ordering });

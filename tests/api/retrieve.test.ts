@@ -323,6 +323,40 @@ test("4.21 deeper than the join reaches", async () => {
         check(await links.get("/entities/urn:b" + encodeURI(query)), bad, query);
     }
 });
+test("4.5.23 rings of links come to an end, and a flat answer tells each entity once", async () => {
+    const next = (name: string): Json => ({ object: `urn:ring:${name}` });
+    const ring = await server.city(
+        { id: "urn:ring:a", type: "R", to: next("b") },
+        { id: "urn:ring:b", type: "R", to: next("c") },
+        { id: "urn:ring:c", type: "R", to: next("a"), self: next("c") },
+    );
+    const flat = await ring.get("/entities/urn:ring:a?join=flat&joinLevel=10");
+    const ids = (flat.json as Json[]).map((one) => one.id).sort();
+    assert.deepEqual(ids, ["urn:ring:a", "urn:ring:b", "urn:ring:c"]);
+    const inline = await ring.get("/entities/urn:ring:a?join=inline&joinLevel=10");
+    check(inline, 200);
+    assert.equal(inline.json.to.entity.to.entity.id, "urn:ring:c");
+});
+test("5.7.2 by body: what is shown is asked in the body, the form in the address", async () => {
+    const query = {
+        type: "Query",
+        entities: [{ type: "Building" }],
+        pick: ["id", "at{name}"],
+        join: "inline",
+        joinLevel: 1,
+    };
+    const answer = await links.post("/entityOperations/query?options=keyValues", query);
+    assert.deepEqual(answer.json, [{ id: "urn:b", at: { name: "Zhenjiang" } }]);
+    const omit = { type: "Query", entities: [{ type: "City" }], omit: ["population", "in"] };
+    const left = await links.post("/entityOperations/query?format=simplified", omit);
+    assert.deepEqual(left.json, [{ id: "urn:c", type: "City", name: "Zhenjiang" }]);
+    const lang = { type: "Query", entities: [{ type: "T" }], lang: "nl", attrs: ["l"] };
+    const dutch = await grand.post("/entityOperations/query?options=keyValues", lang);
+    assert.deepEqual(dutch.json, [{ id, type: "T", l: "Grote Markt" }]);
+    const shape = await city.post("/entityOperations/query", { type: "Query", entities: [{ type: "Tower", id }] }, geo);
+    assert.equal(shape.json.type, "FeatureCollection");
+    assert.deepEqual(shape.json.features[0].geometry, point);
+});
 test("4.21 in queries, an entity of which nothing is left is not told", async () => {
     const picked = await links.get("/entities?type=Building,Route&pick=name");
     assert.deepEqual(picked.json, [{ name: property("Hall") }]);

@@ -255,7 +255,7 @@ export function sorted<T>(list: T[]): T[] {
 /** What an answer must be: a status, or [status, error type] for a ProblemDetails of that type. */
 export type Want = number | [status: number, error: string];
 
-/** Holds an answer to what is wanted; errors must be ProblemDetails of clause 5.5.3 that name type, title and status. */
+/** Holds an answer to what is wanted; errors must be ProblemDetails (5.5.3) that name type, title and status. */
 export function check(answer: Answer, want: Want, what = ""): void {
     const [status, error] = typeof want === "number" ? [want, undefined] : want;
     assert.equal(answer.status, status, `${what} ${answer.text}`);

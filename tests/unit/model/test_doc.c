@@ -266,7 +266,7 @@ static void test_expiry(void **state) {
     jd_applied res;
     apply(&doc, (jd_change_req){.op = JD_OP_CREATE, .observed = JD_TIME_NONE},
           "{" BASE ",\"expiresAt\":\"1970-01-01T00:01:00Z\",\"a\":{\"type\":\"Property\",\"value\":1,\"expiresAt\":"
-                   "\"1970-01-01T00:00:10Z\"},\"b\":2}",
+          "\"1970-01-01T00:00:10Z\"},\"b\":2}",
           1000000, &res);
     jd_doc d, t;
     jd_doc_open(&d, jd_buf_view(&doc));
@@ -286,8 +286,8 @@ static void test_damage(void **state) {
     jd_applied res;
     apply(&doc, (jd_change_req){.op = JD_OP_CREATE, .observed = JD_TIME_NONE},
           "{" BASE ",\"scope\":[\"/A\",\"/B/"
-                   "C\"],\"a\":[{\"type\":\"Property\",\"value\":{\"k\":[1,2.5,\"x\",\"2026-01-01T00:00:00Z\"]},"
-                   "\"sub\":{\"type\":\"Property\",\"value\":true}},"
+          "C\"],\"a\":[{\"type\":\"Property\",\"value\":{\"k\":[1,2.5,\"x\",\"2026-01-01T00:00:00Z\"]},"
+          "\"sub\":{\"type\":\"Property\",\"value\":true}},"
           "{\"type\":\"Property\",\"value\":1e5,\"datasetId\":\"urn:d:1\"}],\"v\":{\"type\":\"VocabProperty\","
           "\"vocab\":[\"p\",\"q\"]}}",
           1000000, &res);
