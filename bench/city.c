@@ -229,7 +229,7 @@ int main(int argc, char **argv) {
     jd_engine_get_stats(engine, &s);
     uint64_t rss = bench_rss(0) - empty;
     printf("resident                %8.0f MB   normalized text %.0f MB   ratio %.2f (no more than 1); documents %.0f "
-           "MB, indexes %.0f MB\n",
+           "MB\n",
            (double)rss / 1e6, (double)text / 1e6, (double)rss / (double)text, (double)s.doc_bytes / 1e6);
     jd_contexts_destroy(contexts);
     jd_engine_close(engine);

@@ -272,7 +272,7 @@ static int box_of(jd_tenant *t, jd_node n, jd_arena *a, jd_box *box) {
     jd_arena_mark mark = jd_arena_tell(a);
     jd_jval tree = jd_node_tree(n, t->e->symbols, a);
     jd_shape *s;
-    int ok = jd_shape_read(a, &tree, &s, NULL) == 0;
+    int ok = jd_shape_reread(a, &tree, &s, NULL) == 0;
     if (ok) *box = jd_shape_box(s);
     jd_arena_rewind(a, mark);
     return ok;

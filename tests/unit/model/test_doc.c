@@ -241,6 +241,102 @@ static void test_operations(void **state) {
     jd_buf_fini(&doc);
 }
 
+/* What is refused must be refused before it is a document: each of these once became one that no start would take. */
+static void test_nothing_half_becomes_a_document(void **state) {
+    (void)state;
+    jd_buf doc = {0};
+    jd_applied res;
+    jd_change_req create = {.op = JD_OP_CREATE, .observed = JD_TIME_NONE},
+                  merge = {.op = JD_OP_MERGE, .observed = JD_TIME_NONE};
+    assert_int_equal(apply(&doc, create,
+                           "{" BASE
+                           ",\"a\":{\"type\":\"Property\",\"value\":1,\"q\":{\"type\":\"Property\",\"value\":2}}}",
+                           1000, &res),
+                     JD_E_OK);
+    static const char *const patches[] = {
+        "{" BASE ",\"n\":{\"type\":\"Property\",\"value\":1,\"s\":{\"observedAt\":\"2020-01-01T00:00:00Z\"}}}",
+        "{" BASE ",\"n\":{\"observedAt\":\"2020-01-01T00:00:00Z\"}}",
+        "{" BASE ",\"a\":{\"s\":{\"type\":\"ListRelationship\"}}}",
+        "{" BASE ",\"a\":{\"s\":{\"unitCode\":\"X\"}}}",
+        "{" BASE ",\"a\":{\"q\":{\"type\":\"Relationship\"}}}",
+    };
+    for (size_t i = 0; i < sizeof patches / sizeof *patches; i++)
+        assert_int_equal(apply(&doc, merge, patches[i], 2000, &res), JD_E_BAD_REQUEST_DATA);
+    /* another kind, with a null inside: the null goes */
+    assert_int_equal(
+        apply(&doc, merge, "{" BASE ",\"a\":{\"q\":{\"json\":{\"x\":1,\"y\":\"urn:ngsi-ld:null\"}}}}", 3000, &res),
+        JD_E_OK);
+    assert_string_equal(
+        render(&doc, JD_NORMALIZED, 0),
+        "{" BASE ",\"a\":{\"type\":\"Property\",\"value\":1,\"q\":{\"type\":\"JsonProperty\",\"json\":{\"x\":1}}}}");
+    jd_buf_fini(&doc);
+}
+
+static void test_bare_values_fit_the_kind(void **state) {
+    (void)state;
+    jd_buf doc = {0};
+    jd_applied res;
+    apply(&doc, (jd_change_req){.op = JD_OP_CREATE, .observed = JD_TIME_NONE},
+          "{" BASE ",\"p\":1,\"r\":{\"type\":\"ListRelationship\",\"objectList\":[\"urn:y:1\"]},\"g\":{\"type\":"
+                   "\"GeoProperty\",\"value\":{\"type\":"
+          "\"Point\",\"coordinates\":[1,2]}},\"l\":{\"type\":\"LanguageProperty\",\"languageMap\":{\"zh\":\"河\"}},"
+          "\"v\":{\"type\":\"VocabProperty\","
+          "\"vocab\":\"a\"}}",
+          1000, &res);
+    static const struct {
+        const char *patch;
+        jd_errcode code;
+    } cases[] = {
+        {"{\"r\":\"urn:y:2\"}", JD_E_BAD_REQUEST_DATA},
+        {"{\"r\":[\"urn:y:2\"]}", JD_E_OK},
+        {"{\"g\":5}", JD_E_BAD_REQUEST_DATA},
+        {"{\"g\":{\"type\":\"Point\",\"coordinates\":[3,4]}}", JD_E_OK},
+        {"{\"l\":\"江\"}", JD_E_OK},
+        {"{\"l\":5}", JD_E_BAD_REQUEST_DATA},
+        {"{\"v\":[1]}", JD_E_BAD_REQUEST_DATA},
+        {"{\"p\":{\"x\":2}}", JD_E_OK},
+    };
+    jd_parse p = {.arena = &arena, .ctx = jd_contexts_core(contexts), .symbols = symbols, .simplified = 1};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        jd_err err = {0};
+        jd_ent ent;
+        jd_jval v = json(cases[i].patch);
+        jd_change_req rq = {
+            .op = JD_OP_MERGE, .id = JD_STR("urn:x:1"), .ent = &ent, .observed = JD_TIME_NONE, .lang = JD_STR("zh")};
+        jd_doc d;
+        jd_buf out = {0};
+        jd_doc_open(&d, jd_buf_view(&doc));
+        int rc = jd_ent_parse(&p, &v, JD_IN_MERGE, (jd_str){NULL, 0}, &ent, &err) ||
+                 jd_apply(&rq, &d, 2000, symbols, &arena, &out, &res, &err);
+        assert_int_equal(rc ? err.code : JD_E_OK, cases[i].code);
+        if (!rc) {
+            assert_int_equal(jd_doc_check(jd_buf_view(&out), jd_symtab_count(symbols), NULL), 0);
+            jd_buf_fini(&doc);
+            doc = out;
+        } else {
+            jd_buf_fini(&out);
+        }
+    }
+    assert_non_null(strstr(render(&doc, JD_SIMPLIFIED, 0), "\"zh\":\"江\""));
+    jd_buf_fini(&doc);
+}
+
+static void test_refused_requests_leave_no_names(void **state) {
+    (void)state;
+    uint32_t before = jd_symtab_count(symbols);
+    jd_parse p = {.arena = &arena, .ctx = jd_contexts_core(contexts), .symbols = symbols};
+    jd_err err = {0};
+    jd_ent ent;
+    jd_jval v = json("{" BASE ",\"neverSeen1\":1,\"neverSeen2\":{\"type\":\"Property\",\"value\":1,\"neverSeen3\":2},"
+                              "\"bad\":{\"type\":\"Property\"}}");
+    assert_int_equal(jd_ent_parse(&p, &v, JD_IN_ENTITY, (jd_str){NULL, 0}, &ent, &err), -1);
+    assert_int_equal(jd_symtab_count(symbols), before);
+    v = json("{" BASE ",\"neverSeen1\":1,\"neverSeen2\":{\"type\":\"Property\",\"value\":1,\"neverSeen3\":2}}");
+    assert_int_equal(jd_ent_parse(&p, &v, JD_IN_ENTITY, (jd_str){NULL, 0}, &ent, &err), 0);
+    assert_int_equal(jd_symtab_count(symbols), before + 3);
+    assert_int_equal(ent.attrs[1].subs[0].name, jd_sym_find(symbols, JD_STR(JD_DEFAULT_VOCAB "neverSeen3")));
+}
+
 static void test_times_of_attributes(void **state) {
     (void)state;
     jd_buf doc = {0};
@@ -355,6 +451,9 @@ static void test_refusals_name_the_place(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_nothing_half_becomes_a_document),
+        cmocka_unit_test(test_bare_values_fit_the_kind),
+        cmocka_unit_test(test_refused_requests_leave_no_names),
         cmocka_unit_test(test_values_come_back_as_written),
         cmocka_unit_test(test_operations),
         cmocka_unit_test(test_times_of_attributes),
