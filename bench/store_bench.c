@@ -78,7 +78,7 @@ static figures figures_of(float *ms, size_t n, double seconds) {
 
 static void print(const char *name, figures f, double beside) {
     printf("%-28s %7.0f groups/s %9.0f changes/s  x%.2f   ms: p50 %.2f p99 %.2f p99.9 %.2f max %.1f\n", name,
-           f.groups_s, f.groups_s * CHANGES, beside ? f.groups_s / beside : 1.0, f.p50, f.p99, f.p999, f.most);
+           f.groups_s, f.groups_s * CHANGES, beside > 0 ? f.groups_s / beside : 1.0, f.p50, f.p99, f.p999, f.most);
     fflush(stdout);
 }
 

@@ -16,7 +16,11 @@ export interface Entity {
     [attribute: string]: Attribute | string;
 }
 
-export const property = (value: unknown): Attribute => ({ type: "Property", value });
+export const property = (value: unknown, unitCode?: string): Attribute => ({
+    type: "Property",
+    value,
+    ...(unitCode ? { unitCode } : {}),
+});
 export const text = (map: Text): Attribute => ({ type: "LanguageProperty", languageMap: map });
 export const relation = (object: string): Attribute => ({ type: "Relationship", object });
 export const geo = (type: string, coordinates: unknown): Attribute => ({

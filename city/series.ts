@@ -150,8 +150,8 @@ function vessels(): Recording {
                     name: text({ zh: name, en: name }),
                     mmsi: property(Number(mmsi)),
                     vesselType: property(Number(first["VesselType"])),
-                    ...(length ? { length: property(length) } : {}),
-                    ...(beam ? { beam: property(beam) } : {}),
+                    ...(length ? { length: property(length, "MTR") } : {}),
+                    ...(beam ? { beam: property(beam, "MTR") } : {}),
                 },
                 readings: byTime(
                     rows.map((row) => ({

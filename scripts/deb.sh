@@ -1,6 +1,7 @@
 #!/bin/sh
 # deb.sh: one Debian package from what is built, without debhelper: a tree, a control file, dpkg-deb.
 set -eu
+scripts/need.sh deb
 version=$(sed -n "s/^ *version: '\([^']*\)'.*/\1/p" meson.build | head -n 1)
 arch=$(dpkg --print-architecture)
 work=$(mktemp -d)

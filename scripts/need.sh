@@ -1,7 +1,7 @@
 #!/bin/sh
 # need.sh [--check] GROUP...: installs the Debian packages of the groups, and only those that are missing, so that a
 # machine that has them needs no network. With --check it installs nothing and names what is missing.
-# Groups: program (compiler and libraries), web (node and npm), fuzz (clang), lint (clang-format).
+# Groups: program (compiler and libraries), web (node and npm), fuzz (clang), lint (clang-format), deb (dpkg-dev).
 set -eu
 
 check=no
@@ -37,6 +37,7 @@ for group in "$@"; do
         want_package libclang-rt-14-dev
         ;;
     lint) want_tool clang-format clang-format ;;
+    deb) want_tool dpkg-shlibdeps dpkg-dev ;;
     *)
         echo "need.sh: no group '$group'" >&2
         exit 2

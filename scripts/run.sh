@@ -10,7 +10,7 @@ scripts/need.sh program web
 scripts/npm.sh
 make --no-print-directory all
 
-if curl -fsS -m 2 -o /dev/null "$url/health" 2>/dev/null; then
+if curl -fsS --noproxy '*' -m 2 -o /dev/null "$url/health" 2>/dev/null; then
     echo "jindu: something already answers at $url; stop it, or use LISTEN=127.0.0.1:PORT / 端口已被占用" >&2
     exit 1
 fi
@@ -30,11 +30,13 @@ stop() {
 trap 'stop 0' INT TERM HUP
 trap 'stop 1' EXIT
 
+# Each start has its own log; one that fails must not cut off the log of one that runs.
+[ ! -f run/jindu.log ] || mv -f run/jindu.log run/jindu.log.1
 build/jindu serve --data "$data" --listen "$listen" --open --contexts city/contexts --web web/dist 2>run/jindu.log &
 server=$!
 
 tries=0
-until curl -fsS -m 2 -o /dev/null "$url/health" 2>/dev/null; do
+until curl -fsS --noproxy '*' -m 2 -o /dev/null "$url/health" 2>/dev/null; do
     tries=$((tries + 1))
     if ! kill -0 "$server" 2>/dev/null || [ $tries -gt 300 ]; then
         echo "jindu: the program did not start; the end of run/jindu.log: / 程序未能启动，日志末尾：" >&2

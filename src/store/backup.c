@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { PAGES_STEP = 256, COPY_BYTES = 1 << 20 };
+enum { PAGES_STEP = 64, COPY_BYTES = 1 << 20 };
 
 static char *with_suffix(const char *path, const char *suffix) {
     jd_buf b = {0};

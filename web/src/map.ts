@@ -180,8 +180,10 @@ function placeLabels(places: Entity[], frame: Frame, taken: Box[]): SVGElement[]
             label = s("text", { x: x + dx, y: y + dy, "text-anchor": anchor }, name);
             break;
         }
-        if (!label && weight(place) === 0) continue;
-        taken.push({ left: x - 4, right: x + 4, top: y - 4, bottom: y + 4 });
+        const spot = { left: x - 4, right: x + 4, top: y - 4, bottom: y + 4 };
+        // A dot without a name is not worth the letters that it would cover.
+        if (!label && (weight(place) === 0 || taken.some((other) => overlap(spot, other)))) continue;
+        taken.push(spot);
         out.push(
             svgLink(
                 place.id,

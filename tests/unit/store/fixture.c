@@ -27,6 +27,14 @@ void fx_clean(const char *dir) {
     rmdir(dir);
 }
 
+void fx_copy(const char *from, const char *to) {
+    FILE *in = fopen(from, "rb"), *out = fopen(to, "wb");
+    assert_true(in && out);
+    for (int c; (c = fgetc(in)) != EOF;) fputc(c, out);
+    fclose(in);
+    assert_int_equal(fclose(out), 0);
+}
+
 int fx_setup(void **state) {
     const char *tmp = getenv("TMPDIR");
     char *outer = fx_path(tmp ? tmp : "/tmp", "jindu-store-XXXXXX");

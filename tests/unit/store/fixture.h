@@ -15,6 +15,7 @@ int fx_setup(void **state);
 int fx_teardown(void **state);
 /* Removes a folder (of files) and what is in it. */
 void fx_clean(const char *dir);
+void fx_copy(const char *from, const char *to);
 char *fx_path(const char *dir, const char *name); /* free() it */
 /* Opens with current = the model; fails the test otherwise. */
 jd_store *fx_open(const jd_store_opts *opts, model *m);
