@@ -1,6 +1,6 @@
-/* Back-up and restore. A back-up is one read transaction on the served file, so documents and log are of one instant and
- * commits go on beside it; but it holds the WAL up, and gives up before that fills the disk. It is written under another
- * name and gets its own when it is whole and synced, so that a file of that name is always a whole back-up. */
+/* Back-up and restore. A back-up is one read transaction on the served file, so documents and log are of one instant
+ * and commits go on beside it; but it holds the WAL up, and gives up before that fills the disk. It is written under
+ * another name and gets its own when it is whole and synced, so that a file of that name is always a whole back-up. */
 #include "store/store_int.h"
 
 #include <dirent.h>

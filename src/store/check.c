@@ -1,6 +1,6 @@
-/* Check: everything that can be verified without the engine. A finding is one line of English for an operator; what cannot
- * be opened or recognised at all is an error instead. Nothing in the checked files is changed, except that a start which a
- * power cut stopped half-way is completed first (walfile.c). */
+/* Check: everything that can be verified without the engine. A finding is one line of English for an operator; what
+ * cannot be opened or recognised at all is an error instead. Nothing in the checked files is changed, except that a
+ * start which a power cut stopped half-way is completed first (walfile.c). */
 #include "store/store_int.h"
 
 #include <errno.h>
@@ -18,7 +18,7 @@ typedef struct checker {
     void *report_user;
     jd_store_progress fn;
     void *user;
-    uint64_t done, total; /* bytes */
+    uint64_t done, total;   /* bytes */
     int64_t findings, next; /* next: what the running table expects */
     unsigned rows;
 } checker;
@@ -124,7 +124,8 @@ static void check_all(checker *c) {
     each(c, "symbol", "SELECT number, name, crc FROM symbol ORDER BY number", check_symbol);
     each(c, "document", "SELECT key, body FROM document ORDER BY key", check_document);
     c->next = -1;
-    if (!each(c, "meta", "SELECT value FROM meta WHERE name = 'trimmed'", check_meta)) found(c, "meta trimmed: missing");
+    if (!each(c, "meta", "SELECT value FROM meta WHERE name = 'trimmed'", check_meta))
+        found(c, "meta trimmed: missing");
     each(c, "log", "SELECT grp, body FROM log ORDER BY grp", check_log);
     if (c->fn) c->fn(c->user, c->total, c->total);
 }

@@ -23,7 +23,8 @@ void store__dirty_fini(store_dirty *d);
 void store__dirty_mark(store_dirty *d, jd_key key);
 /* Starts a sweep over what is dirty now. */
 void store__dirty_begin(store_dirty *d);
-/* The next keys of the sweep in ascending order, at most max; the set is unchanged. Fewer than max: the sweep's last. */
+/* The next keys of the sweep in ascending order, at most max; the set is unchanged. Fewer than max: the sweep's last.
+ */
 size_t store__dirty_peek(const store_dirty *d, jd_key *keys, size_t max);
 /* Takes the keys that the last peek gave: they are clean, and the sweep stands behind them. */
 void store__dirty_take(store_dirty *d, const jd_key *keys, size_t n);

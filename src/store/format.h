@@ -6,8 +6,8 @@
 #include "store/store.h"
 
 enum {
-    STORE_ENVELOPE = 5,      /* bytes before what a body holds: format number, CRC-32C */
-    STORE_ENVELOPE_V1 = 1,   /* the only format number so far */
+    STORE_ENVELOPE = 5,    /* bytes before what a body holds: format number, CRC-32C */
+    STORE_ENVELOPE_V1 = 1, /* the only format number so far */
 };
 
 typedef enum store_bad {

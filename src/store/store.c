@@ -46,8 +46,8 @@ int store__sql_fail(sqlite3 *db, int rc, jd_err *err, const char *what_en, const
     /* The connection's text belongs to its last call, which is ours unless the code came from somewhere else. */
     const char *text = db && sqlite3_extended_errcode(db) == rc ? sqlite3_errmsg(db) : sqlite3_errstr(rc);
     jd_errcode code = (rc & 0xff) == SQLITE_FULL ? JD_E_STORAGE_FULL : JD_E_INTERNAL;
-    return jd_fail(err, code, "store: %1$s%2$.0s: %3$s (SQLite %4$d)", "存储：%1$.0s%2$s：%3$s（SQLite %4$d）",
-                   what_en, what_zh, text, rc);
+    return jd_fail(err, code, "store: %1$s%2$.0s: %3$s (SQLite %4$d)", "存储：%1$.0s%2$s：%3$s（SQLite %4$d）", what_en,
+                   what_zh, text, rc);
 }
 
 int store__os_fail(jd_err *err, const char *what_en, const char *what_zh, const char *path) {
@@ -71,7 +71,8 @@ int store__die(jd_store *s, jd_err *err, const char *why) {
 
 int store__dead(jd_store *s) {
     /* The helper's sync may have failed between two calls. */
-    if (!atomic_load(&s->dead) && atomic_load(&s->vfs->sync_failed)) store__die(s, NULL, "a sync failed in a checkpoint");
+    if (!atomic_load(&s->dead) && atomic_load(&s->vfs->sync_failed))
+        store__die(s, NULL, "a sync failed in a checkpoint");
     return atomic_load(&s->dead);
 }
 
@@ -115,8 +116,8 @@ int store__lock_folder(const char *dir, jd_err *err) {
     } else if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
         ssize_t n = pread(fd, pid, sizeof pid - 1, 0);
         pid[n < 0 ? 0 : strcspn(pid, "\n")] = 0;
-        jd_fail(err, JD_E_INVALID_REQUEST, "store: folder %s is in use by process %s",
-                "存储：目录 %s 正被进程 %s 使用", dir, pid[0] ? pid : "?");
+        jd_fail(err, JD_E_INVALID_REQUEST, "store: folder %s is in use by process %s", "存储：目录 %s 正被进程 %s 使用",
+                dir, pid[0] ? pid : "?");
         close(fd);
         fd = -1;
     } else {
@@ -151,10 +152,11 @@ sqlite3 *store__connect(const char *path, const char *vfs, int flags, int cache_
     if (rc == SQLITE_OK) {
         char sql[256];
         sqlite3_busy_timeout(db, 10000);
-        snprintf(sql, sizeof sql,
-                 "PRAGMA cache_size=-%d; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=0; PRAGMA secure_delete=OFF;"
-                 "PRAGMA mmap_size=0; PRAGMA temp_store=MEMORY; PRAGMA trusted_schema=OFF",
-                 cache_kb);
+        snprintf(
+            sql, sizeof sql,
+            "PRAGMA cache_size=-%d; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=0; PRAGMA secure_delete=OFF;"
+            "PRAGMA mmap_size=0; PRAGMA temp_store=MEMORY; PRAGMA trusted_schema=OFF",
+            cache_kb);
         rc = store__exec(db, sql);
     }
     if (rc == SQLITE_OK) return db;
@@ -174,11 +176,12 @@ int store__identify(sqlite3 *db, const char *path, jd_err *err) {
     if (rc != SQLITE_OK && (rc & 0xff) != SQLITE_NOTADB) return store__sql_fail(db, rc, err, "cannot open", "无法打开");
     if (rc == SQLITE_OK && !app && !version && !tables) return 0;
     if (rc != SQLITE_OK || app != STORE_APPLICATION_ID || version < 1)
-        return jd_fail(err, JD_E_INVALID_REQUEST, "store: %s is not a Jindu store", "存储：%s 不是津渡的数据文件", path);
+        return jd_fail(err, JD_E_INVALID_REQUEST, "store: %s is not a Jindu store", "存储：%s 不是津渡的数据文件",
+                       path);
     if (version > JD_STORE_FORMAT)
-        return jd_fail(err, JD_E_INVALID_REQUEST,
-                       "store: %s has format %lld, newer than this program, which knows up to %d",
-                       "存储：%s 的格式为 %lld，比本程序新，本程序最高支持 %d", path, (long long)version, JD_STORE_FORMAT);
+        return jd_fail(
+            err, JD_E_INVALID_REQUEST, "store: %s has format %lld, newer than this program, which knows up to %d",
+            "存储：%s 的格式为 %lld，比本程序新，本程序最高支持 %d", path, (long long)version, JD_STORE_FORMAT);
     return 1;
 }
 
@@ -201,7 +204,8 @@ static int go_wal(jd_store *s, jd_err *err) {
     }
     sqlite3_finalize(q);
     if (rc == SQLITE_DONE && wal) return 0;
-    return store__sql_fail(s->db, rc == SQLITE_DONE ? SQLITE_CANTOPEN : rc, err, "cannot switch to WAL", "无法切换到 WAL");
+    return store__sql_fail(s->db, rc == SQLITE_DONE ? SQLITE_CANTOPEN : rc, err, "cannot switch to WAL",
+                           "无法切换到 WAL");
 }
 
 /* An open store begins with an empty WAL. */
@@ -230,8 +234,7 @@ static int survey_log(jd_store *s, jd_err *err) {
         return jd_fail(err, JD_E_INTERNAL, "store: damaged: table meta has no row 'trimmed'",
                        "存储：数据损坏：表 meta 缺少 trimmed 行");
     s->trimmed = s->trim_to = s->group_last = (uint64_t)trimmed;
-    if (rc == SQLITE_OK)
-        rc = sqlite3_prepare_v2(s->db, "SELECT grp, length(body) FROM log ORDER BY grp", -1, &q, NULL);
+    if (rc == SQLITE_OK) rc = sqlite3_prepare_v2(s->db, "SELECT grp, length(body) FROM log ORDER BY grp", -1, &q, NULL);
     int gap = 0;
     uint64_t bytes = 0;
     while (rc == SQLITE_OK && (rc = sqlite3_step(q)) == SQLITE_ROW) {
@@ -263,8 +266,7 @@ static int open_db(jd_store *s, int create, jd_err *err) {
     if (!s->db) return -1;
     int known = store__identify(s->db, s->path, err);
     if (known < 0) return -1;
-    if (!known && !create)
-        return jd_fail(err, JD_E_INVALID_REQUEST, "store: %s is empty", "存储：%s 是空的", s->path);
+    if (!known && !create) return jd_fail(err, JD_E_INVALID_REQUEST, "store: %s is empty", "存储：%s 是空的", s->path);
     if (!known && store__exec(s->db, "PRAGMA page_size=4096; PRAGMA auto_vacuum=NONE") != SQLITE_OK)
         return store__sql_fail(s->db, sqlite3_extended_errcode(s->db), err, "cannot open", "无法打开");
     if (go_wal(s, err) != 0 || empty_wal(s, err) != 0 || (!known && found(s, err) != 0)) return -1;
@@ -282,8 +284,8 @@ static int open_db(jd_store *s, int create, jd_err *err) {
     if (survey_log(s, err) != 0) return -1;
     /* A new store has one transaction in its WAL; else the WAL is empty. */
     if (store__wal_scan(s->db, &s->wal_frames) != 0)
-        return jd_fail(err, JD_E_INTERNAL, "store: cannot read the write-ahead file of %s", "存储：无法读取 %s 的预写文件",
-                       s->path);
+        return jd_fail(err, JD_E_INTERNAL, "store: cannot read the write-ahead file of %s",
+                       "存储：无法读取 %s 的预写文件", s->path);
     s->wal_turn = atomic_load(&s->vfs->wal_turns);
     sqlite3_wal_hook(s->db, on_wal, s);
     return 0;
@@ -455,7 +457,8 @@ static int space(jd_store *s, uint64_t bytes, jd_err *err) {
         if (large && __builtin_add_overflow(need, bytes * 2, &need)) need = UINT64_MAX;
         if (statvfs(s->dir, &v) == 0) {
             int full = (uint64_t)v.f_bavail * v.f_frsize < need;
-            if (full != s->full) jd_log(full ? JD_LOG_WARN : JD_LOG_INFO, "store.space", "full=%d dir=%s", full, s->dir);
+            if (full != s->full)
+                jd_log(full ? JD_LOG_WARN : JD_LOG_INFO, "store.space", "full=%d dir=%s", full, s->dir);
             s->full = full;
         }
         s->space_skips = 16;
@@ -469,8 +472,7 @@ static int space(jd_store *s, uint64_t bytes, jd_err *err) {
 
 /* What the caller must hold to; breaking it would damage the file, so it is refused and not asserted. */
 static int check_group(const jd_store *s, const jd_store_group *g, jd_err *err) {
-    if (!s->loaded)
-        return jd_fail(err, JD_E_INTERNAL, "store: commit before load", "存储：尚未加载就提交");
+    if (!s->loaded) return jd_fail(err, JD_E_INTERNAL, "store: commit before load", "存储：尚未加载就提交");
     if (g->number != s->group_last + 1)
         return jd_fail(err, JD_E_INTERNAL, "store: group %llu does not follow %llu", "存储：组号 %llu 不接续 %llu",
                        (unsigned long long)g->number, (unsigned long long)s->group_last);
@@ -516,8 +518,8 @@ int jd_store_commit(jd_store *s, const jd_store_group *g, jd_err *err) {
 static int reader_open(jd_store *s, store_reader *r, jd_err *err) {
     r->db = store__connect(s->path, s->vfs->name, SQLITE_OPEN_READONLY, READER_CACHE_KB, err);
     if (!r->db) return -1;
-    int rc = sqlite3_prepare_v3(r->db, "SELECT body FROM document WHERE key = ?1", -1, SQLITE_PREPARE_PERSISTENT, &r->get,
-                                NULL);
+    int rc = sqlite3_prepare_v3(r->db, "SELECT body FROM document WHERE key = ?1", -1, SQLITE_PREPARE_PERSISTENT,
+                                &r->get, NULL);
     if (rc == SQLITE_OK) return 0;
     store__sql_fail(r->db, rc, err, "cannot read", "无法读取");
     sqlite3_close(r->db);

@@ -1,17 +1,16 @@
 /* store/store.h - durable storage: one file, one writing connection, log first.
  *
- * What it is:  three tables (meta beside them): symbol (number -> name), document (key -> newest written-behind body), log
- *              (group -> every change of that group). A commit group is one transaction: its log row, its new symbols,
- *              up to 64 written-behind documents and some trimmed log rows. The log row is the promise; documents are
- *              written behind from the newest durable bodies, in key order, and the log is trimmed from its front only.
- * Lifetime:    jd_store_open .. jd_store_close. One process per folder, held by a lock file.
- * Threads:     load, commit and idle on the owner's one writer thread; read, backup and stats from any thread.
- * Fails:       JD_STORE_REFUSED: nothing of the group is there or ever will be. JD_STORE_UNKNOWN: a sync failed, the
- *              group may or may not be there after a restart; the store is dead from then on: commit refuses (what it
- *              refuses is absent), idle says JD_STORE_UNKNOWN, all else fails, stats say `dead`. The helper's checkpoint
- *              can meet the failed sync too, so an owner looks at `dead` after any refusal, and ends the process.
- * Formats:     store/FORMAT.md. Every stored body is led by a format number and a CRC-32C; a bad one is an error that
- *              names table and key, never "not found". */
+ * What it is:  three tables (meta beside them): symbol (number -> name), document (key -> newest written-behind body),
+ * log (group -> every change of that group). A commit group is one transaction: its log row, its new symbols, up to 64
+ * written-behind documents and some trimmed log rows. The log row is the promise; documents are written behind from the
+ * newest durable bodies, in key order, and the log is trimmed from its front only. Lifetime:    jd_store_open ..
+ * jd_store_close. One process per folder, held by a lock file. Threads:     load, commit and idle on the owner's one
+ * writer thread; read, backup and stats from any thread. Fails:       JD_STORE_REFUSED: nothing of the group is there
+ * or ever will be. JD_STORE_UNKNOWN: a sync failed, the group may or may not be there after a restart; the store is
+ * dead from then on: commit refuses (what it refuses is absent), idle says JD_STORE_UNKNOWN, all else fails, stats say
+ * `dead`. The helper's checkpoint can meet the failed sync too, so an owner looks at `dead` after any refusal, and ends
+ * the process. Formats:     store/FORMAT.md. Every stored body is led by a format number and a CRC-32C; a bad one is an
+ * error that names table and key, never "not found". */
 #ifndef JD_STORE_STORE_H
 #define JD_STORE_STORE_H
 #include "base/buf.h"
@@ -27,8 +26,9 @@ typedef struct jd_store_opts {
     const char *dir;        /* folder; made if absent (not its parents) */
     const char *vfs;        /* SQLite VFS to use below our own shim; NULL: the default one. The tests' seam. */
     uint64_t log_bytes_max; /* bound of untrimmed log; 0: 256 MiB */
-    uint64_t min_free;      /* bytes; below it commits are refused with JD_E_STORAGE_FULL while idle sweeps go on; 0: 64 MiB */
-    int create;             /* 0: an empty or absent folder is an error */
+    uint64_t
+        min_free; /* bytes; below it commits are refused with JD_E_STORAGE_FULL while idle sweeps go on; 0: 64 MiB */
+    int create;   /* 0: an empty or absent folder is an error */
     uint64_t wal_bytes;     /* the write-ahead file is taken back to its start about here; 0: 16 MiB */
     uint64_t wal_bytes_max; /* a back-up that pins the write-ahead file gives up when it reaches this; 0: 1 GiB */
     int step;               /* tests: no helper thread; commit and idle run its checkpoints themselves */
@@ -51,7 +51,8 @@ typedef struct jd_store_loader {
     void *user;
     /* All symbols in order of number, then all documents in key order, then the log's changes in group order (a change
      * of the log stands above the document row; replaying one that is already written behind is harmless). A callback
-     * that returns non-zero stops the load, which then fails with *err as the callback left it. Bytes live for the call. */
+     * that returns non-zero stops the load, which then fails with *err as the callback left it. Bytes live for the
+     * call. */
     int (*symbol)(void *user, uint32_t number, jd_str name, jd_err *err);
     int (*document)(void *user, jd_key key, jd_str body, jd_err *err);
     int (*change)(void *user, uint64_t group, jd_key key, jd_str body /* p NULL: gone */, jd_err *err);
@@ -81,8 +82,8 @@ typedef struct jd_store_group {
  * no current function is set. */
 int jd_store_commit(jd_store *s, const jd_store_group *g, jd_err *err);
 /* Does a bounded piece of write-behind and checkpoint work (a few milliseconds). Returns 1 when more remains, 0 when
- * all is clean, JD_STORE_REFUSED when the piece failed and was rolled back (try later), JD_STORE_UNKNOWN on a dead store.
- * Call it when no group has waited for a while: a call at once after each group leaves nothing to coalesce. */
+ * all is clean, JD_STORE_REFUSED when the piece failed and was rolled back (try later), JD_STORE_UNKNOWN on a dead
+ * store. Call it when no group has waited for a while: a call at once after each group leaves nothing to coalesce. */
 int jd_store_idle(jd_store *s, jd_err *err);
 
 /* Appends the written-behind body of key to *out: not what only the log holds yet. Returns 1 found, 0 absent, -1 error.
@@ -97,14 +98,14 @@ void jd_store_get_stats(jd_store *s, jd_store_stats *out);
 
 /* Progress of long work: done of total (0: unknown); may be NULL. */
 typedef void (*jd_store_progress)(void *user, uint64_t done, uint64_t total);
-/* Online and consistent: log and documents of one instant, into the new file `path` (must not exist), synced. Any thread;
- * commits go on. JD_E_BUSY: given up, because the write-ahead file reached wal_bytes_max meanwhile. */
+/* Online and consistent: log and documents of one instant, into the new file `path` (must not exist), synced. Any
+ * thread; commits go on. JD_E_BUSY: given up, because the write-ahead file reached wal_bytes_max meanwhile. */
 int jd_store_backup(jd_store *s, const char *path, jd_store_progress fn, void *user, jd_err *err);
 /* Turns a back-up file into a data folder (must not exist or be empty); verifies it first (jd_store_check). */
 int jd_store_restore(const char *file, const char *dir, jd_store_progress fn, void *user, jd_err *err);
 /* Verifies a folder that no process serves, or a back-up file: SQLite's integrity, every CRC, group numbers without a
- * gap, symbols dense. Each finding, a line of English, is handed to `report`; returns the number of findings, -1 when it
- * cannot be read, is no store or is served. Changes nothing. */
+ * gap, symbols dense. Each finding, a line of English, is handed to `report`; returns the number of findings, -1 when
+ * it cannot be read, is no store or is served. Changes nothing. */
 int64_t jd_store_check(const char *dir_or_file, void (*report)(void *user, const char *finding), void *report_user,
                        jd_store_progress fn, void *user, jd_err *err);
 

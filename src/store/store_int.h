@@ -66,15 +66,15 @@ struct jd_store {
     store_dirty dirty;
     jd_key keys[STORE_SWEEP_ROWS_MAX]; /* picked for the running transaction */
     uint64_t group_last;
-    uint64_t sweep_group;              /* newest group when the running sweep began */
-    uint64_t trim_to;                  /* log rows up to this group are written behind */
-    uint64_t trimmed;                  /* newest trimmed group; the log begins behind it */
-    uint64_t group_bytes;              /* moving average of a log row */
-    uint64_t rows_due;                 /* rows the pace asks for, collected into batches */
+    uint64_t sweep_group; /* newest group when the running sweep began */
+    uint64_t trim_to;     /* log rows up to this group are written behind */
+    uint64_t trimmed;     /* newest trimmed group; the log begins behind it */
+    uint64_t group_bytes; /* moving average of a log row */
+    uint64_t rows_due;    /* rows the pace asks for, collected into batches */
     store_log_sizes sizes;
-    uint64_t wal_frames, wal_turn;     /* where the WAL ended with the last good commit */
-    uint64_t wal_retry;                /* frames below which a checkpoint held up by a reader is not tried again */
-    int full;                          /* the disk was below min_free when last looked at */
+    uint64_t wal_frames, wal_turn; /* where the WAL ended with the last good commit */
+    uint64_t wal_retry;            /* frames below which a checkpoint held up by a reader is not tried again */
+    int full;                      /* the disk was below min_free when last looked at */
     unsigned space_skips;
     uint64_t space_at_ns;
 

@@ -99,8 +99,9 @@ static int settle(jd_store *s, int rc, int committing, jd_err *err) {
     if (atomic_load(&s->vfs->sync_failed)) return store__die(s, err, "a sync failed");
     if (!sqlite3_get_autocommit(s->db)) return store__die(s, err, "a roll-back failed");
     if (!committing) return JD_STORE_REFUSED;
-    /* Without a failed sync the file itself can be asked: a restart would find the group only if the WAL ends in a commit
-     * later than the last one that we know. A full disk leaves frames without one, which the next group overwrites. */
+    /* Without a failed sync the file itself can be asked: a restart would find the group only if the WAL ends in a
+     * commit later than the last one that we know. A full disk leaves frames without one, which the next group
+     * overwrites. */
     uint64_t frames = 0, known = atomic_load(&s->vfs->wal_turns) == s->wal_turn ? s->wal_frames : 0;
     if (store__wal_scan(s->db, &frames) != 0) return store__die(s, err, "the write-ahead file cannot be read");
     if (frames > known) return store__die(s, err, sqlite3_errstr(rc));

@@ -1,5 +1,6 @@
-/* Why a shim: without it, the fsync at the end of a checkpoint finds thousands of dirty pages in the page cache at once,
- * and commits that come meanwhile wait for all of them. Started every 64 pages, the same write-out runs beside the copying.
+/* Why a shim: without it, the fsync at the end of a checkpoint finds thousands of dirty pages in the page cache at
+ * once, and commits that come meanwhile wait for all of them. Started every 64 pages, the same write-out runs beside
+ * the copying.
  *
  * The file descriptors for it are our own. POSIX drops every lock that a process holds on a file when any descriptor of
  * that file is closed, so they are opened once per store and closed after the last connection, never in between. */
@@ -19,8 +20,8 @@ typedef struct shim_file {
     sqlite3_file base;
     store_vfs *v;
     sqlite3_file *lower;
-    int flags; /* SQLITE_OPEN_MAIN_DB, SQLITE_OPEN_WAL, ... */
-    int fd;    /* borrowed from the store_vfs; -1: none */
+    int flags;              /* SQLITE_OPEN_MAIN_DB, SQLITE_OPEN_WAL, ... */
+    int fd;                 /* borrowed from the store_vfs; -1: none */
     sqlite3_int64 from, to; /* written since the last write-out */
     sqlite3_int64 pending;  /* bytes of it */
 } shim_file;
@@ -95,8 +96,9 @@ static int f_control(sqlite3_file *f, int op, void *arg) {
 static int f_sector(sqlite3_file *f) {
     return lower_of(f)->pMethods->xSectorSize(lower_of(f));
 }
-/* SQLite takes for granted that a write torn by a power cut spares the bytes beside it in its sector. Denied that, it fills
- * each commit up to the next sector of the WAL, so that nothing acknowledged shares a sector with what comes later. */
+/* SQLite takes for granted that a write torn by a power cut spares the bytes beside it in its sector. Denied that, it
+ * fills each commit up to the next sector of the WAL, so that nothing acknowledged shares a sector with what comes
+ * later. */
 static int f_traits(sqlite3_file *f) {
     return lower_of(f)->pMethods->xDeviceCharacteristics(lower_of(f)) & ~SQLITE_IOCAP_POWERSAFE_OVERWRITE;
 }

@@ -13,13 +13,13 @@ typedef struct store_vfs {
     sqlite3_vfs base;
     sqlite3_vfs *lower;
     char name[40];
-    int native;                     /* the lower VFS works on real files: write-out by file descriptor makes sense */
-    pthread_mutex_t lock;           /* guards the two below */
-    int fd_db, fd_wal;              /* for write-out only; see vfs.c on why they stay open; -1: none */
+    int native;           /* the lower VFS works on real files: write-out by file descriptor makes sense */
+    pthread_mutex_t lock; /* guards the two below */
+    int fd_db, fd_wal;    /* for write-out only; see vfs.c on why they stay open; -1: none */
     _Atomic uint64_t writes, bytes, syncs;
-    _Atomic uint64_t db_bytes;      /* size of the database file */
-    _Atomic uint64_t wal_turns;     /* times the WAL began anew (its header was written) */
-    _Atomic int sync_failed;        /* a sync of the database or its WAL has failed: nothing is certain any more */
+    _Atomic uint64_t db_bytes;  /* size of the database file */
+    _Atomic uint64_t wal_turns; /* times the WAL began anew (its header was written) */
+    _Atomic int sync_failed;    /* a sync of the database or its WAL has failed: nothing is certain any more */
 } store_vfs;
 
 /* lower: name of a registered VFS, NULL: the default one. NULL when there is no such VFS. */

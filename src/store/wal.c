@@ -1,8 +1,8 @@
 /* Checkpoints. SQLite's WAL only returns to its start when every frame of it is in the database file and no reader
  * needs it, and while groups keep coming a checkpoint in another thread never sees that moment. So the helper runs
  * PASSIVE checkpoints, which stop nobody and bring the database file near the WAL's end, and the writer runs the last,
- * short one between two groups; its next group then begins the WAL anew. RESTART or TRUNCATE in the helper would make the
- * same, but with the writer locked out meanwhile.
+ * short one between two groups; its next group then begins the WAL anew. RESTART or TRUNCATE in the helper would make
+ * the same, but with the writer locked out meanwhile.
  *
  * The longer the WAL has grown beyond its soft limit, the longer a last piece the writer takes upon itself, so the file
  * stays bounded even where the helper cannot keep up. */
@@ -31,7 +31,8 @@ static void pass(jd_store *s, sqlite3 *db) {
     int rc = sqlite3_wal_checkpoint_v2(db, "main", SQLITE_CHECKPOINT_PASSIVE, &frames, &done);
     atomic_fetch_add(&s->checkpoints, 1);
     pthread_mutex_lock(&s->helper_lock);
-    /* BUSY: the other side is at it. An error is tried again after the next groups; a failed sync has been noted below. */
+    /* BUSY: the other side is at it. An error is tried again after the next groups; a failed sync has been noted below.
+     */
     if (rc != SQLITE_OK && rc != SQLITE_BUSY && rc != s->helper_rc)
         jd_log(JD_LOG_WARN, "store.checkpoint", "sqlite=%d text=\"%s\"", rc, sqlite3_errstr(rc));
     s->helper_rc = rc;

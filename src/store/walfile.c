@@ -1,14 +1,16 @@
 /* The WAL file itself, below SQLite: reading it as recovery does, and settling what an earlier process left in it.
  *
- * Why settling: recovery believes what the kernel shows. But the process may have died of a failed sync, after which the
- * kernel goes on showing bytes that it will never write again, or it was killed before the sync. A checkpoint of such a
- * transaction would change the database file on the strength of a WAL that is not on the disk: the next power cut would
- * then find pages of it in the one and nothing in the other, a torn database. So the last transaction (all before it were
- * synced, or nothing would have followed them) is first written again, and synced, before SQLite sees the file.
+ * Why settling: recovery believes what the kernel shows. But the process may have died of a failed sync, after which
+ * the kernel goes on showing bytes that it will never write again, or it was killed before the sync. A checkpoint of
+ * such a transaction would change the database file on the strength of a WAL that is not on the disk: the next power
+ * cut would then find pages of it in the one and nothing in the other, a torn database. So the last transaction (all
+ * before it were synced, or nothing would have followed them) is first written again, and synced, before SQLite sees
+ * the file.
  *
  * Writing in place what may already be safe puts it at risk of a torn sector, so it goes into a file of its own before,
- * the tail. A tail whose WAL shows that very transaction broken is put back. It is deleted, durably, when its transaction
- * stands in the database file and before any other begins, so a tail that is found is never older than the database. */
+ * the tail. A tail whose WAL shows that very transaction broken is put back. It is deleted, durably, when its
+ * transaction stands in the database file and before any other begins, so a tail that is found is never older than the
+ * database. */
 #include "store/store_int.h"
 
 #include "base/hash.h"
@@ -18,15 +20,16 @@
 /* https://www.sqlite.org/fileformat2.html#walformat: a header of 32 bytes, then frames of 24 bytes and a page. */
 enum { HEAD = 32, FRAME_HEAD = 24, SALTS_AT = 16, SALTS = 8 };
 
-/* The tail: magic, the WAL's salts, offset and length (8 bytes each, low first), CRC-32C of these and the bytes; bytes. */
+/* The tail: magic, the WAL's salts, offset and length (8 bytes each, low first), CRC-32C of these and the bytes; bytes.
+ */
 enum { TAIL_HEAD = 8 + SALTS + 8 + 8 + 4 };
 static const char tail_magic[9] = "JDTAIL01";
 
 typedef struct wal_view {
     unsigned char salts[SALTS];
-    uint64_t frames;            /* up to the last whole commit */
-    sqlite3_int64 end;          /* of that commit; 0: there is none */
-    sqlite3_int64 synced;       /* end of the commit before it, without its repeated frames */
+    uint64_t frames;      /* up to the last whole commit */
+    sqlite3_int64 end;    /* of that commit; 0: there is none */
+    sqlite3_int64 synced; /* end of the commit before it, without its repeated frames */
 } wal_view;
 
 static uint32_t be32(const unsigned char *p) {
@@ -233,7 +236,8 @@ static int settle(sqlite3_vfs *vfs, const char *path, int again, jd_err *err) {
     }
     free(name);
     free(tail);
-    return rc == SQLITE_OK ? 0 : store__sql_fail(NULL, rc, err, "cannot settle the write-ahead file", "无法落实预写文件");
+    return rc == SQLITE_OK ? 0
+                           : store__sql_fail(NULL, rc, err, "cannot settle the write-ahead file", "无法落实预写文件");
 }
 
 int store__wal_settle(jd_store *s, jd_err *err) {
@@ -249,5 +253,6 @@ int store__wal_settled(jd_store *s, jd_err *err) {
     char *tail = file_name(s->path, STORE_TAIL_SUFFIX);
     int rc = is_there(vfs, tail) ? vfs->xDelete(vfs, tail, 1) : SQLITE_OK;
     free(tail);
-    return rc == SQLITE_OK ? 0 : store__sql_fail(NULL, rc, err, "cannot settle the write-ahead file", "无法落实预写文件");
+    return rc == SQLITE_OK ? 0
+                           : store__sql_fail(NULL, rc, err, "cannot settle the write-ahead file", "无法落实预写文件");
 }

@@ -142,8 +142,10 @@ static void write_now(inode *f, size_t at, const void *p, size_t n) {
 static void make_durable(inode *f) {
     for (size_t i = 0; i < f->since_n; i++) {
         const change *c = &f->since[i];
-        if (c->n) put(&f->durable, c->at, c->data, c->n);
-        else resize(&f->durable, c->at);
+        if (c->n)
+            put(&f->durable, c->at, c->data, c->n);
+        else
+            resize(&f->durable, c->at);
     }
     forget_changes(f);
 }
@@ -372,7 +374,8 @@ static int m_sector(sqlite3_file *f) {
     (void)f;
     return SECTOR;
 }
-/* Claims nothing but what SQLite's unix VFS claims by default; rule 2 breaks that claim, and the store's shim denies it. */
+/* Claims nothing but what SQLite's unix VFS claims by default; rule 2 breaks that claim, and the store's shim denies
+ * it. */
 static int m_traits(sqlite3_file *f) {
     (void)f;
     return SQLITE_IOCAP_POWERSAFE_OVERWRITE;
@@ -412,11 +415,15 @@ static int m_shm_lock(sqlite3_file *f, int at, int n, int flags) {
         if (exclusive && file->shm_shared[i] > mine) return leave(h->d, SQLITE_BUSY);
     }
     for (int i = at; i < at + n; i++) {
-        if (exclusive) file->shm_exclusive[i] = 1;
-        else if (!(h->shm_shared & 1u << i)) file->shm_shared[i]++;
+        if (exclusive)
+            file->shm_exclusive[i] = 1;
+        else if (!(h->shm_shared & 1u << i))
+            file->shm_shared[i]++;
     }
-    if (exclusive) h->shm_exclusive |= mask;
-    else h->shm_shared |= mask;
+    if (exclusive)
+        h->shm_exclusive |= mask;
+    else
+        h->shm_shared |= mask;
     return leave(h->d, SQLITE_OK);
 }
 

@@ -1,8 +1,8 @@
-/* The fault test: a mixed load with one fault, once for every point of the load and every fault that fits it: a request that
- * fails, a write that does half and fails, one that is done and reported as failed, a sync that fails, a disk that is full
- * from there on until room is made. After each the promises are held to:
- *   acknowledged: found on every later disk;   refused: on none, at once and at the end;   unknown: whole or absent, and the
- *   store takes nothing more until it is opened again;   a failed sync never ends in an acknowledgement.
+/* The fault test: a mixed load with one fault, once for every point of the load and every fault that fits it: a request
+ * that fails, a write that does half and fails, one that is done and reported as failed, a sync that fails, a disk that
+ * is full from there on until room is made. After each the promises are held to: acknowledged: found on every later
+ * disk;   refused: on none, at once and at the end;   unknown: whole or absent, and the store takes nothing more until
+ * it is opened again;   a failed sync never ends in an acknowledgement.
  *
  *     faults [--seed N] [--steps N] */
 #include "verify.h"
@@ -20,7 +20,8 @@ typedef struct trial {
     char *dir, *dir2;
     unsigned char op[POINTS_MAX]; /* of each point of the load without faults */
     uint64_t points, runs;
-    uint64_t refused, refused_full, unknown, unknown_full, idle_failed, open_failed, hidden; /* hidden: the caller saw nothing of it */
+    uint64_t refused, refused_full, unknown, unknown_full, idle_failed, open_failed,
+        hidden; /* hidden: the caller saw nothing of it */
     int failures;
 } trial;
 
@@ -48,8 +49,8 @@ static int fail_with(load *l, const char *what, const char *why) {
     return -1;
 }
 
-/* The power goes now, or with `adopt` perhaps only the process dies: what is found must be `before`, or `after` where that
- * is given. With `adopt` the image becomes the load's disk, with what was found on it. */
+/* The power goes now, or with `adopt` perhaps only the process dies: what is found must be `before`, or `after` where
+ * that is given. With `adopt` the image becomes the load's disk, with what was found on it. */
 static int cut(load *l, const model *after, int adopt) {
     char why[400] = "";
     model found = {0};
@@ -121,8 +122,10 @@ static int step_open(load *l) {
     }
     l->founded = 1;
     rc = model_load(l->s, &seen, &err);
-    if (rc != 0) rc = fail_with(l, "load", err.en);
-    else if (model_differs(&l->now, &seen, why, sizeof why)) rc = fail_with(l, "after opening", why);
+    if (rc != 0)
+        rc = fail_with(l, "load", err.en);
+    else if (model_differs(&l->now, &seen, why, sizeof why))
+        rc = fail_with(l, "after opening", why);
     model_fini(&seen);
     jd_store_set_current(l->s, model_current, &l->now);
     return rc;
@@ -170,8 +173,8 @@ static int step(load *l) {
 
 static int run(trial *t, uint64_t point, disk_fault fault, void (*watch)(void *, disk *, uint64_t, disk_op)) {
     load *l = jd_xcalloc(1, sizeof *l);
-    *l = (load){.t = t, .r = {t->seed}, .d = disk_new(t->seed), .point = point, .fault = fault,
-                .op = (disk_op)t->op[point]};
+    *l = (load){
+        .t = t, .r = {t->seed}, .d = disk_new(t->seed), .point = point, .fault = fault, .op = (disk_op)t->op[point]};
     if (watch) disk_set_watch(l->d, watch, t);
     if (fault) disk_set_fault(l->d, point, fault);
     int rc = 0;
@@ -210,9 +213,12 @@ int main(int argc, char **argv) {
     t->seed = 1;
     t->steps = 34;
     for (int i = 1; i < argc; i++) {
-        if (!strcmp(argv[i], "--seed") && i + 1 < argc) t->seed = strtoull(argv[++i], NULL, 10);
-        else if (!strcmp(argv[i], "--steps") && i + 1 < argc) t->steps = atoi(argv[++i]);
-        else return fprintf(stderr, "usage: faults [--seed N] [--steps N]\n"), 2;
+        if (!strcmp(argv[i], "--seed") && i + 1 < argc)
+            t->seed = strtoull(argv[++i], NULL, 10);
+        else if (!strcmp(argv[i], "--steps") && i + 1 < argc)
+            t->steps = atoi(argv[++i]);
+        else
+            return fprintf(stderr, "usage: faults [--seed N] [--steps N]\n"), 2;
     }
     jd_log_level(JD_LOG_OFF);
     t->dir = crash_folder();

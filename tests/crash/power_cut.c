@@ -1,11 +1,12 @@
-/* The power-cut test: a mixed load on the disk of disk.h; before every single write, sync, truncation, creation and deletion
- * the power is cut on a copy, and what is left is opened, checked and compared with the model. From some of the images the
- * load goes on and loses power again, so recovery itself is cut too.
+/* The power-cut test: a mixed load on the disk of disk.h; before every single write, sync, truncation, creation and
+ * deletion the power is cut on a copy, and what is left is opened, checked and compared with the model. From some of
+ * the images the load goes on and loses power again, so recovery itself is cut too.
  *
  *     power_cut [--seed N] [--steps N] [--no-sync]
  *
- * What must hold: no acknowledged group is missing, a group on its way is whole or absent, nothing else is there, check finds
- * nothing. With --no-sync the disk only pretends to sync, and the test must then fail: it is a test of the test. */
+ * What must hold: no acknowledged group is missing, a group on its way is whole or absent, nothing else is there, check
+ * finds nothing. With --no-sync the disk only pretends to sync, and the test must then fail: it is a test of the test.
+ */
 #include "verify.h"
 
 #include "base/log.h"
@@ -46,8 +47,8 @@ static void take_image(void *user, disk *d, uint64_t point, disk_op op) {
 }
 
 static void fail_at(trial *t, const char *what, uint64_t point, const char *op, const char *why) {
-    printf("FAIL seed %llu, %s at point %llu (%s): %s\n", (unsigned long long)t->seed, what, (unsigned long long)point, op,
-           why);
+    printf("FAIL seed %llu, %s at point %llu (%s): %s\n", (unsigned long long)t->seed, what, (unsigned long long)point,
+           op, why);
     t->failures++;
 }
 
@@ -62,8 +63,8 @@ static void take_second(void *user, disk *d, uint64_t point, disk_op op) {
     if (point == c->at) c->image = disk_cut(d, c->seed);
 }
 
-/* Goes on from an image: recovery and a few groups, with another cut somewhere in it. m0 is what recovery will find; until
- * it has returned, it may also still be what `was` allows. */
+/* Goes on from an image: recovery and a few groups, with another cut somewhere in it. m0 is what recovery will find;
+ * until it has returned, it may also still be what `was` allows. */
 static void go_on(trial *t, const image *from, const model *m0, const crash_opts *was) {
     static const model_shape shape = {.changes_max = 6, .keys = 60, .body_max = 150};
     model m = {0}, before = {0};
@@ -185,12 +186,14 @@ static void run(trial *t) {
     jd_store_close(s);
     settle_images(t, founded, &now, NULL);
     disk_free(d);
-    printf("seed %llu: groups %llu, kills %llu, cuts %llu (create %llu, write %llu, truncate %llu, sync %llu, delete %llu), second cuts"
+    printf("seed %llu: groups %llu, kills %llu, cuts %llu (create %llu, write %llu, truncate %llu, sync %llu, delete "
+           "%llu), second cuts"
            " %llu, failures %d\n",
-           (unsigned long long)t->seed, (unsigned long long)now.group, (unsigned long long)t->kills, (unsigned long long)t->cuts,
-           (unsigned long long)t->by_op[DISK_CREATE], (unsigned long long)t->by_op[DISK_WRITE],
-           (unsigned long long)t->by_op[DISK_TRUNCATE], (unsigned long long)t->by_op[DISK_SYNC],
-           (unsigned long long)t->by_op[DISK_DELETE], (unsigned long long)t->second, t->failures);
+           (unsigned long long)t->seed, (unsigned long long)now.group, (unsigned long long)t->kills,
+           (unsigned long long)t->cuts, (unsigned long long)t->by_op[DISK_CREATE],
+           (unsigned long long)t->by_op[DISK_WRITE], (unsigned long long)t->by_op[DISK_TRUNCATE],
+           (unsigned long long)t->by_op[DISK_SYNC], (unsigned long long)t->by_op[DISK_DELETE],
+           (unsigned long long)t->second, t->failures);
     model_fini(&now);
     model_fini(&before);
     jd_buf_fini(&g.bytes);
@@ -201,10 +204,14 @@ int main(int argc, char **argv) {
     t->seed = 1;
     t->steps = 160;
     for (int i = 1; i < argc; i++) {
-        if (!strcmp(argv[i], "--no-sync")) t->no_sync = 1;
-        else if (!strcmp(argv[i], "--seed") && i + 1 < argc) t->seed = strtoull(argv[++i], NULL, 10);
-        else if (!strcmp(argv[i], "--steps") && i + 1 < argc) t->steps = atoi(argv[++i]);
-        else return fprintf(stderr, "usage: power_cut [--seed N] [--steps N] [--no-sync]\n"), 2;
+        if (!strcmp(argv[i], "--no-sync"))
+            t->no_sync = 1;
+        else if (!strcmp(argv[i], "--seed") && i + 1 < argc)
+            t->seed = strtoull(argv[++i], NULL, 10);
+        else if (!strcmp(argv[i], "--steps") && i + 1 < argc)
+            t->steps = atoi(argv[++i]);
+        else
+            return fprintf(stderr, "usage: power_cut [--seed N] [--steps N] [--no-sync]\n"), 2;
     }
     t->r.s = t->seed;
     jd_log_level(JD_LOG_OFF); /* hundreds of stores die here, by intent */

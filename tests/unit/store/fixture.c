@@ -19,8 +19,10 @@ void fx_clean(const char *dir) {
     for (struct dirent *e; (e = readdir(d));) {
         if (!strcmp(e->d_name, ".") || !strcmp(e->d_name, "..")) continue;
         char *path = fx_path(dir, e->d_name);
-        if (e->d_type == DT_DIR) fx_clean(path);
-        else unlink(path);
+        if (e->d_type == DT_DIR)
+            fx_clean(path);
+        else
+            unlink(path);
         free(path);
     }
     closedir(d);

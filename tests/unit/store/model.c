@@ -146,7 +146,8 @@ void model_draw(rng *r, const model *m, const model_shape *shape, model_group *o
 }
 
 void model_apply(model *m, const jd_store_group *g) {
-    for (size_t i = 0; i < g->changes_n; i++) model_set(m, (uint32_t)model_index(g->changes[i].key), g->changes[i].body);
+    for (size_t i = 0; i < g->changes_n; i++)
+        model_set(m, (uint32_t)model_index(g->changes[i].key), g->changes[i].body);
     for (size_t i = 0; i < g->symbols_n; i++) m->symbols = g->symbols[i].number;
     m->group = g->number;
 }

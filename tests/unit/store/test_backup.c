@@ -99,7 +99,8 @@ static void test_back_up_beside_commits(void **state) {
     jd_err err = {0};
     model_group g = {0};
     char *file = beside(*state, "b.backup");
-    jd_store *s = fx_open(&(jd_store_opts){.dir = *state, .create = 1, .log_bytes_max = 2 << 20, .wal_bytes = 1 << 20}, &m);
+    jd_store *s =
+        fx_open(&(jd_store_opts){.dir = *state, .create = 1, .log_bytes_max = 2 << 20, .wal_bytes = 1 << 20}, &m);
     fx_fill(s, &m, &r, &shape, 400); /* some MB, so that the copy takes many steps */
     uint64_t first = m.group;
     backer b = {.s = s, .file = file};
@@ -147,7 +148,11 @@ static void test_back_up_gives_up_before_the_wal_is_too_long(void **state) {
     jd_err err = {0};
     struct stat st;
     char *file = beside(*state, "c.backup"), *part = beside(*state, "c.backup.part");
-    jd_store_opts opts = {.dir = *state, .create = 1, .step = 1, .log_bytes_max = 4 << 20, .wal_bytes = 256 << 10,
+    jd_store_opts opts = {.dir = *state,
+                          .create = 1,
+                          .step = 1,
+                          .log_bytes_max = 4 << 20,
+                          .wal_bytes = 256 << 10,
                           .wal_bytes_max = 2 << 20};
     jd_store *s = fx_open(&opts, &m);
     fx_fill(s, &m, &r, &shape, 1500);

@@ -26,8 +26,10 @@ static int64_t check(const char *path, findings *f) {
     jd_err err = {0};
     *f = (findings){0};
     int64_t n = jd_store_check(path, note, f, NULL, NULL, &err);
-    if (n < 0) snprintf(f->text, sizeof f->text, "%s", err.en);
-    else assert_int_equal(n, f->n);
+    if (n < 0)
+        snprintf(f->text, sizeof f->text, "%s", err.en);
+    else
+        assert_int_equal(n, f->n);
     return n;
 }
 
@@ -59,7 +61,8 @@ static void test_planted_damage(void **state) {
     static const struct {
         const char *sql, *says;
     } damage[] = {
-        {"UPDATE document SET body = body || x'00' WHERE key = 1970324836978597", "document 1970324836978597: checksum"},
+        {"UPDATE document SET body = body || x'00' WHERE key = 1970324836978597",
+         "document 1970324836978597: checksum"},
         {"UPDATE document SET body = x'0102' WHERE key = 1970324836978597", "document 1970324836978597: shorter"},
         {"UPDATE document SET body = x'09' || substr(body, 2) WHERE key = 1970324836978597",
          "document 1970324836978597: unknown format"},
@@ -110,8 +113,8 @@ static void test_malformed_log_row(void **state) {
     jd_buf_fini(&sql);
 }
 
-/* Bytes flipped anywhere in the file: SQLite's own check, our sums or the loader must notice, and nothing may crash. What
- * was deleted leaves its bytes in free pages and cells, where a flip may pass; most must not. */
+/* Bytes flipped anywhere in the file: SQLite's own check, our sums or the loader must notice, and nothing may crash.
+ * What was deleted leaves its bytes in free pages and cells, where a flip may pass; most must not. */
 static void test_flipped_bytes(void **state) {
     rng r = {5};
     print_message("seed 5\n");

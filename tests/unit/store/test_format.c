@@ -37,7 +37,8 @@ static void test_bytes_of_format_1(void **state) {
     const unsigned char sealed[] = {0x01, 0x10, 0xd0, 0x50, 0x24, 'a', 'b', 'c'};
     assert_int_equal(b.n, sizeof sealed);
     assert_memory_equal(b.p, sealed, sizeof sealed);
-    jd_store_change c[3] = {{.key = 5, .body = JD_STR("xy")}, {.key = 3, .body = {NULL, 0}}, {.key = 300, .body = JD_STR("")}};
+    jd_store_change c[3] = {
+        {.key = 5, .body = JD_STR("xy")}, {.key = 3, .body = {NULL, 0}}, {.key = 300, .body = JD_STR("")}};
     store__log_encode(&b, &(jd_store_group){.number = 7, .changes = c, .changes_n = 3});
     const unsigned char row[] = {0x01, 0xe1, 0xb7, 0xcb, 0x03, 3, 10, 3, 'x', 'y', 3, 0, 0xd2, 0x04, 1};
     assert_int_equal(b.n, sizeof row);
@@ -98,13 +99,13 @@ static int walk(const char *bytes, size_t n) {
 static void test_malformed_contents_are_refused(void **state) {
     (void)state;
     assert_int_equal(walk("\0", 1), 0);
-    assert_int_equal(walk("", 0), -1);                       /* no count */
-    assert_int_equal(walk("\1", 1), -1);                     /* a change is missing */
-    assert_int_equal(walk("\1\2\0", 3), 0);                  /* key 1 goes */
-    assert_int_equal(walk("\1\2\0x", 4), -1);                /* bytes behind the last change */
-    assert_int_equal(walk("\1\0\0", 3), -1);                 /* key 0 */
-    assert_int_equal(walk("\1\1\0", 3), -1);                 /* key -1 */
-    assert_int_equal(walk("\1\2\4xy", 5), -1);               /* three bytes announced, two there */
+    assert_int_equal(walk("", 0), -1);                                            /* no count */
+    assert_int_equal(walk("\1", 1), -1);                                          /* a change is missing */
+    assert_int_equal(walk("\1\2\0", 3), 0);                                       /* key 1 goes */
+    assert_int_equal(walk("\1\2\0x", 4), -1);                                     /* bytes behind the last change */
+    assert_int_equal(walk("\1\0\0", 3), -1);                                      /* key 0 */
+    assert_int_equal(walk("\1\1\0", 3), -1);                                      /* key -1 */
+    assert_int_equal(walk("\1\2\4xy", 5), -1);                                    /* three bytes announced, two there */
     assert_int_equal(walk("\1\2\xff\xff\xff\xff\xff\xff\xff\xff\xff\1", 12), -1); /* 2^64 - 2 bytes announced */
     assert_int_equal(walk("\2\2\0\xfe\xff\xff\xff\xff\xff\xff\xff\xff\1\0", 14), -1); /* the key overflows */
     rng r = {3};

@@ -50,8 +50,8 @@ static void test_random_groups(void **state) {
     model_shape wide = {.changes_max = 40, .keys = MODEL_KEYS, .body_max = 300};
     for (uint64_t seed = 1; seed <= 6; seed++) {
         fx_clean(*state);
-        jd_store_opts opts = {.dir = *state, .log_bytes_max = seed % 2 ? 64 << 10 : 0, .wal_bytes = 256 << 10,
-                              .step = seed % 3 != 0};
+        jd_store_opts opts = {
+            .dir = *state, .log_bytes_max = seed % 2 ? 64 << 10 : 0, .wal_bytes = 256 << 10, .step = seed % 3 != 0};
         run_seed(seed, opts, seed < 4 ? &small : &wide, 250);
     }
 }

@@ -121,7 +121,9 @@ static void test_the_last_change_of_a_key_counts(void **state) {
     jd_err err = {0};
     jd_store_opts opts = {.dir = *state, .create = 1, .step = 1};
     jd_store *s = fx_open(&opts, &m);
-    jd_store_change c[4] = {{model_key(0), JD_STR("one")}, {model_key(1), JD_STR("gone soon")}, {model_key(0), JD_STR("")},
+    jd_store_change c[4] = {{model_key(0), JD_STR("one")},
+                            {model_key(1), JD_STR("gone soon")},
+                            {model_key(0), JD_STR("")},
                             {model_key(1), {NULL, 0}}};
     jd_store_group g[2] = {{.number = 1, .changes = c, .changes_n = 4}, {.number = 2}};
     for (int i = 0; i < 2; i++) {
@@ -210,10 +212,14 @@ static void test_damage_is_an_error_that_names_its_place(void **state) {
         const char *sql, *table, *key;
     } damage[] = {
         {"UPDATE symbol SET name = 'urn:test:symbol:9' WHERE number = 1", "symbol", "key 1"},
-        {"UPDATE document SET body = x'01' WHERE key = 281474976710657 + 1099511627776", "document", "key 282574488338433"},
-        {"UPDATE document SET body = (SELECT body FROM document d WHERE d.key > document.key AND length(d.body) > 5 LIMIT 1)"
-         " WHERE key = 282574488338433", "document", "key 282574488338433"},
-        {"UPDATE document SET body = x'02' || substr(body, 2) WHERE key = 282574488338433", "document", "unknown format"},
+        {"UPDATE document SET body = x'01' WHERE key = 281474976710657 + 1099511627776", "document",
+         "key 282574488338433"},
+        {"UPDATE document SET body = (SELECT body FROM document d WHERE d.key > document.key AND length(d.body) > 5 "
+         "LIMIT 1)"
+         " WHERE key = 282574488338433",
+         "document", "key 282574488338433"},
+        {"UPDATE document SET body = x'02' || substr(body, 2) WHERE key = 282574488338433", "document",
+         "unknown format"},
         {"UPDATE log SET body = substr(body, 1, length(body) - 1) WHERE grp = 13", "log", "key 13"},
         {"UPDATE log SET body = (SELECT body FROM log l WHERE l.grp = 12) WHERE grp = 13", "log", "key 13"},
         {"DELETE FROM log WHERE grp = 13", "log", "key 13"},
@@ -309,7 +315,8 @@ static void test_any_tool_reads_the_file(void **state) {
     sqlite3 *db = NULL;
     sqlite3_stmt *q = NULL;
     assert_int_equal(sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
-    assert_int_equal(sqlite3_prepare_v2(db, "SELECT max(grp), (SELECT count(*) FROM symbol) FROM log", -1, &q, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(db, "SELECT max(grp), (SELECT count(*) FROM symbol) FROM log", -1, &q, NULL),
+                     SQLITE_OK);
     assert_int_equal(sqlite3_step(q), SQLITE_ROW);
     assert_int_equal(sqlite3_column_int64(q, 0), 30);
     assert_int_equal(sqlite3_column_int64(q, 1), m.symbols);

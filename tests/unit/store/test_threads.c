@@ -1,5 +1,5 @@
-/* The store as it runs: with its helper thread, readers, statistics and a back-up beside the writer; and killed outright.
- * Meant for ThreadSanitizer too. What is asserted holds for every interleaving. */
+/* The store as it runs: with its helper thread, readers, statistics and a back-up beside the writer; and killed
+ * outright. Meant for ThreadSanitizer too. What is asserted holds for every interleaving. */
 #include "fixture.h"
 
 #include <pthread.h>
@@ -51,7 +51,8 @@ static void *read_on(void *user) {
         if (rc == 1 && out.n == BODY) memcpy(&version, out.p + 8, 8);
         fill(want, key, version);
         /* Whole, of this key, and never older than what this thread has seen. */
-        if (rc < 0 || (rc == 0 && seen[key - 1]) || version < seen[key - 1] || (rc == 1 && memcmp(want, out.p, BODY) != 0)) {
+        if (rc < 0 || (rc == 0 && seen[key - 1]) || version < seen[key - 1] ||
+            (rc == 1 && memcmp(want, out.p, BODY) != 0)) {
             fprintf(stderr, "key %lld: rc %d, version %llu after %llu: %s\n", (long long)key, rc,
                     (unsigned long long)version, (unsigned long long)seen[key - 1], err.en);
             abort();
@@ -143,7 +144,8 @@ static void commit_until_killed(const jd_store_opts *opts, uint64_t seed, int sa
     }
 }
 
-/* Killed without warning, again and again: what was acknowledged is there, and what is there is one whole group's state. */
+/* Killed without warning, again and again: what was acknowledged is there, and what is there is one whole group's
+ * state. */
 static void test_a_killed_process_loses_nothing(void **state) {
     for (uint64_t seed = 31; seed < 37; seed++) {
         model want = {0}, seen = {0};
