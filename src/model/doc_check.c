@@ -101,6 +101,7 @@ static int attr(checker *c, int depth) {
     if (head & JD_A_MODIFIED) num(c);
     if (head & JD_A_OBJECTTYPE) {
         uint64_t n = num(c);
+        if (!n) return bad(c, "no object type");
         for (uint64_t i = 0; i < n; i++)
             if (sym(c)) return -1;
     }
