@@ -136,12 +136,25 @@ static void file_close(sqlite3_file *f) {
     free(f);
 }
 
-static int file_read(sqlite3_file *f, void *p, size_t n, sqlite3_int64 at) {
-    return f->pMethods->xRead(f, p, (int)n, at);
+/* SQLite's own VFS takes no more than 128 KiB at a time (it keeps 17 bits of the length) and calls the rest a full
+ * disk. */
+enum { PIECE = 64 * 1024 };
+
+static int file_read(sqlite3_file *f, char *p, size_t n, sqlite3_int64 at) {
+    int rc = SQLITE_OK;
+    for (size_t done = 0, k; rc == SQLITE_OK && done < n; done += k) {
+        k = n - done < PIECE ? n - done : PIECE;
+        rc = f->pMethods->xRead(f, p + done, (int)k, at + (sqlite3_int64)done);
+    }
+    return rc;
 }
 
-static int file_write(sqlite3_file *f, const void *p, size_t n, sqlite3_int64 at) {
-    int rc = f->pMethods->xWrite(f, p, (int)n, at);
+static int file_write(sqlite3_file *f, const char *p, size_t n, sqlite3_int64 at) {
+    int rc = SQLITE_OK;
+    for (size_t done = 0, k; rc == SQLITE_OK && done < n; done += k) {
+        k = n - done < PIECE ? n - done : PIECE;
+        rc = f->pMethods->xWrite(f, p + done, (int)k, at + (sqlite3_int64)done);
+    }
     return rc == SQLITE_OK ? f->pMethods->xSync(f, SQLITE_SYNC_NORMAL) : rc;
 }
 
