@@ -102,8 +102,8 @@ int main(int argc, char **argv) {
     pid_t bare = server_start(constant, PORT_CONSTANT), city = server_start(jindu, PORT);
     fill();
     bench_samples get_bare = {0}, get_city = {0};
-    double slice = seconds / 12; /* in turns, so that what else the machine does falls on both */
-    for (int i = 0; i < 3; i++) {
+    double slice = seconds / 24; /* in turns, so that what else the machine does falls on both */
+    for (int i = 0; i < 6; i++) {
         load_result a = run(PORT_CONSTANT, get_one, 200, slice, 0, 0), b = run(PORT, get_one, 200, slice, 0, 0);
         bench_add(&get_bare, a.per_second);
         bench_add(&get_city, b.per_second);

@@ -89,7 +89,7 @@ static void grow(jd_arena *a, size_t n) {
 }
 
 void *jd_arena_alloc(jd_arena *a, size_t n) {
-    n = (n + 7) & ~(size_t)7;
+    n = (n + 15) & ~(size_t)15;
     if ((size_t)(a->end - a->at) < n || !a->at) grow(a, n);
     void *p = a->at;
     a->at += n;

@@ -31,7 +31,7 @@ void jd_arena_init(jd_arena *a);
 void jd_arena_fini(jd_arena *a);
 /* Frees all but one chunk (at most 64 kB of it is kept) and starts over. */
 void jd_arena_reset(jd_arena *a);
-/* n bytes, aligned to 8, not cleared. */
+/* n bytes, aligned to 16, not cleared. */
 void *jd_arena_alloc(jd_arena *a, size_t n) __attribute__((malloc, alloc_size(2), returns_nonnull));
 void *jd_arena_zalloc(jd_arena *a, size_t n) __attribute__((malloc, alloc_size(2), returns_nonnull));
 jd_arena_mark jd_arena_tell(const jd_arena *a);

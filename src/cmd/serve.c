@@ -23,7 +23,7 @@ typedef struct serving {
     const char *data, *listen, *contexts, *web, *config, *log_level, *base_url, *alias, *fetch_allow;
     int open, no_fetch;
     uint64_t min_free, log_bytes_max, names_max, tenants_max, group_changes_max, queue_bytes_max, query_scan_max;
-    uint64_t limit_default, limit_max, batch_max;
+    uint64_t limit_default, limit_max, batch_max, temporal_page;
     uint64_t io_threads, workers, body_max, bodies_max, header_max, target_max, connections_max, connections_per_ip_max;
     uint64_t idle_ms, slow_ms, jobs_max;
 } serving;
@@ -68,6 +68,8 @@ static const cmd_opt opts[] = {
     NUMBER("limit-default", limit_default, 1, 1000000, "entities of a page when none is asked", "默认每页实体数"),
     NUMBER("limit-max", limit_max, 1, 1000000, "entities of a page at most", "每页实体数上限"),
     NUMBER("batch-max", batch_max, 1, 10000000, "items of one batch", "一批的条目上限"),
+    NUMBER("temporal-page", temporal_page, 1, 1000000, "attribute instances of one temporal answer",
+           "一次时态查询返回的属性实例上限"),
     SIZE("body-max", body_max, KIB, 2 * GIB, "one request body; beyond: 413", "请求体上限，超出则 413"),
     SIZE("bodies-max", bodies_max, KIB, TIB, "all bodies in flight; beyond: 503", "所有在途请求体上限，超出则 503"),
     SIZE("header-max", header_max, KIB, MIB, "all headers; beyond: 431", "请求头上限，超出则 431"),
@@ -98,6 +100,7 @@ static void defaults(void *settings) {
                    .limit_default = 20,
                    .limit_max = 1000,
                    .batch_max = 10000,
+                   .temporal_page = 10000,
                    .workers = 4,
                    .body_max = 16 * MIB,
                    .bodies_max = 512 * MIB,
@@ -224,6 +227,7 @@ static int serve_city(const serving *s, const cmd_address *at, jd_arena *a) {
         .limit_default = (uint32_t)s->limit_default,
         .limit_max = (uint32_t)s->limit_max,
         .batch_max = (uint32_t)s->batch_max,
+        .temporal_page = (uint32_t)s->temporal_page,
         .names_max = (uint32_t)s->names_max,
         .tenants_max = (uint32_t)s->tenants_max,
         .group_changes_max = (uint32_t)s->group_changes_max,

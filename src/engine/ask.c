@@ -94,6 +94,19 @@ static int full(const asker *k) {
     return k->stopped || k->too_many || (!k->q->order && !k->q->count && k->given >= k->q->limit);
 }
 
+/* What of a slot the question is about; under the tenant's lock. */
+static const version *seen(const asker *k, uint32_t serial) {
+    const coll *c = &k->v->t->entities;
+    return k->q->temporal ? visible_or_hidden(c, serial, k->v->group) : visible(c, serial, k->v->group);
+}
+
+/* Of an entity that is past its expiry history still tells. */
+static int open_one(asker *k, const version *ver, jd_doc *d) {
+    if (view_open(k->v, ver, d)) return 1;
+    jd_doc_open(d, (jd_str){ver->bytes, ver->n});
+    return k->q->temporal;
+}
+
 /* Tests one slice of versions outside the lock. */
 static int test_slice(asker *k, const version *const *ver, size_t n) {
     for (size_t i = 0; i < n && !full(k); i++) {
@@ -105,7 +118,7 @@ static int test_slice(asker *k, const version *const *ver, size_t n) {
                 "该查询需要检查超过 %u 个实体（设置项 query_scan_max）；请按类型、标识或位置缩小范围",
                 k->v->e->o.query_scan_max);
         jd_arena_mark m = jd_arena_tell(k->v->arena);
-        int kept = view_open(k->v, ver[i], &d) && matches(k, &d) && hit(k, ver[i], &d);
+        int kept = open_one(k, ver[i], &d) && matches(k, &d) && hit(k, ver[i], &d);
         if (!kept) jd_arena_rewind(k->v->arena, m);
     }
     return 0;
@@ -120,7 +133,6 @@ static int cmp_u32(const void *a, const void *b) {
 
 /* Versions of sorted serials, a slice at a time: looked up under the lock, tested outside it. */
 static int by_serials(asker *k, uint32_t *serials, size_t n) {
-    const coll *c = &k->v->t->entities;
     const version *slice[SLICE];
     if (n) qsort(serials, n, sizeof *serials, cmp_u32);
     for (size_t i = 0; i < n && !full(k);) {
@@ -128,7 +140,7 @@ static int by_serials(asker *k, uint32_t *serials, size_t n) {
         pthread_rwlock_rdlock(&k->v->t->lock);
         for (; i < n && got < SLICE; i++) {
             if (i && serials[i] == serials[i - 1]) continue;
-            const version *ver = visible(c, serials[i], k->v->group);
+            const version *ver = seen(k, serials[i]);
             if (ver) slice[got++] = ver;
         }
         pthread_rwlock_unlock(&k->v->t->lock);
@@ -171,12 +183,13 @@ static int by_geo(asker *k, const jd_box *boxes, int boxes_n) {
  * anew for every slice, and the sets may have moved meanwhile. */
 typedef struct sets {
     int scopes; /* of the scope index; else of the type index */
+    int hidden; /* and hidden entities */
     uint32_t *no;
     uint32_t n;
 } sets;
 
 static uint32_t sets_next(const indexes *x, const sets *w, uint32_t from) {
-    uint32_t least = UINT32_MAX;
+    uint32_t least = w->hidden ? bitset_next(&x->hidden, from) : UINT32_MAX;
     for (uint32_t i = 0; i < w->n; i++) {
         uint32_t s = bitset_next(w->scopes ? &x->scopes[w->no[i]] : &x->types[w->no[i]], from);
         if (s < least) least = s;
@@ -194,7 +207,7 @@ static int by_sets(asker *k, const sets *w) {
             uint32_t s = sets_next(&k->v->t->ix, w, at);
             at = s == UINT32_MAX ? s : s + 1;
             if (s == UINT32_MAX) break;
-            const version *ver = visible(&k->v->t->entities, s, k->v->group);
+            const version *ver = seen(k, s);
             if (ver) slice[n++] = ver;
         }
         pthread_rwlock_unlock(&k->v->t->lock);
@@ -213,7 +226,7 @@ static int by_scan(asker *k) {
         size_t n = 0;
         pthread_rwlock_rdlock(&k->v->t->lock);
         for (uint32_t looked = 0; s < slots && n < SLICE && looked < CELLS; s++, looked++) {
-            const version *ver = visible(c, s, k->v->group);
+            const version *ver = seen(k, s);
             if (ver) slice[n++] = ver;
         }
         pthread_rwlock_unlock(&k->v->t->lock);
@@ -414,7 +427,7 @@ static int answer(asker *k) {
     jd_box boxes[2];
     int boxes_n = q->geo ? jd_geoq_boxes(q->geo, boxes) : 0;
     uint32_t type_no[TYPES_MAX];
-    sets typed = {.no = type_no}, scoped = {0};
+    sets typed = {.no = type_no, .hidden = q->temporal}, scoped = {0};
     uint64_t by_type = 0, near = UINT64_MAX, by_scope = UINT64_MAX;
     pthread_rwlock_rdlock(&v->t->lock);
     const indexes *x = &v->t->ix;

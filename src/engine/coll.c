@@ -7,7 +7,7 @@
 enum { DELETED = SERIAL_NONE - 1 };
 
 jd_str version_id(const coll *c, const version *v) {
-    if (v->gone) return (jd_str){v->bytes, v->n};
+    if (is_tombstone(v)) return (jd_str){v->bytes, v->n};
     if (c->kind == JD_K_ENTITY) {
         jd_doc d;
         jd_doc_open(&d, (jd_str){v->bytes, v->n});
@@ -58,8 +58,9 @@ void coll_reserve(coll *c, uint32_t serial) {
 }
 
 uint32_t coll_take_serial(coll *c) {
-    if (c->freed_n) return c->freed[--c->freed_n];
     uint32_t serial = atomic_load_explicit(&c->slots, memory_order_relaxed);
+    /* pages go by serial: in order of creation as long as no one deletes by the thousands */
+    if (c->freed_n > SLOTS_PER_CHUNK && c->freed_n > serial / 8) return c->freed[--c->freed_n];
     coll_reserve(c, serial);
     return serial;
 }

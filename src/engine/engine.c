@@ -1,5 +1,7 @@
 /* Opening, loading, tenants, figures. */
 #include "engine/engine_int.h"
+#include "engine/history.h"
+#include "engine/history_seal.h"
 
 #include "base/log.h"
 
@@ -77,6 +79,7 @@ coll *tenant_coll(jd_tenant *t, jd_dkind kind) {
     case JD_K_ENTITY: return &t->entities;
     case JD_K_CONTEXT: return &t->contexts;
     case JD_K_TENANT: return &t->e->tenant_docs;
+    case JD_K_HISTORY: break;
     }
     return NULL;
 }
@@ -113,7 +116,7 @@ static jd_str current(void *user, jd_key key) {
     coll *c = coll_of_key(e, key, &serial);
     if (!c || serial >= atomic_load(&c->slots)) return (jd_str){NULL, 0};
     const version *v = newest(c, serial);
-    return v && !v->gone ? (jd_str){v->bytes, v->n} : (jd_str){NULL, 0};
+    return v && !is_tombstone(v) ? (jd_str){v->bytes, v->n} : (jd_str){NULL, 0};
 }
 
 int jd_engine_open(jd_engine **out, const jd_engine_opts *opts, jd_err *err) {
@@ -130,11 +133,14 @@ int jd_engine_open(jd_engine **out, const jd_engine_opts *opts, jd_err *err) {
     if (!e->o.order_max) e->o.order_max = 1000000;
     if (!e->o.column_worth) e->o.column_worth = 4096;
     if (!e->o.query_scan_max) e->o.query_scan_max = 50000000;
+    if (!e->o.history_write_max) e->o.history_write_max = (size_t)64 << 20;
+    if (!e->o.history_read_max) e->o.history_read_max = 20000000;
     jd_store_opts so = {.dir = opts->dir,
                         .vfs = opts->vfs,
                         .log_bytes_max = opts->log_bytes_max,
                         .min_free = opts->min_free,
-                        .create = 1};
+                        .create = 1,
+                        .log_only = UINT64_C(1) << JD_K_HISTORY};
     if (jd_store_open(&e->store, &so, err)) {
         free(e);
         return -1;
@@ -151,12 +157,18 @@ int jd_engine_open(jd_engine **out, const jd_engine_opts *opts, jd_err *err) {
     jd_tenant *zero = tenant_make(e, 0, JD_STR(""));
     tenant_publish(e, zero);
     coll_init(&e->tenant_docs, zero, JD_K_TENANT);
-    if (engine_load(e, err)) {
+    hist_opts ho = {.heads_bytes = opts->history_heads_bytes,
+                    .heads_age_ms = opts->history_heads_age_ms,
+                    .cache_bytes = opts->history_cache_bytes,
+                    .fan = opts->history_fan,
+                    .manual = opts->manual};
+    if (history_open(&e->history, e, e->store, &ho, err) || engine_load(e, err)) {
         e->o.manual = 1;
         jd_engine_close(e);
         return -1;
     }
     jd_store_set_current(e->store, current, e);
+    history_start(&e->history);
     writer_start(e);
     *out = e;
     return 0;
@@ -165,6 +177,7 @@ int jd_engine_open(jd_engine **out, const jd_engine_opts *opts, jd_err *err) {
 void jd_engine_close(jd_engine *e) {
     if (!e) return;
     jd_engine_drain(e);
+    history_close(&e->history);
     writer_free(e);
     for (uint32_t i = 0; i < e->tenants_n; i++)
         if (e->tenants[i]) tenant_free(e->tenants[i]);
@@ -182,6 +195,11 @@ void jd_engine_close(jd_engine *e) {
 
 int jd_engine_backup(jd_engine *e, const char *path, jd_engine_progress progress, void *user, jd_err *err) {
     return jd_store_backup(e->store, path, progress, user, err);
+}
+
+int jd_engine_settle(jd_engine *e, jd_err *err) {
+    if (history_settle(&e->history) == 0) return 0;
+    return jd_fail(err, JD_E_BUSY, "the program is stopping", "程序正在停止");
 }
 
 jd_symtab *jd_engine_symbols(jd_engine *e) {
@@ -259,4 +277,9 @@ void jd_engine_metrics(jd_engine *e, jd_buf *out) {
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         jd_buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n%s %llu\n", rows[i].name, rows[i].help, rows[i].name,
                       rows[i].type, rows[i].name, (unsigned long long)rows[i].v);
+    history_metrics(&e->history, out);
+}
+
+uint64_t history_log_max(const history *h) {
+    return h->e->o.log_bytes_max ? h->e->o.log_bytes_max : (uint64_t)256 << 20;
 }

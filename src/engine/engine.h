@@ -10,6 +10,7 @@
 #include "geo/geo.h"
 #include "model/entity.h"
 #include "model/query.h"
+#include "series/series.h"
 
 typedef struct jd_engine jd_engine;
 
@@ -29,7 +30,15 @@ typedef struct jd_engine_opts {
     size_t entity_bytes_max;    /* of one document; 0: 16 MiB */
     uint32_t order_max;         /* matches that one question may sort; 0: 1,000,000 -> JD_E_TOO_COMPLEX_QUERY */
     uint32_t column_worth;      /* entities in question from which a numeric comparison is worth a column; 0: 4,096 */
-    int manual;                 /* tests: no writer thread; jd_engine_step() does one group */
+    size_t history_heads_bytes; /* readings in memory before they are sealed; 0: 64 MiB */
+    uint64_t history_heads_age_ms; /* or when so old; 0: 10 minutes */
+    size_t history_cache_bytes;    /* of sealed rows kept in memory; 0: 32 MiB */
+    uint32_t history_fan;          /* sealed runs of a level that are merged into one; 0: 8 */
+    size_t history_write_max;      /* bytes of readings that one write may give at once; 0: 64 MiB */
+    uint32_t history_read_max;     /* readings that one question may open; 0: 20 million */
+    const jd_str *history_off;     /* entity types (IRIs) whose changes leave no history; "*": all types */
+    size_t history_off_n;
+    int manual;                                   /* tests: no writer thread; jd_engine_step() does one group */
     void (*on_dead)(void *user, const char *why); /* after a failed sync; called once, from the writer */
     void *on_dead_user;
 } jd_engine_opts;
@@ -45,7 +54,8 @@ int jd_engine_backup(jd_engine *e, const char *path, jd_engine_progress progress
 jd_symtab *jd_engine_symbols(jd_engine *e);
 
 /* Reserved kinds of documents (see kinds.c); entities are kind 0. */
-typedef enum jd_dkind { JD_K_ENTITY = 0, JD_K_TENANT = 1, JD_K_CONTEXT = 2 } jd_dkind;
+/* HISTORY is no kind of document: its changes live in the log until they are sealed. */
+typedef enum jd_dkind { JD_K_ENTITY = 0, JD_K_TENANT = 1, JD_K_CONTEXT = 2, JD_K_HISTORY = 3 } jd_dkind;
 
 /* ---- tenants ---- */
 /* The tenant's number by name (empty: the default one, always 0); -1 when there is none. */
@@ -55,6 +65,12 @@ int jd_tenant_name_valid(jd_str name);
 size_t jd_tenants_list(jd_engine *e, jd_arena *a, jd_str **out);
 
 /* ---- writing ---- */
+typedef struct jd_moments { /* readings of one attribute and datasetId, oldest first */
+    jd_sym attr;
+    uint32_t dataset;
+    const jd_reading *r; /* `recorded` is the group's */
+    size_t n;
+} jd_moments;
 typedef struct jd_write {
     jd_dkind kind;
     jd_change_req rq;      /* of entities */
@@ -62,6 +78,16 @@ typedef struct jd_write {
     const char *if_match;  /* NUL-terminated header value or NULL; the suffix of an ETag is ignored */
     uint64_t if_etag;      /* only while the entity is still this version; 0: whatever it is */
     int if_none_match_any; /* If-None-Match: * - only when it does not exist */
+    /* of history (rq.op JD_OP_T_*, JD_OP_OBSERVE): jd_moments_make fills these */
+    const jd_moments *moments;
+    size_t moments_n;
+    const jd_sym *moment_types; /* T_UPSERT, T_APPEND: united with those the entity has */
+    uint32_t moment_types_n;
+    /* T_INST_PUT, T_INST_DELETE: which instance (jd_inst_id_parse; rq.attr is its attribute) */
+    jd_time inst_at;
+    uint32_t inst_dataset;
+    int inst_observed;
+    jd_kind gone_kind; /* T_GONE */
     /* results */
     jd_err err;         /* code JD_E_OK when done */
     jd_applied applied; /* strings and arrays live in the job's arena */
@@ -124,6 +150,7 @@ typedef struct jd_question {
     void *also_user;
     uint64_t offset, limit; /* limit 0 with count: nothing but the count */
     int count;              /* *total is wanted */
+    int temporal;           /* hidden entities (history.h) are asked too; q, geo, scopes and order must not be set */
 } jd_question;
 
 typedef struct jd_plan { /* how a question was answered: for explain and tests */

@@ -8,6 +8,7 @@
 #define JD_ENGINE_INT_H
 #include "base/hash.h"
 #include "engine/engine.h"
+#include "engine/history_int.h"
 #include "store/store.h"
 
 #include <pthread.h>
@@ -21,7 +22,8 @@ typedef struct version {
     struct version *newer; /* writer only */
     uint32_t n;            /* bytes */
     uint32_t form;         /* of entities: see forms; UINT32_MAX while gone */
-    unsigned char gone;    /* a tombstone: bytes are the id */
+    unsigned char gone;    /* not there for readers: a tombstone whose bytes are the id, or */
+    unsigned char hidden;  /* a document that history alone knows */
     unsigned char stale;   /* replaced by one of another form: index entries of it may remain until it is reclaimed */
     char bytes[];
 } version;
@@ -63,6 +65,15 @@ static inline const version *visible(const coll *c, uint32_t serial, uint64_t gr
     const version *v = newest(c, serial);
     while (v && v->group > group) v = v->older;
     return v && !v->gone ? v : NULL;
+}
+/* The same, hidden documents too. */
+static inline const version *visible_or_hidden(const coll *c, uint32_t serial, uint64_t group) {
+    const version *v = newest(c, serial);
+    while (v && v->group > group) v = v->older;
+    return v && (!v->gone || v->hidden) ? v : NULL;
+}
+static inline int is_tombstone(const version *v) {
+    return v->gone && !v->hidden;
 }
 jd_str version_id(const coll *c, const version *v);
 jd_key key_of(const coll *c, uint32_t serial);
@@ -143,6 +154,7 @@ typedef struct indexes {
     uint32_t forms_freed_n;
     _Atomic uint64_t uses; /* ticks when a column is used */
     uint64_t stale;        /* versions in limbo whose type entries may be wrong for the newest */
+    bitset hidden;         /* serials of which a version in the chain is hidden */
     uint64_t transient;    /* newest versions that have an expiresAt */
     uint32_t *form_table;  /* open addressing over forms: number + 1 */
     uint32_t form_table_cap;
@@ -216,18 +228,28 @@ struct jd_engine {
     pthread_cond_t wake;
     jd_job *first, **last;
     size_t queue_bytes;
-    int stopping, drained;
+    int stopping, drained, woken;
     pthread_t writer;
     _Atomic int dead;
 
+    history history;
+
     /* the writer's own */
     struct overlay *overlay;
+    jd_time now_last; /* of groups: never steps back */
     limbo limbo;
     due due;
     jd_arena scratch;
     _Atomic uint64_t groups, changes, doc_bytes, versions, refused;
 };
 
+/* Keys of an entity's document and of its changes of history differ in the kind alone. */
+static inline jd_key history_key(uint64_t entity) {
+    return (jd_key)(entity | (uint64_t)JD_K_HISTORY << 40);
+}
+static inline uint64_t entity_key(jd_key key) {
+    return (uint64_t)key & ~((uint64_t)0xff << 40);
+}
 int engine_load(jd_engine *e, jd_err *err);
 /* The collection of a stored key, and the serial in it; NULL when the key is of no known kind. Makes the tenant while
  * loading. */
@@ -249,6 +271,48 @@ void due_add_doc(jd_engine *e, coll *c, uint32_t serial, const version *v, const
 
 /* Opens a version for a view; attributes past their expiry are not in it. 0: the entity itself is past it. */
 int view_open(jd_view *v, const version *ver, jd_doc *out);
+
+/* ---- remember.c: what a change of an entity leaves in its history ---- */
+typedef struct remember {
+    jd_engine *e;
+    jd_time now;
+    jd_buf *out;  /* change sets of the group, one after the other */
+    size_t start; /* of this one */
+    hist_body body;
+    int begun;
+    jd_buf skeleton, nums; /* scratch */
+} remember;
+void remember_begin(remember *r, jd_engine *e, jd_buf *out, jd_time now);
+size_t remember_end(remember *r); /* bytes of the change set; 0: nothing is to be remembered */
+int remember_wanted(const jd_engine *e, const jd_doc *d);
+/* was -> now (NULL: deleted). expired: what is not in `now` went because its time was over. */
+void remember_change(remember *r, const jd_doc *was, const jd_doc *now, int expired);
+void remember_reading(remember *r, jd_sym attr, uint32_t dataset, const jd_reading *rd);
+/* The first n readings of a series as they are, recorded now. */
+void remember_run(remember *r, const jd_moments *m, size_t n);
+/* A document's scopes as a reading of the attribute `scope`; its skeleton is the remember's scratch. */
+jd_reading scope_as_reading(remember *r, const jd_doc *d, jd_time at, jd_time recorded);
+/* The attribute is deleted from now on. */
+void remember_gone(remember *r, jd_sym attr, jd_kind kind, jd_str dataset);
+void remember_mark(remember *r, jd_sym attr, uint32_t dataset, jd_time at, unsigned flags); /* VOID, CLEAR, DELETED */
+/* The reading that an attribute of a document is: skeleton and numbers are appended to the buffers. */
+jd_reading reading_of(const jd_attrview *v, jd_buf *skeleton, jd_buf *nums);
+int same_reading(const jd_reading *a, const jd_reading *b); /* value, skeleton, key */
+int find_instance(const jd_doc *d, jd_sym name, jd_str dataset, jd_attrview *out);
+/* Is the newest reading told of an instance what the entity has already? */
+int told_again(const jd_write *w, const jd_attrview *has);
+/* How many readings of a series are history: all but the last, when the entity has taken that. */
+size_t older_than_now(const jd_moments *m, const jd_doc *now);
+/* Which readings a temporal write leaves. */
+void remember_temporal(remember *r, const jd_write *w);
+void remember_replaced(remember *r, const jd_attrview *old);
+/* What a temporal deletion or modification means for the present state of an entity that is there: the new document, or
+ * nothing when it stays. 1: the instance that is named was the present one, and that is all there is to do. */
+int temporal_present(jd_engine *e, const version *v, const jd_write *w, jd_time now, remember *r, jd_buf *out);
+/* The hidden document that a temporal write makes, or the present one with more types; nothing when it stays. */
+int temporal_doc(jd_engine *e, const version *v, const jd_write *w, jd_time now, jd_buf *out);
+/* A hidden document with the id and types of d. */
+void hidden_doc(jd_engine *e, const jd_doc *d, jd_time now, jd_buf *out);
 
 /* Bodies of kinds other than entities: len id | id | body. */
 void kind_body(jd_buf *out, jd_str id, jd_str body);

@@ -55,6 +55,7 @@ void indexes_init(indexes *x) {
 }
 
 void indexes_fini(indexes *x) {
+    bitset_fini(&x->hidden);
     for (uint32_t i = 0; i < x->types_n; i++) bitset_fini(&x->types[i]);
     free(x->types);
     for (uint32_t i = 0; i < x->scopes_n; i++) bitset_fini(&x->scopes[i]);

@@ -41,7 +41,10 @@ static int load_body(jd_engine *e, jd_key key, jd_str body, jd_err *err) {
     if (!body.p) return 0;
     if (c->kind == JD_K_ENTITY && jd_doc_check(body, jd_symtab_count(e->symbols), err))
         return jd_fail_at(err, "document %lld", (long long)key);
-    atomic_store(slot, version_make(e, body, 0, 0));
+    int hidden = c->kind == JD_K_ENTITY && jd_doc_flags(body) & JD_D_HIDDEN;
+    version *v = version_make(e, body, 0, hidden);
+    v->hidden = (unsigned char)hidden;
+    atomic_store(slot, v);
     return 0;
 }
 
@@ -130,8 +133,10 @@ static int load_document(void *user, jd_key key, jd_str body, jd_err *err) {
 }
 
 static int load_change(void *user, uint64_t group, jd_key key, jd_str body, jd_err *err) {
-    (void)group;
-    return pack(user, key, body, err);
+    pass *p = user;
+    if (((uint64_t)key >> 40 & 0xff) == JD_K_HISTORY) /* under the entity's key; the taker has nothing to do with it */
+        return history_load_change(&p->e->history, entity_key(key), body, group, err);
+    return pack(p, key, body, err);
 }
 
 static int read_all(jd_engine *e, uint64_t *last, jd_err *err) {
@@ -166,9 +171,16 @@ static void *insert_ids(void *arg) {
         version *v = newest(c, i);
         if (!v) continue;
         coll_insert(c, version_id(c, v), i);
-        atomic_fetch_add_explicit(&c->live, 1, memory_order_relaxed);
+        if (!v->gone) atomic_fetch_add_explicit(&c->live, 1, memory_order_relaxed);
     }
     return NULL;
+}
+
+/* The clock may have been set back while nobody was here. */
+static void seen_time(jd_engine *e, const version *v) {
+    jd_doc d;
+    jd_doc_open(&d, (jd_str){v->bytes, v->n});
+    if (d.modified > e->now_last) e->now_last = d.modified;
 }
 
 static void load_finish(jd_engine *e, coll *c) {
@@ -179,6 +191,11 @@ static void load_finish(jd_engine *e, coll *c) {
     for (uint32_t i = 0; i < n && c->kind == JD_K_ENTITY; i++) {
         version *v = newest(c, i);
         if (!v) continue;
+        seen_time(e, v);
+        if (v->hidden) {
+            bitset_add(&c->t->ix.hidden, i);
+            continue;
+        }
         jd_doc d;
         jd_doc_open(&d, (jd_str){v->bytes, v->n});
         v->form = form_of(c->t, &d);

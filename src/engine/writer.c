@@ -1,139 +1,10 @@
 /* The one writer. It takes jobs in order, applies their changes on an overlay that only it sees, makes the group
  * durable, publishes, answers, in that order. A failed group drops its overlay: there is nothing to undo. */
-#include "engine/engine_int.h"
+#include "engine/overlay.h"
 
 #include "base/log.h"
 
 #include <stdlib.h>
-
-/* ---- the overlay: what the group being built has changed ---- */
-
-typedef struct pending {
-    coll *c;
-    uint32_t serial;
-    uint32_t hash;
-    version *v; /* newest of this group; NULL after an undo of the first change */
-    int fresh;  /* the serial was taken for this group */
-} pending;
-
-typedef struct undo {
-    uint32_t entry;
-    version *was;
-} undo;
-
-typedef struct overlay {
-    pending *p;
-    uint32_t n, cap;
-    uint32_t *table; /* open addressing over p: number + 1 */
-    uint32_t table_cap;
-    undo *undo;
-    uint32_t undo_n, undo_cap;
-    jd_tenant **tenants; /* made in this group */
-    uint32_t tenants_n, tenants_cap;
-    size_t bytes;
-    struct outcome { /* writes whose answer hangs on the group */
-        jd_write *w;
-    } * writes;
-    uint32_t writes_n, writes_cap;
-    jd_job **finished; /* jobs to answer after the group */
-    uint32_t finished_n, finished_cap;
-    jd_store_change *changes;
-    jd_store_symbol *symbols;
-    uint32_t changes_cap, symbols_cap;
-    jd_job *turn; /* jobs in work, in order */
-} overlay;
-
-#define PUSH(o, list, item)                                                          \
-    do {                                                                             \
-        if ((o)->list##_n == (o)->list##_cap) {                                      \
-            (o)->list##_cap = (o)->list##_cap ? (o)->list##_cap * 2 : 64;            \
-            (o)->list = jd_xrealloc((o)->list, (o)->list##_cap * sizeof *(o)->list); \
-        }                                                                            \
-        (o)->list[(o)->list##_n++] = (item);                                         \
-    } while (0)
-
-static uint32_t overlay_hash(const coll *c, jd_str id) {
-    return (uint32_t)(jd_hash(id.p, id.n) ^ ((uintptr_t)c >> 4));
-}
-
-static pending *overlay_find(overlay *o, const coll *c, jd_str id) {
-    if (!o->table_cap) return NULL;
-    uint32_t h = overlay_hash(c, id);
-    for (uint32_t i = h & (o->table_cap - 1); o->table[i]; i = (i + 1) & (o->table_cap - 1)) {
-        pending *p = &o->p[o->table[i] - 1];
-        if (p->hash != h || p->c != c) continue;
-        const version *v = p->v ? p->v : newest(c, p->serial);
-        if (v && jd_str_eq(version_id(c, v), id)) return p;
-    }
-    return NULL;
-}
-
-static pending *overlay_add(overlay *o, coll *c, jd_str id, uint32_t serial, int fresh) {
-    if ((o->n + 1) * 2 > o->table_cap) {
-        free(o->table);
-        o->table_cap = o->table_cap ? o->table_cap * 2 : 256;
-        o->table = jd_xcalloc(o->table_cap, sizeof *o->table);
-        for (uint32_t k = 0; k < o->n; k++) {
-            uint32_t i = o->p[k].hash & (o->table_cap - 1);
-            while (o->table[i]) i = (i + 1) & (o->table_cap - 1);
-            o->table[i] = k + 1;
-        }
-    }
-    if (o->n == o->cap) {
-        o->cap = o->cap ? o->cap * 2 : 128;
-        o->p = jd_xrealloc(o->p, o->cap * sizeof *o->p);
-    }
-    uint32_t h = overlay_hash(c, id), i = h & (o->table_cap - 1);
-    while (o->table[i]) i = (i + 1) & (o->table_cap - 1);
-    o->table[i] = o->n + 1;
-    o->p[o->n] = (pending){.c = c, .serial = serial, .hash = h, .fresh = fresh};
-    return &o->p[o->n++];
-}
-
-/* The newest entry goes; its serials belong to a tenant that goes too. */
-static void overlay_pop(overlay *o) {
-    uint32_t n = o->n, i = o->p[n - 1].hash & (o->table_cap - 1);
-    while (o->table[i] != n) i = (i + 1) & (o->table_cap - 1);
-    o->table[i] = 0; /* it came last, so no look-up of another entry passes over its place */
-    o->n--;
-}
-
-static void overlay_clear(overlay *o) {
-    if (o->table) memset(o->table, 0, o->table_cap * sizeof *o->table);
-    o->n = o->undo_n = o->tenants_n = o->writes_n = o->finished_n = 0;
-    o->bytes = 0;
-}
-
-/* Back to a mark, for a change set of which one part failed. Fresh serials stay with the overlay until the group ends.
- */
-static void overlay_rewind(jd_engine *e, overlay *o, uint32_t undo_to) {
-    while (o->undo_n > undo_to) {
-        undo *u = &o->undo[--o->undo_n];
-        version_free(e, o->p[u->entry].v);
-        o->p[u->entry].v = u->was;
-    }
-}
-
-/* The state that the next change of this group sees; NULL: not there. */
-static const version *state_of(overlay *o, coll *c, jd_str id, pending **p, uint32_t *serial) {
-    *p = overlay_find(o, c, id);
-    *serial = *p ? (*p)->serial : coll_find(c, id);
-    const version *v = *p && (*p)->v ? (*p)->v : *serial != SERIAL_NONE ? newest(c, *serial) : NULL;
-    return v && !v->gone ? v : NULL;
-}
-
-static void state_set(jd_engine *e, overlay *o, coll *c, jd_str id, pending *p, uint32_t serial, jd_str bytes,
-                      int gone) {
-    if (!p) {
-        int fresh = serial == SERIAL_NONE;
-        if (fresh) serial = coll_take_serial(c);
-        p = overlay_add(o, c, id, serial, fresh);
-    }
-    undo u = {(uint32_t)(p - o->p), p->v};
-    PUSH(o, undo, u);
-    p->v = version_make(e, gone ? id : bytes, 0, gone);
-    o->bytes += bytes.n + 32;
-}
 
 /* ---- due times ---- */
 
@@ -176,127 +47,7 @@ void due_add_doc(jd_engine *e, coll *c, uint32_t serial, const version *v, const
     due_add(e, t, c, serial);
 }
 
-/* ---- applying ---- */
-
-static int etag_matches(const char *header, uint64_t etag) {
-    for (const char *p = header; *p; p++) {
-        while (*p == ' ' || *p == ',' || *p == '\t') p++;
-        if (*p == '*') return 1;
-        if (p[0] == 'W' && p[1] == '/') p += 2;
-        if (*p++ != '"') return 0;
-        char *end;
-        uint64_t v = strtoull(p, &end, 16);
-        if (end - p == 16 && v == etag)
-            return 1; /* what follows in the quotes tells the form of the answer, not the state */
-        while (*end && *end != '"') end++;
-        p = end;
-        if (!*p) return 0;
-    }
-    return 0;
-}
-
-static uint64_t etag_of(jd_str bytes) {
-    return jd_hash_fixed(bytes.p, bytes.n);
-}
-
-/* Results move from scratch into the job's arena. */
-static void keep_results(jd_arena *a, jd_applied *r) {
-    if (r->updated_n) {
-        jd_sym *s = JD_NEWN(a, jd_sym, r->updated_n);
-        memcpy(s, r->updated, r->updated_n * sizeof *s);
-        r->updated = s;
-    }
-    if (r->not_updated_n) {
-        jd_not_updated *s = JD_NEWN(a, jd_not_updated, r->not_updated_n);
-        memcpy(s, r->not_updated, r->not_updated_n * sizeof *s);
-        r->not_updated = s;
-    }
-}
-
-/* The last gate before a document is promised: within its limits, and one that a start will take. */
-static int fit_to_keep(jd_engine *e, jd_write *w, jd_str bytes) {
-    if (w->applied.attrs_n > e->o.entity_attrs_max)
-        return jd_fail(&w->err, JD_E_BAD_REQUEST_DATA,
-                       "the entity would have %u attribute instances; at most %u (setting entity_attrs_max)",
-                       "实体将有 %u 个属性实例，上限 %u（设置项 entity_attrs_max）", w->applied.attrs_n,
-                       e->o.entity_attrs_max);
-    if (bytes.n > e->o.entity_bytes_max)
-        return jd_fail(&w->err, JD_E_TOO_LARGE,
-                       "the entity would take %zu bytes; at most %zu (setting entity_bytes_max)",
-                       "实体将占 %zu 字节，上限 %zu（设置项 entity_bytes_max）", bytes.n, e->o.entity_bytes_max);
-    return jd_doc_check(bytes, jd_symtab_count(e->symbols), &w->err);
-}
-
-static int apply_entity(jd_engine *e, overlay *o, jd_tenant *t, jd_write *w, jd_arena *results, jd_time now) {
-    coll *c = &t->entities;
-    pending *p;
-    uint32_t serial;
-    const version *v = state_of(o, c, w->rq.id, &p, &serial);
-    jd_doc doc, trimmed, *cur = NULL;
-    jd_arena_reset(&e->scratch);
-    if (v) {
-        jd_doc_open(&doc, (jd_str){v->bytes, v->n});
-        cur = &doc;
-        if (w->rq.op != JD_OP_EXPIRE) {
-            int how = jd_doc_trim(&doc, now, e->symbols, &e->scratch, &trimmed);
-            cur = how == 2 ? NULL : how == 1 ? &trimmed : &doc;
-        }
-    }
-    if (w->if_match && (!cur || !etag_matches(w->if_match, etag_of(cur->bytes)))) {
-        if (!cur && strcmp(w->if_match, "*"))
-            return jd_fail(&w->err, JD_E_NOT_FOUND, "entity %.*s does not exist", "实体 %.*s 不存在",
-                           JD_STR_ARG(w->rq.id));
-        return jd_fail(&w->err, JD_E_PRECONDITION, "the entity changed since it was read (If-Match)",
-                       "实体在读取之后已变化（If-Match）");
-    }
-    if (w->if_etag && cur && etag_of(cur->bytes) != w->if_etag)
-        return jd_fail(&w->err, JD_E_PRECONDITION, "the entity changed meanwhile", "实体期间已变化");
-    if (w->if_none_match_any && cur)
-        return jd_fail(&w->err, JD_E_PRECONDITION, "the entity exists (If-None-Match: *)",
-                       "实体已存在（If-None-Match: *）");
-    jd_buf out = {0};
-    if (jd_apply(&w->rq, cur, now, e->symbols, &e->scratch, &out, &w->applied, &w->err)) {
-        jd_buf_fini(&out);
-        return -1;
-    }
-    keep_results(results, &w->applied);
-    if (!w->applied.gone && !w->applied.unchanged && fit_to_keep(e, w, jd_buf_view(&out))) {
-        jd_buf_fini(&out);
-        return -1;
-    }
-    if (!w->applied.unchanged) {
-        jd_str id = w->rq.id;
-        state_set(e, o, c, id, p, serial, jd_buf_view(&out), w->applied.gone);
-        w->etag = etag_of(jd_buf_view(&out));
-    } else if (cur) {
-        w->etag = etag_of(cur->bytes);
-    }
-    jd_buf_fini(&out);
-    return 0;
-}
-
-static int apply_raw(jd_engine *e, overlay *o, jd_tenant *t, jd_write *w) {
-    coll *c = tenant_coll(t, w->kind);
-    pending *p;
-    uint32_t serial;
-    const version *v = state_of(o, c, w->rq.id, &p, &serial);
-    w->applied = (jd_applied){.created = !v && w->raw_body.p, .gone = !w->raw_body.p};
-    if (!v && !w->raw_body.p)
-        return jd_fail(&w->err, JD_E_NOT_FOUND, "%.*s does not exist", "%.*s 不存在", JD_STR_ARG(w->rq.id));
-    if (v && w->if_none_match_any)
-        return jd_fail(&w->err, JD_E_ALREADY_EXISTS, "%.*s already exists", "%.*s 已存在", JD_STR_ARG(w->rq.id));
-    jd_buf b = {0};
-    if (w->raw_body.p) kind_body(&b, w->rq.id, w->raw_body);
-    state_set(e, o, c, w->rq.id, p, serial, jd_buf_view(&b), !w->raw_body.p);
-    jd_buf_fini(&b);
-    return 0;
-}
-
-static int apply(jd_engine *e, overlay *o, jd_tenant *t, jd_write *w, jd_arena *results, jd_time now) {
-    w->err.code = JD_E_OK;
-    if (w->kind == JD_K_ENTITY) return apply_entity(e, o, t, w, results, now);
-    return apply_raw(e, o, t, w);
-}
+/* ---- jobs ---- */
 
 static jd_tenant *tenant_for(jd_engine *e, overlay *o, jd_job *job, jd_err *err) {
     jd_tenant *t = tenant_by_name(e, job->tenant);
@@ -326,8 +77,10 @@ static jd_tenant *tenant_for(jd_engine *e, overlay *o, jd_job *job, jd_err *err)
 }
 
 /* Takes back what a job did to the overlay since its marks. */
-static void forget(jd_engine *e, overlay *o, uint32_t undo_to, uint32_t writes, uint32_t tenants) {
+static void forget(jd_engine *e, overlay *o, uint32_t undo_to, uint32_t writes, uint32_t tenants, uint32_t hists) {
     overlay_rewind(e, o, undo_to);
+    if (o->hists_n > hists) o->hist.n = o->hists[hists].at;
+    o->hists_n = hists;
     o->writes_n = writes;
     while (o->tenants_n > tenants) {
         jd_tenant *t = o->tenants[--o->tenants_n];
@@ -339,7 +92,7 @@ static void forget(jd_engine *e, overlay *o, uint32_t undo_to, uint32_t writes, 
 /* Applies a slice of a job. Returns 1 when the job is through. */
 static int work_on(jd_engine *e, overlay *o, jd_job *job, jd_time now) {
     jd_err err = {0};
-    uint32_t mark = o->undo_n, kept = o->writes_n, made = o->tenants_n;
+    uint32_t mark = o->undo_n, kept = o->writes_n, made = o->tenants_n, told = o->hists_n;
     jd_tenant *t = tenant_for(e, o, job, &err);
     if (!t) {
         for (size_t i = 0; i < job->n; i++) job->writes[i].err = err;
@@ -351,10 +104,10 @@ static int work_on(jd_engine *e, overlay *o, jd_job *job, jd_time now) {
     for (; job->at < until; job->at++) {
         jd_write *w = &job->writes[job->at];
         struct outcome oc = {w};
-        if (apply(e, o, t, w, job->arena, now) == 0) {
+        if (change_apply(e, o, t, w, job->arena, now) == 0) {
             PUSH(o, writes, oc);
         } else if (job->atomic) {
-            forget(e, o, mark, kept, made);
+            forget(e, o, mark, kept, made, told);
             for (size_t i = 0; i < job->n; i++)
                 if (i != job->at)
                     jd_fail(&job->writes[i].err, JD_E_CONFLICT, "not done, because change %zu of the set failed: %s",
@@ -368,7 +121,7 @@ static int work_on(jd_engine *e, overlay *o, jd_job *job, jd_time now) {
         }
     }
     if (o->tenants_n > made && o->writes_n == kept)
-        forget(e, o, mark, kept, made); /* nothing landed in the new tenant */
+        forget(e, o, mark, kept, made, told); /* nothing landed in the new tenant */
     return job->at >= job->n;
 }
 
@@ -400,6 +153,7 @@ static void reclaim(jd_engine *e) {
             atomic_store(slot_of(it->c, it->serial), (version *)NULL);
             coll_give_serial(it->c, it->serial);
         } else {
+            if (it->v->hidden && !top->hidden) bitset_del(&t->ix.hidden, it->serial);
             if (it->c->kind == JD_K_ENTITY) indexes_reclaim(t, it->serial, it->v);
             it->v->newer->older = it->v->older;
             if (it->v->older) it->v->older->newer = it->v->newer;
@@ -436,11 +190,12 @@ static void publish_one(jd_engine *e, pending *p, uint64_t group) {
     int was_there = was && !was->gone;
     if (!p->v->gone && !was_there) atomic_fetch_add(&c->live, 1);
     if (p->v->gone && was_there) atomic_fetch_sub(&c->live, 1);
+    if (p->v->hidden) bitset_add(&c->t->ix.hidden, p->serial);
     if (c->kind == JD_K_ENTITY) indexes_publish(c->t, p->serial, p->v, was);
     atomic_store_explicit(slot_of(c, p->serial), p->v, memory_order_release);
     /* a tombstone that is followed by a new version waits in limbo since its own group */
-    if (was && !was->gone) limbo_add(&e->limbo, (struct limbo_item){c, was, group, p->serial});
-    if (p->v->gone) limbo_add(&e->limbo, (struct limbo_item){c, p->v, group, p->serial});
+    if (was && !is_tombstone(was)) limbo_add(&e->limbo, (struct limbo_item){c, was, group, p->serial});
+    if (is_tombstone(p->v)) limbo_add(&e->limbo, (struct limbo_item){c, p->v, group, p->serial});
     due_add_doc(e, c, p->serial, p->v, was);
 }
 
@@ -467,7 +222,7 @@ static void publish(jd_engine *e, overlay *o, uint64_t group) {
             pthread_rwlock_wrlock(&locked->lock);
         }
         version *was = newest(p->c, p->serial);
-        if (p->v->gone && !was) { /* made and removed within the group: never was */
+        if (is_tombstone(p->v) && !was) { /* made and removed within the group: never was */
             version_free(e, p->v);
             coll_give_serial(p->c, p->serial);
             continue;
@@ -475,6 +230,8 @@ static void publish(jd_engine *e, overlay *o, uint64_t group) {
         publish_one(e, p, group);
     }
     if (locked) pthread_rwlock_unlock(&locked->lock);
+    /* before the group is: who sees its documents sees their past */
+    history_publish(&e->history, o->hists, o->hists_n, o->hist.p, group);
     atomic_store(&e->published, group);
     reclaim(e);
 }
@@ -498,17 +255,20 @@ static void die(jd_engine *e, const jd_err *err) {
 static void commit(jd_engine *e, overlay *o) {
     jd_store_group g = {.number = atomic_load(&e->published) + 1};
     uint32_t symbols = jd_symtab_count(e->symbols);
-    if (o->n > o->changes_cap) {
-        o->changes_cap = o->n * 2;
+    if (o->n + o->hists_n > o->changes_cap) {
+        o->changes_cap = (o->n + o->hists_n) * 2;
         o->changes = jd_xrealloc(o->changes, o->changes_cap * sizeof *o->changes);
     }
     size_t n = 0;
     for (uint32_t i = 0; i < o->n; i++) {
         pending *p = &o->p[i];
-        if (!p->v || (p->v->gone && !newest(p->c, p->serial))) continue;
-        o->changes[n++] =
-            (jd_store_change){key_of(p->c, p->serial), p->v->gone ? (jd_str){NULL, 0} : (jd_str){p->v->bytes, p->v->n}};
+        if (!p->v || (is_tombstone(p->v) && !newest(p->c, p->serial))) continue;
+        o->changes[n++] = (jd_store_change){key_of(p->c, p->serial),
+                                            is_tombstone(p->v) ? (jd_str){NULL, 0} : (jd_str){p->v->bytes, p->v->n}};
     }
+    for (uint32_t i = 0; i < o->hists_n; i++)
+        o->changes[n++] =
+            (jd_store_change){history_key(o->hists[i].entity), {o->hist.p + o->hists[i].at, o->hists[i].n}};
     uint32_t more = symbols - e->symbols_stored;
     if (more > o->symbols_cap) {
         o->symbols_cap = more * 2;
@@ -582,7 +342,7 @@ static int expire_due(jd_engine *e, overlay *o, jd_time now) {
         jd_arena_init(&results);
         jd_str id = jd_arena_dup(&results, version_id(it.c, v));
         jd_write w = {.rq = {.op = JD_OP_EXPIRE, .id = id, .observed = JD_TIME_NONE}};
-        apply(e, o, it.c->t, &w, &results, now);
+        change_apply(e, o, it.c->t, &w, &results, now);
         jd_arena_fini(&results);
         n++;
     }
@@ -598,6 +358,9 @@ int writer_step(jd_engine *e, jd_job *jobs) {
     *tail = jobs;
     if (!o->turn && !e->due.n) return 0;
     jd_time now = jd_now();
+    if (now <= e->now_last)
+        now = e->now_last + 1; /* what is recorded later has a later time, whatever the clock does */
+    e->now_last = now;
     int worked = expire_due(e, o, now);
     jd_job *again = NULL, **again_tail = &again;
     while (o->turn && o->n < e->o.group_changes_max && o->bytes < e->o.group_bytes_max) {
@@ -637,12 +400,32 @@ static int wait_for_work(jd_engine *e, jd_time most) {
     jd_time until = jd_now() + most;
     for (;;) {
         jd_time now = jd_now();
-        if (e->first || e->overlay->turn || e->stopping || (e->due.n && e->due.item[0].t <= now)) return 1;
+        if (e->first || e->overlay->turn || e->stopping || e->woken || (e->due.n && e->due.item[0].t <= now)) return 1;
         if (now >= until || now < until - most) return 0; /* also when the clock was set back */
         jd_time wake = e->due.n && e->due.item[0].t < until ? e->due.item[0].t : until;
         struct timespec ts = {wake / 1000000, wake % 1000000 * 1000};
         pthread_cond_timedwait(&e->wake, &e->mutex, &ts);
     }
+}
+
+void writer_wake(jd_engine *e) {
+    pthread_mutex_lock(&e->mutex);
+    e->woken = 1;
+    pthread_cond_signal(&e->wake);
+    pthread_mutex_unlock(&e->mutex);
+}
+
+/* Rows of history are stored between groups. 1: something was done. */
+static int history_work(jd_engine *e, int quiet, int *tidy_later) {
+    jd_err err = {0};
+    if (atomic_load(&e->dead)) return 0;
+    int rc = history_turn(&e->history, quiet, &err);
+    if (rc == JD_STORE_UNKNOWN)
+        die(e, &err);
+    else if (rc < 0 && !*tidy_later)
+        jd_log(JD_LOG_WARN, "history.store", "why=\"%s\"", err.en);
+    if (rc < 0) *tidy_later = 1;
+    return rc == 1;
 }
 
 static void *writer_main(void *arg) {
@@ -653,9 +436,12 @@ static void *writer_main(void *arg) {
         int work = wait_for_work(e, clean ? TICK_US : QUIET_US);
         jd_job *jobs = take_queue(e);
         int stop = e->stopping && !jobs && !e->overlay->turn;
+        e->woken = 0;
         pthread_mutex_unlock(&e->mutex);
         if (stop) break;
-        if (work && writer_step(e, jobs)) {
+        int worked = work && writer_step(e, jobs);
+        int sealed = history_work(e, !worked, &tidy_later);
+        if (worked || sealed) {
             clean = 0;
             continue;
         }
@@ -677,7 +463,9 @@ int jd_engine_step(jd_engine *e) {
     pthread_mutex_lock(&e->mutex);
     jd_job *jobs = take_queue(e);
     pthread_mutex_unlock(&e->mutex);
+    int tried = 0;
     if (writer_step(e, jobs)) return 1;
+    if (history_work(e, 1, &tried)) return 1;
     reclaim(e);
     jd_err err = {0};
     int rc = atomic_load(&e->dead) ? 0 : jd_store_idle(e->store, &err);
@@ -709,18 +497,7 @@ void jd_engine_drain(jd_engine *e) {
 }
 
 void writer_free(jd_engine *e) {
-    overlay *o = e->overlay;
-    if (o) {
-        free(o->p);
-        free(o->table);
-        free(o->undo);
-        free(o->tenants);
-        free(o->writes);
-        free(o->finished);
-        free(o->changes);
-        free(o->symbols);
-        free(o);
-    }
+    overlay_free(e->overlay);
     /* versions in limbo hang in their slots' chains and go with them, but for tombstones' predecessors already unlinked
      */
     free(e->limbo.item);

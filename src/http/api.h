@@ -15,8 +15,9 @@ typedef struct jd_api {
     jd_time started;
     uint32_t limit_default; /* entities of a page when none is asked */
     uint32_t limit_max;
-    uint32_t batch_max; /* items of one batch */
-    uint32_t fast_max;  /* a question over at most so many entities is answered on the I/O thread */
+    uint32_t batch_max;     /* items of one batch */
+    uint32_t temporal_page; /* instances of one temporal answer; beyond: 206 */
+    uint32_t fast_max;      /* a question over at most so many entities is answered on the I/O thread */
 } jd_api;
 
 /* The rows for jd_door_opts.routes; the door's app pointer must be the jd_api. */

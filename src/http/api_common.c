@@ -128,19 +128,28 @@ static void read_prefer(api_ask *k) {
 /* ---- format and options ---- */
 
 static int one_option(api_ask *k, jd_str s, unsigned needs, int is_format) {
+    enum { FORMS = API_O_FORMAT | API_O_TEMPORAL };
     static const struct {
         const char *name;
-        unsigned bit;
+        unsigned bit; /* any of these */
         jd_format format;
-    } known[] = {{"normalized", API_O_FORMAT, JD_NORMALIZED}, {"concise", API_O_FORMAT, JD_CONCISE},
-                 {"simplified", API_O_FORMAT, JD_SIMPLIFIED}, {"keyValues", API_O_FORMAT, JD_SIMPLIFIED},
-                 {"sysAttrs", API_O_SYSATTRS, JD_NORMALIZED}, {"noOverwrite", API_O_NO_OVERWRITE, JD_NORMALIZED},
-                 {"replace", API_O_REPLACE, JD_NORMALIZED},   {"update", API_O_UPDATE, JD_NORMALIZED}};
+        api_evolution evolution;
+    } known[] = {{"normalized", FORMS, JD_NORMALIZED, API_E_INSTANCES},
+                 {"concise", FORMS, JD_CONCISE, API_E_INSTANCES},
+                 {"simplified", API_O_FORMAT, JD_SIMPLIFIED, API_E_INSTANCES},
+                 {"keyValues", API_O_FORMAT, JD_SIMPLIFIED, API_E_INSTANCES},
+                 {"simplified", API_O_TEMPORAL, JD_NORMALIZED, API_E_VALUES},
+                 {"temporalValues", API_O_TEMPORAL, JD_NORMALIZED, API_E_VALUES},
+                 {"aggregatedValues", API_O_TEMPORAL, JD_NORMALIZED, API_E_AGGREGATED},
+                 {"sysAttrs", API_O_SYSATTRS, JD_NORMALIZED, API_E_INSTANCES},
+                 {"noOverwrite", API_O_NO_OVERWRITE, JD_NORMALIZED, API_E_INSTANCES},
+                 {"replace", API_O_REPLACE, JD_NORMALIZED, API_E_INSTANCES},
+                 {"update", API_O_UPDATE, JD_NORMALIZED, API_E_INSTANCES}};
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
-        if (!jd_str_is(s, known[i].name) || !(known[i].bit & needs) || (is_format && known[i].bit != API_O_FORMAT))
-            continue;
-        if (known[i].bit == API_O_FORMAT) k->format = known[i].format;
-        k->options |= known[i].bit;
+        unsigned bit = known[i].bit & needs;
+        if (!bit || !jd_str_is(s, known[i].name) || (is_format && !(bit & FORMS))) continue;
+        if (bit & FORMS) k->format = known[i].format, k->evolution = known[i].evolution;
+        k->options |= bit;
         return 0;
     }
     const char *what = is_format ? "format" : "options";
@@ -388,9 +397,21 @@ jd_names api_names(api_ask *k) {
     return (jd_names){k->a, k->ctx, jd_engine_symbols(k->app->engine)};
 }
 
+/* "." and "..", also percent-encoded once more than the path is: steps in a tree, which some clients or proxies take.
+ */
+static int is_dots(jd_str s) {
+    size_t dots = 0;
+    while (s.n) {
+        size_t n = s.p[0] == '.' ? 1 : s.n >= 3 && strncasecmp(s.p, "%2e", 3) == 0 ? 3 : 0;
+        if (!n) return 0;
+        s.p += n, s.n -= n, dots++;
+    }
+    return dots == 1 || dots == 2;
+}
+
 int api_known_name(api_ask *k, jd_str name, jd_sym *out) {
     *out = 0;
-    int bad = !jd_name_valid(name) || (name.n && name.p[0] == '@');
+    int bad = !jd_name_valid(name) || name.p[0] == '@' || is_dots(name);
     jd_str iri = bad ? (jd_str){NULL, 0} : jd_ctx_expand(k->ctx, k->a, name);
     if (bad || !iri.n || iri.p[0] == '@')
         return jd_fail(&k->err, JD_E_BAD_REQUEST_DATA, "\"%.*s\" is not a name of a type or an attribute",

@@ -161,15 +161,14 @@ jd_turn api_entity_nameless(jd_req *r) {
 
 /* ---- one attribute ---- */
 
-static jd_turn no_attr(api_ask *k) {
+jd_turn api_no_attr(api_ask *k) {
     jd_str id = k->r->parts[0], name = k->r->parts[1];
     jd_fail(&k->err, JD_E_NOT_FOUND, "%.*s has no attribute %.*s", "%.*s 没有属性 %.*s", (int)(id.n > 150 ? 150 : id.n),
             id.p, (int)(name.n > 150 ? 150 : name.n), name.p);
     return api_fail(k);
 }
 
-/* The body is the attribute itself, which must have no @context; the body as a whole may. */
-static void take_context_out(jd_jval *v) {
+void api_take_context_out(jd_jval *v) {
     uint32_t n = 0;
     if (v->type != JD_JOBJ) return;
     for (uint32_t i = 0; i < v->n; i++)
@@ -188,12 +187,12 @@ static jd_turn attribute(jd_req *r, unsigned needs, jd_op op) {
                 "scope 不是属性，请随实体更新");
         return api_fail(k);
     }
-    take_context_out(&k->body);
+    api_take_context_out(&k->body);
     jd_parse p = api_parser(k, k->ctx);
     jd_attr *list;
     if (jd_attr_parse(&p, rq.attr, &k->body, op == JD_OP_ATTR_PATCH, &list, &rq.instances_n, &k->err))
         return api_fail(k);
-    if (!rq.attr) return no_attr(k);
+    if (!rq.attr) return api_no_attr(k);
     rq.instances = list;
     return submit_one(k, rq);
 }
@@ -206,21 +205,23 @@ jd_turn api_attr_replace(jd_req *r) {
     return attribute(r, API_LIST, JD_OP_ATTR_PUT);
 }
 
+int api_which_dataset(api_ask *k, jd_change_req *rq) {
+    int all;
+    jd_str dataset = api_param(k, "datasetId");
+    if (api_bool(k, "deleteAll", &all)) return -1;
+    if (all) rq->flags |= JD_AP_DELETE_ALL;
+    if (!dataset.p || jd_str_is(dataset, "@none")) return 0;
+    if (!jd_uri_valid(dataset)) return api_bad(k, "datasetId", "must be a URI", "必须是 URI");
+    rq->dataset = dataset;
+    return 0;
+}
+
 jd_turn api_attr_delete(jd_req *r) {
     jd_turn turn;
     api_ask *k = api_begin(r, API_ID, &turn);
     if (!k) return turn;
     jd_change_req rq = request(k, JD_OP_ATTR_DELETE);
-    int all;
-    if (api_bool(k, "deleteAll", &all) || api_known_name(k, r->parts[1], &rq.attr)) return api_fail(k);
-    if (all) rq.flags = JD_AP_DELETE_ALL;
-    jd_str dataset = api_param(k, "datasetId");
-    if (dataset.p && !jd_str_is(dataset, "@none")) {
-        if (!jd_uri_valid(dataset)) {
-            jd_fail(&k->err, JD_E_BAD_REQUEST_DATA, "datasetId must be a URI", "datasetId 必须是 URI");
-            return api_fail(k);
-        }
-        rq.dataset = dataset;
-    }
-    return rq.attr ? submit_one(k, rq) : no_attr(k);
+    if (api_which_dataset(k, &rq) || api_known_name(k, r->parts[1], &rq.attr)) return api_fail(k);
+    if (!rq.attr) return api_no_attr(k);
+    return api_temporal_gone(k, rq, &turn) ? turn : submit_one(k, rq);
 }

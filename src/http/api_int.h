@@ -19,8 +19,11 @@ enum {
     API_O_SYSATTRS = 2,
     API_O_NO_OVERWRITE = 4,
     API_O_REPLACE = 8,
-    API_O_UPDATE = 16
+    API_O_UPDATE = 16,
+    API_O_TEMPORAL = 32 /* normalized, concise, temporalValues, aggregatedValues; also the parameter `format` */
 };
+/* How an evolution is shown (4.5.7, 4.5.9, 4.5.19). */
+typedef enum api_evolution { API_E_INSTANCES, API_E_VALUES, API_E_AGGREGATED } api_evolution;
 
 enum {                     /* what an operation needs; the low bits are API_O_* */
        API_READ = 0x100,   /* the answer is in the form that Accept asks for */
@@ -49,6 +52,7 @@ typedef struct api_ask {
     jd_context *ctx;  /* counted */
     unsigned options; /* API_O_NO_OVERWRITE ... as given */
     jd_format format;
+    api_evolution evolution;
     int sys_attrs;
     jd_err err;
     jd_context **more; /* further contexts that the request holds (batches) */
@@ -93,6 +97,14 @@ jd_names api_names(api_ask *k);
 int api_item_context(api_ask *k, const jd_jval *item, jd_context **out, jd_err *err);
 
 /* ---- writing ---- */
+jd_turn api_no_attr(api_ask *k); /* 404: parts[0] has no attribute parts[1] */
+/* The parameters datasetId (@none and absent: p NULL, the default instance) and deleteAll. */
+int api_which_dataset(api_ask *k, jd_change_req *rq);
+/* The body is the attribute itself, which must have no @context; the body as a whole may. */
+void api_take_context_out(jd_jval *v);
+/* An attribute of an entity that history alone knows is deleted: the turn in *turn, or 0: the entity is no such one. */
+int api_temporal_gone(api_ask *k, jd_change_req rq, jd_turn *turn);
+enum { API_MOMENTS_MAX = 1000000 }; /* instances of one entity that one request may tell */
 jd_parse api_parser(api_ask *k, jd_context *ctx);
 /* Fills in what k->job needs beside writes, n and done. */
 void api_job_ready(api_ask *k);
@@ -107,6 +119,8 @@ typedef struct api_item {
 void api_batch_result(api_ask *k, const api_item *items, size_t n);
 
 /* ---- asking (api_select.c) ---- */
+/* Fails with JD_E_BAD_REQUEST_DATA: the parameter or member, and what is to be said of it. */
+int api_bad(api_ask *k, const char *what, const char *en, const char *zh);
 typedef struct api_texts { /* of one question, from the URL or from a Query body; p NULL: not given */
     jd_str type, q, scope_q, georel, geometry, geoproperty, coordinates, attrs, pick, omit, csf, join, order_by,
         collation, order_from, order_geometry, expand_values, json_keys, lang, dataset_id, geometry_property,
@@ -139,15 +153,25 @@ typedef struct api_select {
 } api_select;
 
 void api_texts_of_params(const api_ask *k, api_texts *t);
+/* From a Query body (5.2.23), but for temporalQ. 0 or -1. */
+int api_texts_of_body(api_ask *k, api_texts *t);
+/* Members of a body as the text that the parameter of that name would be; absent: untouched. */
+int api_text_member(api_ask *k, const jd_jval *in, const char *name, jd_str *out);
+int api_list_member(api_ask *k, const jd_jval *in, const char *name, jd_str *out);
 /* Compiles what says which entities are meant. with_paging: limit, offset, count, local from the URL. 0 or -1. */
 int api_select_make(api_ask *k, const api_texts *t, api_select *s);
-/* Compiles what says how they are shown. */
 /* After rendering: 0, or -1 when the linked entities were too many. */
 int api_links_ok(api_ask *k, const api_select *s);
+/* Compiles what says how they are shown. */
 int api_render_make(api_ask *k, const api_texts *t, api_select *s);
 int api_paging(api_ask *k, api_select *s);
 /* Is enough said that not the whole store would be asked (5.7.2.4)? */
 int api_narrow_enough(api_ask *k, const api_texts *t, const api_select *s);
+/* The list of the parameter datasetId: URIs and @none. p NULL: none. */
+int api_datasets(api_ask *k, jd_str text, const jd_str **out, size_t *n);
+int api_no_entity_map(api_ask *k); /* -1 when one is asked for: there are none yet */
+/* NGSILD-Results-Count, and links to the pages before and behind. */
+void api_page_links(api_ask *k, const api_select *s, int more, uint64_t total);
 void api_select_fini(api_select *s);
 int api_view_begin(api_ask *k); /* -1: the tenant is not there */
 /* For join=flat: entities that are linked follow those that were found, each once. */
@@ -174,6 +198,17 @@ jd_turn api_batch_upsert(jd_req *r);
 jd_turn api_batch_update(jd_req *r);
 jd_turn api_batch_merge(jd_req *r);
 jd_turn api_batch_delete(jd_req *r);
+jd_turn api_batch_temporal(jd_req *r);
+jd_turn api_temporal_upsert(jd_req *r);
+jd_turn api_temporal_append(jd_req *r);
+jd_turn api_temporal_delete(jd_req *r);
+jd_turn api_temporal_attr_delete(jd_req *r);
+jd_turn api_temporal_attr_patch(jd_req *r);
+jd_turn api_temporal_instance_patch(jd_req *r);
+jd_turn api_temporal_instance_delete(jd_req *r);
+jd_turn api_temporal_get(jd_req *r);
+jd_turn api_temporal_query(jd_req *r);
+jd_turn api_temporal_query_post(jd_req *r);
 jd_turn api_entities_query(jd_req *r);
 jd_turn api_entities_query_post(jd_req *r);
 jd_turn api_entities_purge(jd_req *r);

@@ -90,7 +90,7 @@ static int retrieve(api_ask *k, api_select *s) {
     return api_links_ok(k, s);
 }
 
-static int no_entity_map(api_ask *k) {
+int api_no_entity_map(api_ask *k) {
     int on;
     if (api_bool(k, "entityMap", &on)) return -1;
     if (on)
@@ -112,7 +112,7 @@ jd_turn api_entity_get(jd_req *r) {
     api_ask *k = api_begin(r, API_READ | API_GEO | API_ID | API_O_FORMAT | API_O_SYSATTRS, &turn);
     if (!k) return turn;
     api_select *s = JD_NEW(k->a, api_select);
-    int rc = no_entity_map(k) || retrieve(k, s) ? -1 : 0;
+    int rc = api_no_entity_map(k) || retrieve(k, s) ? -1 : 0;
     api_select_fini(s);
     return rc ? api_fail(k) : shown(k);
 }
@@ -158,6 +158,14 @@ static void add_page_link(api_ask *k, const char *rel, uint64_t offset, uint64_t
     jd_buf_printf(&b, ">;rel=\"%s\";type=\"application/json\"", rel);
     jd_req_add_header(k->r, "Link", jd_arena_dup(k->a, jd_buf_view(&b)));
     jd_buf_fini(&b);
+}
+
+void api_page_links(api_ask *k, const api_select *s, int more, uint64_t total) {
+    if (s->count)
+        jd_req_add_header(k->r, "NGSILD-Results-Count", jd_arena_printf(k->a, "%llu", (unsigned long long)total));
+    if (!s->limit) return;
+    if (s->offset) add_page_link(k, "prev", s->offset > s->limit ? s->offset - s->limit : 0, s->limit);
+    if (more || (s->count && total > s->offset + s->limit)) add_page_link(k, "next", s->offset + s->limit, s->limit);
 }
 
 /* ---- query ---- */
@@ -206,11 +214,7 @@ static int run_query(api_ask *k, api_select *s) {
         api_context_member(k, out);
         jd_buf_c(out, '}');
     }
-    if (s->count)
-        jd_req_add_header(k->r, "NGSILD-Results-Count", jd_arena_printf(k->a, "%llu", (unsigned long long)total));
-    if (!s->limit) return 0;
-    if (s->offset) add_page_link(k, "prev", s->offset > s->limit ? s->offset - s->limit : 0, s->limit);
-    if (p.more || (s->count && total > s->offset + s->limit)) add_page_link(k, "next", s->offset + s->limit, s->limit);
+    api_page_links(k, s, p.more, total);
     return 0;
 }
 
@@ -222,7 +226,7 @@ static int must_wait(api_ask *k, const api_select *s) {
 
 static jd_turn ask(api_ask *k, const api_texts *t) {
     api_select *s = JD_NEW(k->a, api_select);
-    int rc = no_entity_map(k) || api_paging(k, s) || api_select_make(k, t, s) || api_render_make(k, t, s) ||
+    int rc = api_no_entity_map(k) || api_paging(k, s) || api_select_make(k, t, s) || api_render_make(k, t, s) ||
              api_narrow_enough(k, t, s) || api_view_begin(k);
     int later = !rc && must_wait(k, s);
     if (!rc && !later) rc = run_query(k, s);
@@ -247,7 +251,7 @@ static int bad_member(api_ask *k, const char *name, const char *en, const char *
     return jd_fail_at(&k->err, "%s", name);
 }
 
-static int text_member(api_ask *k, const jd_jval *in, const char *name, jd_str *out) {
+int api_text_member(api_ask *k, const jd_jval *in, const char *name, jd_str *out) {
     const jd_jval *v = jd_jget(in, name);
     if (!v) return 0;
     if (v->type != JD_JSTR) return bad_member(k, name, "a string", "字符串");
@@ -256,7 +260,7 @@ static int text_member(api_ask *k, const jd_jval *in, const char *name, jd_str *
 }
 
 /* An array of strings (or one string) as the comma-separated list that the parameter of that name would be. */
-static int list_member(api_ask *k, const jd_jval *in, const char *name, jd_str *out) {
+int api_list_member(api_ask *k, const jd_jval *in, const char *name, jd_str *out) {
     const jd_jval *v = jd_jget(in, name);
     if (!v) return 0;
     if (v->type == JD_JSTR) {
@@ -295,8 +299,8 @@ static int parts_of_body(api_ask *k, api_texts *t) {
                   *level = jd_jget(b, "joinLevel");
     if (geo) {
         if (geo->type != JD_JOBJ) return bad_member(k, "geoQ", "an object", "对象");
-        if (text_member(k, geo, "georel", &t->georel) || text_member(k, geo, "geometry", &t->geometry) ||
-            text_member(k, geo, "geoproperty", &t->geoproperty) ||
+        if (api_text_member(k, geo, "georel", &t->georel) || api_text_member(k, geo, "geometry", &t->geometry) ||
+            api_text_member(k, geo, "geoproperty", &t->geoproperty) ||
             coordinates_member(k, geo, "coordinates", &t->coordinates))
             return -1;
         if (!t->georel.p) return bad_member(k, "geoQ.georel", "there", "给出的");
@@ -305,8 +309,9 @@ static int parts_of_body(api_ask *k, api_texts *t) {
         const jd_jval *from = jd_jget(order, "coordinates");
         if (order->type != JD_JOBJ) return bad_member(k, "ordering", "an object", "对象");
         if (from && from->type != JD_JARR) return bad_member(k, "ordering.coordinates", "an array", "数组");
-        if (list_member(k, order, "orderBy", &t->order_by) || text_member(k, order, "geometry", &t->order_geometry) ||
-            text_member(k, order, "collation", &t->collation) ||
+        if (api_list_member(k, order, "orderBy", &t->order_by) ||
+            api_text_member(k, order, "geometry", &t->order_geometry) ||
+            api_text_member(k, order, "collation", &t->collation) ||
             coordinates_member(k, order, "coordinates", &t->order_from))
             return -1;
     }
@@ -320,23 +325,19 @@ static int parts_of_body(api_ask *k, api_texts *t) {
     return 0;
 }
 
-static int texts_of_body(api_ask *k, api_texts *t) {
+int api_texts_of_body(api_ask *k, api_texts *t) {
     const jd_jval *b = &k->body, *type = jd_jget(b, "type");
     *t = (api_texts){.entities = jd_jget(b, "entities")};
     if (!type || !jd_jis(type, "Query")) return bad_member(k, "type", "\"Query\"", "“Query”");
-    if (jd_jget(b, "temporalQ")) {
-        jd_fail(&k->err, JD_E_BAD_REQUEST_DATA, "temporalQ is for temporal queries", "temporalQ 仅用于时态查询");
-        return jd_fail_at(&k->err, "temporalQ");
-    }
     if (t->entities && (t->entities->type != JD_JARR || !t->entities->n))
         return bad_member(k, "entities", "an array of at least one selector", "至少有一个选择器的数组");
-    if (list_member(k, b, "attrs", &t->attrs) || list_member(k, b, "pick", &t->pick) ||
-        list_member(k, b, "omit", &t->omit) || list_member(k, b, "datasetId", &t->dataset_id) ||
-        list_member(k, b, "containedBy", &t->contained_by) || list_member(k, b, "expandValues", &t->expand_values) ||
-        list_member(k, b, "jsonKeys", &t->json_keys) || text_member(k, b, "q", &t->q) ||
-        text_member(k, b, "scopeQ", &t->scope_q) || text_member(k, b, "csf", &t->csf) ||
-        text_member(k, b, "lang", &t->lang) || text_member(k, b, "join", &t->join) ||
-        text_member(k, b, "geometryProperty", &t->geometry_property))
+    if (api_list_member(k, b, "attrs", &t->attrs) || api_list_member(k, b, "pick", &t->pick) ||
+        api_list_member(k, b, "omit", &t->omit) || api_list_member(k, b, "datasetId", &t->dataset_id) ||
+        api_list_member(k, b, "containedBy", &t->contained_by) ||
+        api_list_member(k, b, "expandValues", &t->expand_values) || api_list_member(k, b, "jsonKeys", &t->json_keys) ||
+        api_text_member(k, b, "q", &t->q) || api_text_member(k, b, "scopeQ", &t->scope_q) ||
+        api_text_member(k, b, "csf", &t->csf) || api_text_member(k, b, "lang", &t->lang) ||
+        api_text_member(k, b, "join", &t->join) || api_text_member(k, b, "geometryProperty", &t->geometry_property))
         return -1;
     return parts_of_body(k, t);
 }
@@ -346,7 +347,11 @@ jd_turn api_entities_query_post(jd_req *r) {
     api_ask *k = api_begin(r, API_READ | API_GEO | API_BODY | API_OBJECT | API_O_FORMAT | API_O_SYSATTRS, &turn);
     if (!k) return turn;
     api_texts t;
-    return texts_of_body(k, &t) ? api_fail(k) : ask(k, &t);
+    if (jd_jget(&k->body, "temporalQ")) {
+        api_bad(k, "temporalQ", "is for temporal queries", "仅用于时态查询");
+        return api_fail(k);
+    }
+    return api_texts_of_body(k, &t) ? api_fail(k) : ask(k, &t);
 }
 
 /* ---- purge ---- */

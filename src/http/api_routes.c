@@ -7,6 +7,8 @@
 #define MAP " entityMap entityMapLifetime splitEntities"
 #define PAGE " limit offset count"
 #define ORDER " orderBy collation orderFrom orderGeometry"
+#define TIME " timerel timeAt endTimeAt timeproperty lastN aggrMethods aggrPeriodDuration"
+#define SHOW_TIME " format options pick omit attrs lang datasetId"
 #define ROOT(path) API_ROOT path
 /* A path that this version does not serve: it says so itself, for every method that the specification has there. */
 #define UNBUILT(method, path) \
@@ -50,6 +52,29 @@ static const jd_route rows[] = {
     {JD_POST, ROOT("/entityOperations/query"), api_entities_query_post, "local format options" PAGE MAP,
      JD_R_BODY | JD_R_SLASH, "Query entities by a body (5.7.2)"},
 
+    {JD_POST, ROOT("/temporal/entities"), api_temporal_upsert, "local", JD_R_BODY | JD_R_SLASH,
+     "Create or update the evolution of an entity (5.6.11)"},
+    {JD_GET, ROOT("/temporal/entities"), api_temporal_query, SELECT SHOW_TIME TIME MAP PAGE " orderBy", JD_R_SLASH,
+     "Query evolutions (5.7.4)"},
+    {JD_GET, ROOT("/temporal/entities/{id}"), api_temporal_get, "local" SHOW_TIME TIME MAP, JD_R_SLASH,
+     "Retrieve the evolution of an entity (5.7.3)"},
+    {JD_DELETE, ROOT("/temporal/entities/{id}"), api_temporal_delete, "local", 0,
+     "Delete the evolution of an entity (5.6.16)"},
+    {JD_POST, ROOT("/temporal/entities/{id}/attrs"), api_temporal_append, "local", JD_R_BODY | JD_R_SLASH,
+     "Add instances of attributes (5.6.12)"},
+    {JD_DELETE, ROOT("/temporal/entities/{id}/attrs/{attr}"), api_temporal_attr_delete, "local datasetId deleteAll", 0,
+     "Delete an attribute from an evolution (5.6.13)"},
+    {JD_PATCH, ROOT("/temporal/entities/{id}/attrs/{attr}"), api_temporal_attr_patch, "*", JD_R_SLASH,
+     "Refused: the instanceId is missing"},
+    {JD_PATCH, ROOT("/temporal/entities/{id}/attrs/{attr}/{instance}"), api_temporal_instance_patch, "local", JD_R_BODY,
+     "Modify one instance (5.6.14)"},
+    {JD_DELETE, ROOT("/temporal/entities/{id}/attrs/{attr}/{instance}"), api_temporal_instance_delete, "local", 0,
+     "Delete one instance (5.6.15)"},
+    {JD_POST, ROOT("/temporal/entityOperations/query"), api_temporal_query_post, "local format options" PAGE MAP,
+     JD_R_BODY | JD_R_SLASH, "Query evolutions by a body (5.7.4)"},
+    {JD_POST, ROOT("/temporal/entityOperations/upsert"), api_batch_temporal, "local", JD_R_BODY | JD_R_SLASH | JD_R_OWN,
+     "Create or update the evolutions of a batch of entities"},
+
     {JD_GET, ROOT("/types"), api_types_list, "details local", JD_R_SLASH, "Entity types (5.7.5, 5.7.6)"},
     {JD_GET, ROOT("/types/{type}"), api_type_get, "local", JD_R_SLASH, "One entity type (5.7.7)"},
     {JD_GET, ROOT("/attributes"), api_attributes_list, "details local", JD_R_SLASH, "Attributes (5.7.8, 5.7.9)"},
@@ -81,15 +106,6 @@ static const jd_route rows[] = {
     UNBUILT(JD_GET, "/csourceSubscriptions/{id}"),
     UNBUILT(JD_PATCH, "/csourceSubscriptions/{id}"),
     UNBUILT(JD_DELETE, "/csourceSubscriptions/{id}"),
-    UNBUILT(JD_POST, "/temporal/entities"),
-    UNBUILT(JD_GET, "/temporal/entities"),
-    UNBUILT(JD_GET, "/temporal/entities/{id}"),
-    UNBUILT(JD_DELETE, "/temporal/entities/{id}"),
-    UNBUILT(JD_POST, "/temporal/entities/{id}/attrs"),
-    UNBUILT(JD_DELETE, "/temporal/entities/{id}/attrs/{attr}"),
-    UNBUILT(JD_PATCH, "/temporal/entities/{id}/attrs/{attr}/{instance}"),
-    UNBUILT(JD_DELETE, "/temporal/entities/{id}/attrs/{attr}/{instance}"),
-    UNBUILT(JD_POST, "/temporal/entityOperations/query"),
     UNBUILT(JD_GET, "/temporal/entityMaps"),
     UNBUILT(JD_GET, "/entityMaps"),
     UNBUILT(JD_GET, "/entityMaps/{id}"),
@@ -113,6 +129,7 @@ int jd_api_start(jd_api *api, jd_err *err) {
     if (!api->limit_max) api->limit_max = 1000;
     if (api->limit_default > api->limit_max) api->limit_default = api->limit_max;
     if (!api->batch_max) api->batch_max = 10000;
+    if (!api->temporal_page) api->temporal_page = 10000;
     if (!api->fast_max) api->fast_max = 500;
     if (!api->alias.n) api->alias = JD_STR("jindu");
     api->started = jd_now();

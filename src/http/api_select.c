@@ -31,7 +31,7 @@ void api_texts_of_params(const api_ask *k, api_texts *t) {
     t->contained_by = api_param(k, "containedBy");
 }
 
-static int bad(api_ask *k, const char *what, const char *en, const char *zh) {
+int api_bad(api_ask *k, const char *what, const char *en, const char *zh) {
     jd_fail(&k->err, JD_E_BAD_REQUEST_DATA, "%s %s%.0s", "%s %.0s%s", what, en, zh);
     return jd_fail_at(&k->err, "%s", what);
 }
@@ -54,21 +54,21 @@ static int ids_of_value(api_ask *k, const jd_jval *v, api_selector *s) {
     s->ids_n = n;
     for (uint32_t i = 0; i < n; i++) {
         if (items[i].type != JD_JSTR || !jd_uri_valid(jd_jstr(&items[i])))
-            return bad(k, "entities.id", "must be a URI or an array of URIs", "必须是 URI 或 URI 数组");
+            return api_bad(k, "entities.id", "must be a URI or an array of URIs", "必须是 URI 或 URI 数组");
         s->ids[i] = jd_jstr(&items[i]);
     }
-    return n ? 0 : bad(k, "entities.id", "must name at least one URI", "至少要有一个 URI");
+    return n ? 0 : api_bad(k, "entities.id", "must name at least one URI", "至少要有一个 URI");
 }
 
 /* With ids a pattern says nothing more (clause 5.2.33). */
 static int read_selector(api_ask *k, const jd_jval *v, api_selector *s) {
     const jd_jval *type = jd_jget(v, "type"), *id = jd_jget(v, "id"), *pattern = jd_jget(v, "idPattern");
     if (v->type != JD_JOBJ || !type || type->type != JD_JSTR)
-        return bad(k, "entities", "must be selectors with a type", "的每一项必须是带有 type 的选择器");
+        return api_bad(k, "entities", "must be selectors with a type", "的每一项必须是带有 type 的选择器");
     if (compile_type(k, jd_jstr(type), &s->types)) return -1;
     if (id) return ids_of_value(k, id, s);
     if (!pattern) return 0;
-    if (pattern->type != JD_JSTR) return bad(k, "entities.idPattern", "must be a string", "必须是字符串");
+    if (pattern->type != JD_JSTR) return api_bad(k, "entities.idPattern", "must be a string", "必须是字符串");
     return jd_regex_compile(k->a, jd_jstr(pattern), &s->pattern, &k->err);
 }
 
@@ -143,12 +143,12 @@ static int make_selectors(api_ask *k, const api_texts *t, api_select *s) {
 static int make_geo(api_ask *k, const api_texts *t, api_select *s) {
     if (!t->georel.p) {
         if (t->geometry.p || t->coordinates.p)
-            return bad(k, "georel", "must be there with geometry and coordinates",
-                       "必须与 geometry 和 coordinates 一同给出");
+            return api_bad(k, "georel", "must be there with geometry and coordinates",
+                           "必须与 geometry 和 coordinates 一同给出");
         return 0;
     }
     if (!t->geometry.p || !t->coordinates.p)
-        return bad(k, "georel", "needs geometry and coordinates", "需要 geometry 和 coordinates");
+        return api_bad(k, "georel", "needs geometry and coordinates", "需要 geometry 和 coordinates");
     if (jd_geoq_compile_params(k->a, t->georel, t->geometry, t->coordinates, &s->geo, &k->err)) return -1;
     s->question.geo = s->geo;
     s->question.geo_property = JD_SYM_LOCATION;
@@ -158,14 +158,14 @@ static int make_geo(api_ask *k, const api_texts *t, api_select *s) {
 static int make_order(api_ask *k, const api_texts *t, api_select *s) {
     jd_names n = api_names(k);
     if (!t->order_by.p)
-        return t->collation.p || t->order_from.p ? bad(k, "orderBy", "must be there with collation and orderFrom",
-                                                       "必须与 collation、orderFrom 一同给出")
+        return t->collation.p || t->order_from.p ? api_bad(k, "orderBy", "must be there with collation and orderFrom",
+                                                           "必须与 collation、orderFrom 一同给出")
                                                  : 0;
     if (jd_order_compile(&n, t->order_by, t->collation, &s->order, &k->err)) return -1;
     s->question.order = s->order;
     if (!t->order_from.p)
         return jd_order_by_distance(s->order)
-                   ? bad(k, "orderFrom", "must be there to order by distance", "按距离排序时必须给出")
+                   ? api_bad(k, "orderFrom", "must be there to order by distance", "按距离排序时必须给出")
                    : 0;
     /* a question whose relation does not matter: only its geometry is used */
     jd_str kind = t->order_geometry.p ? t->order_geometry : JD_STR("Point");
@@ -188,21 +188,21 @@ static int make_join(api_ask *k, const api_texts *t, api_select *s) {
         else if (jd_str_is(t->join, "flat"))
             join = JD_JOIN_FLAT;
         else if (!jd_str_is(t->join, "@none"))
-            return bad(k, "join", "must be flat, inline or @none", "必须为 flat、inline 或 @none");
+            return api_bad(k, "join", "must be flat, inline or @none", "必须为 flat、inline 或 @none");
     }
     if (t->has_join_level)
         level = t->join_level;
     else if (api_number(k, "joinLevel", 1, UINT32_MAX, &level))
         return -1;
-    if (level < 1 || level > JOIN_LEVEL_MAX) return bad(k, "joinLevel", "must be from 1 to 10", "必须为 1 到 10");
+    if (level < 1 || level > JOIN_LEVEL_MAX) return api_bad(k, "joinLevel", "must be from 1 to 10", "必须为 1 到 10");
     uint32_t deepest = join ? (uint32_t)level : 0;
     if (jd_proj_links(s->proj) > deepest)
-        return bad(k, s->proj && t->omit.p && !t->pick.p ? "omit" : "pick",
-                   "follows relationships further than join and joinLevel allow",
-                   "所涉及的关系层数超过 join 和 joinLevel 所允许的");
+        return api_bad(k, s->proj && t->omit.p && !t->pick.p ? "omit" : "pick",
+                       "follows relationships further than join and joinLevel allow",
+                       "所涉及的关系层数超过 join 和 joinLevel 所允许的");
     if (s->q && jd_q_links(s->q) > deepest)
-        return bad(k, "q", "follows relationships further than join and joinLevel allow",
-                   "所涉及的关系层数超过 join 和 joinLevel 所允许的");
+        return api_bad(k, "q", "follows relationships further than join and joinLevel allow",
+                       "所涉及的关系层数超过 join 和 joinLevel 所允许的");
     s->render.join = join;
     s->render.join_level = join ? (int)level : 0;
     return 0;
@@ -249,9 +249,10 @@ int api_paging(api_ask *k, api_select *s) {
         return jd_fail_at(&k->err, "limit");
     }
     if (text.p && !limit && !s->count)
-        return bad(k, "limit", "can be 0 only with count=true", "只有 count=true 时才能为 0");
+        return api_bad(k, "limit", "can be 0 only with count=true", "只有 count=true 时才能为 0");
     if (jd_str_is(type, "*")) {
-        if (local.p && !s->local) return bad(k, "type", "can be * only for a local question", "只有本地查询才能为 *");
+        if (local.p && !s->local)
+            return api_bad(k, "type", "can be * only for a local question", "只有本地查询才能为 *");
         s->local = 1;
     }
     s->limit = limit;
@@ -279,15 +280,15 @@ static int open_linked(void *user, jd_str id, jd_doc *out) {
     return jd_view_get(user, id, out);
 }
 
-static int make_datasets(api_ask *k, jd_str text, jd_render *r) {
+int api_datasets(api_ask *k, jd_str text, const jd_str **out, size_t *n) {
     jd_str *list;
-    size_t n;
+    *out = NULL;
+    *n = 0;
     if (!text.p) return 0;
-    int rc = api_split(k->a, text, &list, &n);
-    for (size_t i = 0; !rc && i < n; i++) rc = !jd_str_is(list[i], "@none") && !jd_uri_valid(list[i]);
-    if (rc) return bad(k, "datasetId", "must be a list of URIs or @none", "必须是 URI 或 @none 的列表");
-    r->datasets = list;
-    r->datasets_n = n;
+    int rc = api_split(k->a, text, &list, n);
+    for (size_t i = 0; !rc && i < *n; i++) rc = !jd_str_is(list[i], "@none") && !jd_uri_valid(list[i]);
+    if (rc) return api_bad(k, "datasetId", "must be a list of URIs or @none", "必须是 URI 或 @none 的列表");
+    *out = list;
     return 0;
 }
 
@@ -313,7 +314,7 @@ int api_render_make(api_ask *k, const api_texts *t, api_select *s) {
     r->linked = open_linked;
     s->links_left = LINKS_MAX;
     r->links_left = &s->links_left;
-    if (make_datasets(k, t->dataset_id, r)) return -1;
+    if (api_datasets(k, t->dataset_id, &r->datasets, &r->datasets_n)) return -1;
     if (t->contained_by.p) {
         jd_str *list;
         if (api_uri_list(k, "containedBy", t->contained_by, &list, &r->contained_by_n)) return -1;
@@ -321,8 +322,8 @@ int api_render_make(api_ask *k, const api_texts *t, api_select *s) {
     }
     if (!t->geometry_property.p) return 0;
     if (!r->geojson)
-        return bad(k, "geometryProperty", "is for GeoJSON answers (Accept: application/geo+json)",
-                   "仅用于 GeoJSON 应答（Accept: application/geo+json）");
+        return api_bad(k, "geometryProperty", "is for GeoJSON answers (Accept: application/geo+json)",
+                       "仅用于 GeoJSON 应答（Accept: application/geo+json）");
     if (api_known_name(k, t->geometry_property, &r->geometry)) return -1;
     if (!r->geometry) r->geometry = NO_SUCH_NAME;
     return 0;

@@ -79,6 +79,7 @@ int jd_server_start(const jd_server_opts *opts, jd_server **out, jd_err *err) {
     s->api.limit_default = opts->limit_default;
     s->api.limit_max = opts->limit_max;
     s->api.batch_max = opts->batch_max;
+    s->api.temporal_page = opts->temporal_page;
     s->api.open = opts->open;
     name_ourselves(s, opts);
     if (open_rooms(s, opts, err) || jd_api_start(&s->api, err) || open_door(s, opts, err)) {

@@ -530,6 +530,7 @@ int jd_apply(const jd_change_req *rq, const jd_doc *cur, jd_time now, jd_symtab 
         }
         drop_expired(&w);
         break;
+    default: return jd_fail(err, JD_E_INTERNAL, "operation %d is not on a document", "操作 %d 不针对文档", (int)rq->op);
     }
     if (rc || res->unchanged) return rc;
     if (w.e.types_n > JD_TYPES_MAX || w.e.scopes_n > JD_SCOPES_MAX)

@@ -1,18 +1,19 @@
 /* model/doc.h - an entity as one immutable byte string, and how to read it without parsing.
  *
  * Form (format 1), all numbers LEB128 unless said:
- *   u8 format | u8 flags (1 scopes, 2 expiresAt, 4 an attribute expires) | zigzag createdAt us | modifiedAt - createdAt
- * us [zigzag expiresAt us, u8 digits] [zigzag earliest expiresAt of an attribute] | len id | bytes | n types | n
- * symbols | [n scopes | n x (len bytes)] | attributes attribute: symbol | length of the rest | u16 little-endian head
- * (kind in the low 4 bits, JD_A_* flags above) [len datasetId] [zigzag observedAt us, u8 digits] [zigzag expiresAt us,
- * u8 digits] [len unitCode] [createdAt - entity.createdAt] [modifiedAt - attribute.createdAt] [objectType: n symbols]
- * [len valueType] [length of subs | sub-attributes] | value node Times hang on the entity's createdAt, which never
- * changes, so an attribute's bytes can be copied from version to version. Instances of one attribute (datasetId) stand
- * side by side, the default one first. node: one tag byte, then: 00 null  01 true  02 false  03 decimal: u8 scale,
- * zigzag mantissa  04 number as text: len bytes  05 string: len bytes 06 array: bytes, count, nodes   07 object: bytes,
- * count, (key, node)   08 DateTime string: u8 digits, zigzag us 09 symbol (an IRI)   40-7f integer 0..63   80-ff string
- * of 0..127 bytes key: symbol, or 0 and len bytes for a name that is kept as written Threads: bytes are immutable;
- * everything here is a pure read. Stored bytes are checked once by jd_doc_check. */
+ *   u8 format | u8 flags (1 scopes, 2 expiresAt, 4 an attribute expires, 8 hidden, 16 the scopes changed once) | zigzag
+ * createdAt us | modifiedAt - createdAt us [zigzag expiresAt us, u8 digits] [zigzag earliest expiresAt of an attribute]
+ * | len id | bytes | n types | n symbols | [n scopes | n x (len bytes)] | attributes attribute: symbol | length of the
+ * rest | u16 little-endian head (kind in the low 4 bits, JD_A_* flags above) [len datasetId] [zigzag observedAt us, u8
+ * digits] [zigzag expiresAt us, u8 digits] [len unitCode] [createdAt - entity.createdAt] [modifiedAt -
+ * attribute.createdAt] [objectType: n symbols] [len valueType] [length of subs | sub-attributes] | value node Times
+ * hang on the entity's createdAt, which never changes, so an attribute's bytes can be copied from version to version.
+ * Instances of one attribute (datasetId) stand side by side, the default one first. node: one tag byte, then: 00 null
+ * 01 true  02 false  03 decimal: u8 scale, zigzag mantissa  04 number as text: len bytes  05 string: len bytes 06
+ * array: bytes, count, nodes   07 object: bytes, count, (key, node)   08 DateTime string: u8 digits, zigzag us 09
+ * symbol (an IRI)   40-7f integer 0..63   80-ff string of 0..127 bytes key: symbol, or 0 and len bytes for a name that
+ * is kept as written Threads: bytes are immutable; everything here is a pure read. Stored bytes are checked once by
+ * jd_doc_check. */
 #ifndef JD_MODEL_DOC_H
 #define JD_MODEL_DOC_H
 #include "base/buf.h"
@@ -81,6 +82,18 @@ typedef struct jd_attrview {
     jd_node value;
     jd_bytes record; /* the whole record, symbol and length included */
 } jd_attrview;
+
+/* Flags of the second byte that the engine sets and reads. */
+enum {
+    JD_D_HIDDEN = 8,    /* known to history alone: id and types, no attributes */
+    JD_D_RESCOPED = 16, /* history has the scopes that the entity had */
+};
+static inline unsigned jd_doc_flags(jd_str bytes) {
+    return (unsigned char)bytes.p[1];
+}
+static inline void jd_doc_flag(char *bytes, unsigned flag) {
+    bytes[1] = (char)(unsigned char)((unsigned char)bytes[1] | flag);
+}
 
 typedef struct jd_doc {
     jd_str bytes;
@@ -162,6 +175,8 @@ typedef struct jd_ent {
 
 /* Appends the document's bytes to *out. Times must be set. Interns names of value members. 0 or -1. */
 int jd_doc_encode(const jd_ent *e, jd_symtab *symbols, jd_buf *out, jd_err *err);
+/* One attribute's record, as jd_attr_next reads it with the same entity_created. */
+int jd_attr_encode(const jd_attr *a, jd_time entity_created, jd_symtab *symbols, jd_buf *out, jd_err *err);
 /* The document as a tree whose attributes are raw; jd_attr_decode makes one of them whole. */
 void jd_doc_tree(const jd_doc *d, jd_arena *a, jd_ent *out);
 void jd_attr_decode(const jd_attrview *v, jd_time entity_created, const jd_symtab *t, jd_arena *a, jd_attr *out);

@@ -39,11 +39,6 @@ static int decimal_of(jd_str s, int64_t *mantissa, unsigned *scale) {
     return 1;
 }
 
-static void put_str(jd_buf *b, jd_str s) {
-    jd_buf_varint(b, s.n);
-    jd_buf_str(b, s);
-}
-
 static void encode_string(jd_buf *b, jd_str s) {
     jd_time t;
     int digits;
@@ -60,7 +55,7 @@ static void encode_string(jd_buf *b, jd_str s) {
         jd_buf_str(b, s);
     } else {
         jd_buf_c(b, JD_T_STR);
-        put_str(b, s);
+        jd_put_str(b, s);
     }
 }
 
@@ -70,8 +65,7 @@ typedef struct encoder {
     jd_err *err;
 } encoder;
 
-/* Moves the bytes written since `from` back to make room for their length, which then leads them. */
-static void lead_with_length(jd_buf *b, size_t from) {
+void jd_lead_with_length(jd_buf *b, size_t from) {
     size_t n = b->n - from, k = jd_varint_size(n);
     jd_buf_room(b, k);
     memmove(b->p + from + k, b->p + from, n);
@@ -91,7 +85,7 @@ static int encode_node(encoder *e, const jd_jval *v, int names, int iris) {
         unsigned scale;
         if (!decimal_of(jd_jstr(v), &m, &scale)) {
             jd_buf_c(b, JD_T_NUMTEXT);
-            put_str(b, jd_jstr(v));
+            jd_put_str(b, jd_jstr(v));
         } else if (scale == 0 && m >= 0 && m < 64) {
             jd_buf_c(b, (char)(JD_T_SMALLINT + m));
         } else {
@@ -117,7 +111,7 @@ static int encode_node(encoder *e, const jd_jval *v, int names, int iris) {
         jd_buf_varint(b, v->n);
         for (uint32_t i = 0; i < v->n; i++)
             if (encode_node(e, &v->items[i], names, iris)) return -1;
-        lead_with_length(b, from);
+        jd_lead_with_length(b, from);
         return 0;
     }
     case JD_JOBJ: {
@@ -132,10 +126,10 @@ static int encode_node(encoder *e, const jd_jval *v, int names, int iris) {
                 if (!s) return -1;
             }
             jd_buf_varint(b, s);
-            if (!s) put_str(b, name);
+            if (!s) jd_put_str(b, name);
             if (encode_node(e, &v->members[i].val, names, iris)) return -1;
         }
-        lead_with_length(b, from);
+        jd_lead_with_length(b, from);
         return 0;
     }
     }
@@ -162,7 +156,7 @@ static int encode_attr(encoder *e, const jd_attr *a, jd_time entity_created) {
     if (a->subs_n) head |= JD_A_SUBS;
     jd_buf_c(b, (char)(unsigned char)(head & 0xff));
     jd_buf_c(b, (char)(unsigned char)(head >> 8));
-    if (head & JD_A_DATASET) put_str(b, a->dataset);
+    if (head & JD_A_DATASET) jd_put_str(b, a->dataset);
     if (head & JD_A_OBSERVED) {
         jd_buf_varint(b, jd_zigzag(a->observed));
         jd_buf_c(b, (char)a->observed_digits);
@@ -171,24 +165,32 @@ static int encode_attr(encoder *e, const jd_attr *a, jd_time entity_created) {
         jd_buf_varint(b, jd_zigzag(a->expires));
         jd_buf_c(b, (char)a->expires_digits);
     }
-    if (head & JD_A_UNIT) put_str(b, a->unit);
+    if (head & JD_A_UNIT) jd_put_str(b, a->unit);
     if (head & JD_A_CREATED) jd_buf_varint(b, (uint64_t)(a->created - entity_created));
     if (head & JD_A_MODIFIED) jd_buf_varint(b, (uint64_t)(a->modified - a->created));
     if (head & JD_A_OBJECTTYPE) {
         jd_buf_varint(b, a->object_types_n);
         for (uint32_t i = 0; i < a->object_types_n; i++) jd_buf_varint(b, a->object_types[i]);
     }
-    if (head & JD_A_VALUETYPE) put_str(b, a->value_type);
+    if (head & JD_A_VALUETYPE) jd_put_str(b, a->value_type);
     if (head & JD_A_SUBS) {
         size_t subs = b->n;
         for (uint32_t i = 0; i < a->subs_n; i++)
             if (encode_attr(e, &a->subs[i], entity_created)) return -1;
-        lead_with_length(b, subs);
+        jd_lead_with_length(b, subs);
     }
     int names = a->kind == JD_PROPERTY || a->kind == JD_LISTPROPERTY;
     if (encode_node(e, &a->value, names, a->kind == JD_VOCABPROPERTY)) return -1;
-    lead_with_length(b, from);
+    jd_lead_with_length(b, from);
     return 0;
+}
+
+int jd_attr_encode(const jd_attr *a, jd_time entity_created, jd_symtab *symbols, jd_buf *out, jd_err *err) {
+    encoder e = {symbols, out, err};
+    size_t start = out->n;
+    if (encode_attr(&e, a, entity_created) == 0) return 0;
+    out->n = start;
+    return -1;
 }
 
 static jd_time earlier(jd_time a, jd_time b) {
@@ -229,12 +231,12 @@ int jd_doc_encode(const jd_ent *ent, jd_symtab *symbols, jd_buf *out, jd_err *er
         jd_buf_c(out, (char)ent->expires_digits);
     }
     if (flags & JD_D_ATTREXPIRES) jd_buf_varint(out, jd_zigzag(first));
-    put_str(out, ent->id);
+    jd_put_str(out, ent->id);
     jd_buf_varint(out, ent->types_n);
     for (uint32_t i = 0; i < ent->types_n; i++) jd_buf_varint(out, ent->types[i]);
     if (flags & JD_D_SCOPES) {
         jd_buf_varint(out, ent->scopes_n);
-        for (uint32_t i = 0; i < ent->scopes_n; i++) put_str(out, ent->scopes[i]);
+        for (uint32_t i = 0; i < ent->scopes_n; i++) jd_put_str(out, ent->scopes[i]);
     }
     for (uint32_t i = 0; i < ent->attrs_n; i++)
         if (encode_attr(&e, &ent->attrs[i], ent->created)) {

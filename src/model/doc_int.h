@@ -17,7 +17,13 @@ enum {
     JD_T_SMALLINT = 0x40,
     JD_T_SHORTSTR = 0x80
 };
-enum { JD_DOC_FORMAT = 1, JD_D_SCOPES = 1, JD_D_EXPIRES = 2, JD_D_ATTREXPIRES = 4, JD_D_ALL = 7 };
+enum {
+    JD_DOC_FORMAT = 1,
+    JD_D_SCOPES = 1,
+    JD_D_EXPIRES = 2,
+    JD_D_ATTREXPIRES = 4,
+    JD_D_ALL = 7 | JD_D_HIDDEN | JD_D_RESCOPED
+};
 enum { /* head of an attribute, above the kind */
        JD_A_DATASET = 0x10,
        JD_A_OBSERVED = 0x20,
@@ -42,6 +48,12 @@ static inline jd_str jd_bytes_str(const unsigned char **p, const unsigned char *
     *p += n;
     return s;
 }
+static inline void jd_put_str(jd_buf *b, jd_str s) {
+    jd_buf_varint(b, s.n);
+    jd_buf_str(b, s);
+}
+/* Moves the bytes written since `from` back to make room for their length, which then leads them. */
+void jd_lead_with_length(jd_buf *b, size_t from);
 /* Writes a decimal as its text; returns the length. At most 32 bytes. */
 size_t jd_decimal_print(int64_t mantissa, unsigned scale, char out[32]);
 const unsigned char *jd_node_skip(const unsigned char *p, const unsigned char *end);

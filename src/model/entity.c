@@ -1,28 +1,15 @@
 /* Request JSON to entity trees: the forms of clauses 4.5.1-4.5.5 (normalized, concise, simplified), told apart member
  * by member. */
-#include "model/entity.h"
-
-#include "base/hash.h"
+#include "model/entity_int.h"
 
 #include <stdio.h>
 
-enum { ATTRS_MAX = 10000, PATH_MAX = 160 };
+enum { ATTRS_MAX = 10000 };
 
-typedef struct parser {
-    const jd_parse *in;
-    jd_err *err;
-    jd_input shape;
-    uint32_t attrs;  /* instances so far */
-    int one_attr;    /* the fragment of a partial update: a null may only stand for the whole value */
-    jd_strmap fresh; /* names that the store does not know yet: to be interned when all is found valid */
-    jd_str *fresh_names;
-    uint32_t fresh_cap;
-    char path[PATH_MAX];
-    size_t path_n;
-} parser;
+typedef ent_parser parser;
 
 /* On the path of every member, so without printf. Names are cut at 60 bytes. */
-static size_t enter(parser *p, jd_str name, int index) {
+size_t ent_enter(parser *p, jd_str name, int index) {
     size_t was = p->path_n;
     char number[16];
     if (index >= 0) {
@@ -37,17 +24,12 @@ static size_t enter(parser *p, jd_str name, int index) {
     p->path[p->path_n] = 0;
     return was;
 }
-static void leave(parser *p, size_t was) {
+void ent_leave(parser *p, size_t was) {
     p->path_n = was;
     p->path[was] = 0;
 }
 
-#define FAIL(p, en, zh, ...) \
-    (jd_fail((p)->err, JD_E_BAD_REQUEST_DATA, en, zh __VA_OPT__(, ) __VA_ARGS__), jd_fail_at((p)->err, "%s", (p)->path))
-
-#define NGSI_NULL "urn:ngsi-ld:null"
-
-/* A refused request must leave nothing behind: an unknown name gets a number for this tree alone, until settle(). */
+/* A refused request must leave nothing behind: an unknown name gets a number for this tree alone, until settle. */
 enum { FRESH = 1u << 31 };
 
 static jd_sym fresh_name(parser *p, jd_str iri) {
@@ -77,8 +59,7 @@ static void settle_attrs(const jd_sym *real, jd_attr *a, uint32_t n) {
     }
 }
 
-/* Ends a parse: on success the fresh names are interned and put in. Returns rc, or -1 when the table is full. */
-static int settle(parser *p, int rc, jd_ent *e, jd_attr *attrs, uint32_t attrs_n) {
+int ent_settle(parser *p, int rc, jd_ent *e, jd_attr *attrs, uint32_t attrs_n) {
     uint32_t n = p->fresh.n;
     if (n && !rc) {
         jd_sym *real = JD_NEWN(p->in->arena, jd_sym, n);
@@ -144,7 +125,7 @@ static int has_null(const jd_jval *v) {
 }
 
 static int deletes(const parser *p) {
-    return p->shape == JD_IN_MERGE || p->shape == JD_IN_UPDATE;
+    return !p->evolution && (p->shape == JD_IN_MERGE || p->shape == JD_IN_UPDATE);
 }
 
 static int is_geometry(const jd_jval *v) {
@@ -157,7 +138,7 @@ static int is_geometry(const jd_jval *v) {
     return 0;
 }
 
-static int time_of(parser *p, const jd_jval *v, jd_time *t, int *digits, const char *what) {
+int ent_time(parser *p, const jd_jval *v, jd_time *t, int *digits, const char *what) {
     if (v->type != JD_JSTR || jd_time_parse(jd_jstr(v), t, digits))
         return FAIL(p, "%s must be a DateTime in UTC, as 2026-01-31T08:00:00Z",
                     "%s 必须是 UTC 的 DateTime，如 2026-01-31T08:00:00Z", what);
@@ -175,15 +156,15 @@ static int within(parser *p) {
 }
 
 /* The value of one attribute, by its kind. */
-static int take_value(parser *p, jd_attr *a, const jd_jval *v) {
+int ent_value(parser *p, jd_attr *a, const jd_jval *v) {
     a->has_value = 1;
     if (v->type == JD_JNULL)
         return FAIL(p, "null is not allowed as a value; use \"" NGSI_NULL "\" to delete",
                     "值不能为 null；如需删除请用“" NGSI_NULL "”");
     const jd_jval *none =
         a->kind == JD_LANGUAGEPROPERTY && v->type == JD_JOBJ && v->n == 1 ? jd_jget(v, "@none") : NULL;
-    if (deletes(p) && (jd_jis(v, NGSI_NULL) || (none && jd_jis(none, NGSI_NULL)))) {
-        a->null_value = 1;
+    if ((deletes(p) || p->evolution) && (jd_jis(v, NGSI_NULL) || (none && jd_jis(none, NGSI_NULL)))) {
+        a->null_value = deletes(p) != 0;
         a->value = *v;
         return 0;
     }
@@ -209,7 +190,7 @@ static int take_value(parser *p, jd_attr *a, const jd_jval *v) {
     return 0;
 }
 
-static jd_kind kind_by_name(const jd_jval *t) {
+jd_kind ent_kind(const jd_jval *t) {
     for (jd_kind k = JD_PROPERTY; k <= JD_LISTRELATIONSHIP; k++)
         if (jd_jis(t, jd_kind_name(k))) return k;
     return 0;
@@ -226,7 +207,7 @@ static jd_kind kind_by_member(const jd_jval *v) {
 
 static int parse_instances(parser *p, jd_sym name, const jd_jval *v, int partial, jd_attr **out, uint32_t *n);
 
-static int dataset_of(parser *p, const jd_jval *v, jd_attr *a) {
+int ent_dataset(parser *p, const jd_jval *v, jd_attr *a) {
     if (jd_jis(v, "@none")) return 0;
     if (v->type != JD_JSTR || !jd_uri_valid(jd_jstr(v)) || jd_jis(v, NGSI_NULL))
         return FAIL(p, "datasetId must be a URI", "datasetId 必须是 URI");
@@ -263,29 +244,31 @@ static int is_null(parser *p, const jd_jval *v) {
 /* Members that belong to some kinds alone (clauses 4.5.2-4.5.24, table by table). */
 static int foreign_member(const jd_attr *a, jd_str name) {
     static const struct {
-        const char *name;
+        jd_str name;
         unsigned kinds;
     } table[] = {
-        {"value", 1u << JD_PROPERTY | 1u << JD_GEOPROPERTY},
-        {"object", 1u << JD_RELATIONSHIP},
-        {"languageMap", 1u << JD_LANGUAGEPROPERTY},
-        {"vocab", 1u << JD_VOCABPROPERTY},
-        {"json", 1u << JD_JSONPROPERTY},
-        {"valueList", 1u << JD_LISTPROPERTY},
-        {"objectList", 1u << JD_LISTRELATIONSHIP},
-        {"unitCode", 1u << JD_PROPERTY | 1u << JD_LISTPROPERTY},
-        {"objectType", 1u << JD_RELATIONSHIP | 1u << JD_LISTRELATIONSHIP},
-        {"previousValue", 0},
-        {"previousObject", 0},
-        {"previousLanguageMap", 0},
-        {"previousVocab", 0},
-        {"previousJson", 0},
-        {"previousValueList", 0},
-        {"previousObjectList", 0},
-        {"@context", 0},
+#define NAME(z) {z, sizeof(z) - 1}
+        {NAME("value"), 1u << JD_PROPERTY | 1u << JD_GEOPROPERTY},
+        {NAME("object"), 1u << JD_RELATIONSHIP},
+        {NAME("languageMap"), 1u << JD_LANGUAGEPROPERTY},
+        {NAME("vocab"), 1u << JD_VOCABPROPERTY},
+        {NAME("json"), 1u << JD_JSONPROPERTY},
+        {NAME("valueList"), 1u << JD_LISTPROPERTY},
+        {NAME("objectList"), 1u << JD_LISTRELATIONSHIP},
+        {NAME("unitCode"), 1u << JD_PROPERTY | 1u << JD_LISTPROPERTY},
+        {NAME("objectType"), 1u << JD_RELATIONSHIP | 1u << JD_LISTRELATIONSHIP},
+        {NAME("previousValue"), 0},
+        {NAME("previousObject"), 0},
+        {NAME("previousLanguageMap"), 0},
+        {NAME("previousVocab"), 0},
+        {NAME("previousJson"), 0},
+        {NAME("previousValueList"), 0},
+        {NAME("previousObjectList"), 0},
+        {NAME("@context"), 0},
+#undef NAME
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)
-        if (jd_str_is(name, table[i].name)) return a->kind ? !(table[i].kinds & 1u << a->kind) : !table[i].kinds;
+        if (jd_str_eq(name, table[i].name)) return a->kind ? !(table[i].kinds & 1u << a->kind) : !table[i].kinds;
     if (jd_str_is(name, "entityIdSealed") || jd_str_is(name, "entityTypeSealed")) return a->name != JD_SYM_NGSILDPROOF;
     return 0;
 }
@@ -305,17 +288,27 @@ static int take_sealed(parser *p, jd_str name, const jd_jval *v, jd_attr *a) {
     return 0;
 }
 
+/* Room for n more sub-attributes behind subs_n; most attributes have none. */
+static jd_attr *sub_room(parser *p, jd_attr *a, uint32_t *cap, uint32_t n) {
+    if (a->subs_n + n > *cap) {
+        *cap = a->subs_n ? (a->subs_n + n) * 2 : n;
+        jd_attr *more = JD_NEWN(p->in->arena, jd_attr, *cap);
+        if (a->subs_n) memcpy(more, a->subs, a->subs_n * sizeof *more);
+        a->subs = more;
+    }
+    return a->subs + a->subs_n;
+}
+
 /* The members beside the value: metadata and sub-attributes. */
 static int take_members(parser *p, jd_attr *a, const jd_jval *v, int partial) {
     const char *member = a->kind ? jd_kind_member(a->kind) : NULL;
-    uint32_t subs = 0, cap = v->n;
-    a->subs = JD_NEWN(p->in->arena, jd_attr, cap);
+    uint32_t cap = 0;
     for (uint32_t i = 0; i < v->n; i++) {
         jd_str name = v->members[i].name;
         const jd_jval *m = &v->members[i].val;
-        size_t was = enter(p, name, -1);
+        size_t was = ent_enter(p, name, -1);
         if (member && jd_str_is(name, member)) {
-            if (take_value(p, a, m)) return -1;
+            if (ent_value(p, a, m)) return -1;
         } else if (foreign_member(a, name)) {
             return FAIL(p, "%.*s does not belong to a %s", "%.*s 不是 %s 的成员", JD_STR_ARG(name),
                         a->kind ? jd_kind_name(a->kind) : "attribute");
@@ -325,16 +318,17 @@ static int take_members(parser *p, jd_attr *a, const jd_jval *v, int partial) {
             /* generated by brokers; not for askers to set */
         } else if (a->name == JD_SYM_NGSILDPROOF &&
                    (jd_str_is(name, "entityIdSealed") || jd_str_is(name, "entityTypeSealed"))) {
-            if (take_sealed(p, name, m, &a->subs[subs++])) return -1;
+            if (take_sealed(p, name, m, sub_room(p, a, &cap, 1))) return -1;
+            a->subs_n++;
         } else if (jd_str_is(name, "observedAt")) {
             if (is_null(p, m))
                 a->clear |= JD_CLEAR_OBSERVED;
-            else if (time_of(p, m, &a->observed, &a->observed_digits, "observedAt"))
+            else if (ent_time(p, m, &a->observed, &a->observed_digits, "observedAt"))
                 return -1;
         } else if (jd_str_is(name, "expiresAt")) {
             if (is_null(p, m))
                 a->clear |= JD_CLEAR_EXPIRES;
-            else if (time_of(p, m, &a->expires, &a->expires_digits, "expiresAt"))
+            else if (ent_time(p, m, &a->expires, &a->expires_digits, "expiresAt"))
                 return -1;
         } else if (jd_str_is(name, "unitCode")) {
             if (is_null(p, m))
@@ -354,7 +348,7 @@ static int take_members(parser *p, jd_attr *a, const jd_jval *v, int partial) {
             else
                 a->value_type = jd_jstr(m);
         } else if (jd_str_is(name, "datasetId")) {
-            if (dataset_of(p, m, a)) return -1;
+            if (ent_dataset(p, m, a)) return -1;
         } else if (jd_str_is(name, "objectType")) {
             if (is_null(p, m))
                 a->clear |= JD_CLEAR_OBJECTTYPE;
@@ -366,20 +360,17 @@ static int take_members(parser *p, jd_attr *a, const jd_jval *v, int partial) {
             jd_sym sym = intern(p, name);
             if (!sym) return -1;
             jd_attr *inst;
-            uint32_t n;
-            if (parse_instances(p, sym, m, partial, &inst, &n)) return -1;
-            if (subs + n > cap) {
-                cap = (subs + n) * 2;
-                jd_attr *more = JD_NEWN(p->in->arena, jd_attr, cap);
-                if (subs) memcpy(more, a->subs, subs * sizeof *more);
-                a->subs = more;
+            uint32_t n = 1;
+            if (m->type != JD_JARR) {
+                if (ent_one(p, sym, m, partial, sub_room(p, a, &cap, 1))) return -1;
+            } else {
+                if (parse_instances(p, sym, m, partial, &inst, &n)) return -1;
+                memcpy(sub_room(p, a, &cap, n), inst, n * sizeof *inst);
             }
-            memcpy(a->subs + subs, inst, n * sizeof *inst);
-            subs += n;
+            a->subs_n += n;
         }
-        leave(p, was);
+        ent_leave(p, was);
     }
-    a->subs_n = subs;
     return 0;
 }
 
@@ -392,31 +383,50 @@ static int geo_or_null(const parser *p, const jd_jval *v) {
     return v->type == JD_JOBJ && !t && (value ? is_geometry(value) : p->shape == JD_IN_MERGE);
 }
 
-static int parse_one(parser *p, jd_sym name, const jd_jval *v, int partial, jd_attr *a) {
+int ent_geo_only(jd_sym name) {
+    return name == JD_SYM_LOCATION || name == JD_SYM_OBSERVATION_SPACE || name == JD_SYM_OPERATION_SPACE;
+}
+
+int ent_not_geo(parser *p) {
+    return FAIL(p, "this attribute can only be a GeoProperty", "该属性只能是 GeoProperty");
+}
+
+static uint32_t most(const parser *p) {
+    return p->in->attrs_max ? p->in->attrs_max : ATTRS_MAX;
+}
+
+uint32_t ent_left(const parser *p) {
+    return most(p) - p->attrs;
+}
+
+int ent_count(parser *p, uint32_t n) {
+    if (n > ent_left(p))
+        return FAIL(p, "an entity may have at most %u attribute instances (setting attrs_max)",
+                    "一个实体最多 %u 个属性实例（设置项 attrs_max）", most(p));
+    p->attrs += n;
+    return 0;
+}
+
+int ent_one(parser *p, jd_sym name, const jd_jval *v, int partial, jd_attr *a) {
     *a = (jd_attr){.name = name,
                    .observed = JD_TIME_NONE,
                    .expires = JD_TIME_NONE,
                    .created = JD_TIME_NONE,
                    .modified = JD_TIME_NONE};
-    uint32_t most = p->in->attrs_max ? p->in->attrs_max : ATTRS_MAX;
-    if (++p->attrs > most)
-        return FAIL(p, "an entity may have at most %u attribute instances (setting attrs_max)",
-                    "一个实体最多 %u 个属性实例（设置项 attrs_max）", most);
-    if ((name == JD_SYM_LOCATION || name == JD_SYM_OBSERVATION_SPACE || name == JD_SYM_OPERATION_SPACE) &&
-        !geo_or_null(p, v))
-        return FAIL(p, "this attribute can only be a GeoProperty", "该属性只能是 GeoProperty");
+    if (ent_count(p, 1)) return -1;
+    if (ent_geo_only(name) && !geo_or_null(p, v)) return ent_not_geo(p);
     if (v->type != JD_JOBJ) {
         a->kind = JD_PROPERTY;
-        return take_value(p, a, v);
+        return ent_value(p, a, v);
     }
     const jd_jval *type = jd_jget(v, "type");
     if (!type) type = jd_jget(v, "@type");
     if (is_geometry(v) && !jd_jget(v, "value")) {
         a->kind = JD_GEOPROPERTY;
-        return take_value(p, a, v);
+        return ent_value(p, a, v);
     }
     if (type) {
-        a->kind = kind_by_name(type);
+        a->kind = ent_kind(type);
         if (!a->kind) {
             jd_str t = type->type == JD_JSTR ? jd_jstr(type) : JD_STR("?");
             return FAIL(p,
@@ -440,11 +450,11 @@ static int parse_one(parser *p, jd_sym name, const jd_jval *v, int partial, jd_a
                 return FAIL(p, "the attribute has %s but no value", "该属性有 %s 却没有值", meta[i]);
         for (uint32_t i = 0; i < v->n; i++) {
             const jd_jval *t = jd_jget(&v->members[i].val, "type");
-            if (t && kind_by_name(t))
+            if (t && ent_kind(t))
                 return FAIL(p, "the attribute has sub-attributes but no value", "该属性有子属性却没有值");
         }
         a->kind = JD_PROPERTY;
-        return take_value(p, a, v);
+        return ent_value(p, a, v);
     }
     if (take_members(p, a, v, partial)) return -1;
     if (a->name == JD_SYM_NGSILDPROOF && a->has_value && a->value.type != JD_JOBJ)
@@ -455,39 +465,52 @@ static int parse_one(parser *p, jd_sym name, const jd_jval *v, int partial, jd_a
     return 0;
 }
 
-static int is_instance(const jd_jval *v) {
+int ent_is_instance(const jd_jval *v) {
     if (v->type != JD_JOBJ) return 0;
     const jd_jval *t = jd_jget(v, "type");
-    return (t && kind_by_name(t)) || kind_by_member(v) || jd_jget(v, "datasetId");
+    return (t && ent_kind(t)) || kind_by_member(v) || jd_jget(v, "datasetId");
+}
+
+/* Is the datasetId among those of the k instances (the default one is the first)? names: those behind the FEW first. */
+static int same_dataset(const jd_attr *list, uint32_t k, jd_str dataset, jd_strmap *names) {
+    enum { FEW = 16 };
+    if (!dataset.p) return k && !list->dataset.p;
+    for (uint32_t i = 0; i < k && i <= FEW; i++) /* one may have moved behind the default one since */
+        if (list[i].dataset.p && jd_str_eq(list[i].dataset, dataset)) return 1;
+    return k >= FEW && jd_strmap_add(names, dataset, k) != k;
 }
 
 static int parse_instances(parser *p, jd_sym name, const jd_jval *v, int partial, jd_attr **out, uint32_t *n) {
     int several = v->type == JD_JARR && v->n > 0;
-    for (uint32_t i = 0; several && i < v->n; i++) several = is_instance(&v->items[i]);
+    for (uint32_t i = 0; several && i < v->n; i++) several = ent_is_instance(&v->items[i]);
     if (!several) {
         *out = JD_NEW(p->in->arena, jd_attr);
         *n = 1;
-        return parse_one(p, name, v, partial, *out);
+        return ent_one(p, name, v, partial, *out);
     }
     jd_attr *list = JD_NEWN(p->in->arena, jd_attr, v->n);
+    jd_strmap names = {0};
+    int rc = 0;
     uint32_t k = 0;
-    for (uint32_t i = 0; i < v->n; i++) {
-        size_t was = enter(p, JD_STR(""), (int)i);
+    for (uint32_t i = 0; i < v->n && !rc; i++) {
+        size_t was = ent_enter(p, JD_STR(""), (int)i);
         jd_attr one;
-        if (parse_one(p, name, &v->items[i], partial, &one)) return -1;
-        for (uint32_t j = 0; j < k; j++)
-            if (jd_str_eq(list[j].dataset, one.dataset) && !list[j].dataset.p == !one.dataset.p)
-                return FAIL(p, "two instances have the same datasetId", "两个实例的 datasetId 相同");
+        if ((rc = ent_one(p, name, &v->items[i], partial, &one))) break;
+        if (same_dataset(list, k, one.dataset, &names)) {
+            rc = FAIL(p, "two instances have the same datasetId", "两个实例的 datasetId 相同");
+            break;
+        }
         /* the default instance stands first */
         uint32_t at = one.dataset.p ? k : 0;
         memmove(list + at + 1, list + at, (k - at) * sizeof *list);
         list[at] = one;
         k++;
-        leave(p, was);
+        ent_leave(p, was);
     }
+    jd_strmap_fini(&names);
     *out = list;
     *n = k;
-    return 0;
+    return rc;
 }
 
 static int parse_bare(parser *p, jd_sym name, const jd_jval *v, jd_attr **out, uint32_t *n) {
@@ -525,26 +548,53 @@ static int scope_valid(jd_str s) {
     return 1;
 }
 
-static int take_scope(parser *p, const jd_jval *v, jd_ent *e) {
-    e->has_scopes = 1;
-    if (is_null(p, v)) return 0;
+int ent_scopes(parser *p, const jd_jval *v, jd_str **out, uint32_t *n_out) {
     const jd_jval *items = v->type == JD_JARR ? v->items : v;
     uint32_t n = v->type == JD_JARR ? v->n : 1;
     if (!n) return FAIL(p, "scope must not be empty", "scope 不能为空");
     if (n > JD_SCOPES_MAX) return FAIL(p, "at most %d scopes", "scope 最多 %d 个", (int)JD_SCOPES_MAX);
-    e->scopes = JD_NEWN(p->in->arena, jd_str, n);
+    jd_str *scopes = JD_NEWN(p->in->arena, jd_str, n);
     for (uint32_t i = 0; i < n; i++) {
-        jd_str s = items[i].type == JD_JSTR ? jd_jstr(&items[i]) : (jd_str){NULL, 0};
-        int ok = scope_valid(s);
-        if (!ok)
+        scopes[i] = items[i].type == JD_JSTR ? jd_jstr(&items[i]) : (jd_str){NULL, 0};
+        if (!scope_valid(scopes[i]))
             return FAIL(p, "scope must be a path such as /Zhenjiang/Jingkou, or an array of paths",
                         "scope 必须是形如 /Zhenjiang/Jingkou 的路径或路径数组");
-        e->scopes[e->scopes_n++] = s;
     }
+    *out = scopes;
+    *n_out = n;
     return 0;
 }
 
-static int parse_entity(parser *p, const jd_jval *v, jd_str expect_id, jd_ent *out) {
+static int take_scope(parser *p, const jd_jval *v, jd_ent *e) {
+    e->has_scopes = 1;
+    return is_null(p, v) ? 0 : ent_scopes(p, v, &e->scopes, &e->scopes_n);
+}
+
+jd_attr *ent_room(parser *p, jd_ent *e, uint32_t n) {
+    if (e->attrs_n + n > p->room) {
+        p->room = e->attrs_n ? (e->attrs_n + n) * 2 : n;
+        jd_attr *more = jd_arena_alloc(p->in->arena, p->room * sizeof *more);
+        if (e->attrs_n) memcpy(more, e->attrs, e->attrs_n * sizeof *more);
+        e->attrs = more;
+    }
+    return e->attrs + e->attrs_n;
+}
+
+/* The names that were met, as a table of `cap` (a power of two) places with room to spare. */
+typedef struct met {
+    jd_sym *syms;
+    uint32_t cap;
+} met;
+
+static int met_before(met *m, jd_sym s) {
+    uint32_t i = s * 2654435761u;
+    for (i = (i ^ i >> 15) & (m->cap - 1); m->syms[i]; i = (i + 1) & (m->cap - 1))
+        if (m->syms[i] == s) return 1;
+    m->syms[i] = s;
+    return 0;
+}
+
+int ent_entity(parser *p, const jd_jval *v, jd_str expect_id, jd_ent *out) {
     const jd_parse *in = p->in;
     jd_input shape = p->shape;
     if (v->type != JD_JOBJ) return FAIL(p, "an entity must be a JSON object", "实体必须是 JSON 对象");
@@ -554,24 +604,26 @@ static int parse_entity(parser *p, const jd_jval *v, jd_str expect_id, jd_ent *o
     if (!type) type = jd_jget(v, "@type");
     if (!id && shape == JD_IN_ENTITY) return FAIL(p, "the entity has no id", "实体没有 id");
     if (id) {
-        size_t was = enter(p, JD_STR("id"), -1);
+        size_t was = ent_enter(p, JD_STR("id"), -1);
         if (id->type != JD_JSTR || !jd_uri_valid(jd_jstr(id)) || jd_jis(id, NGSI_NULL))
             return FAIL(p, "id must be a URI", "id 必须是 URI");
         out->id = jd_jstr(id);
         if (expect_id.p && !jd_str_eq(expect_id, out->id))
             return FAIL(p, "id differs from the one in the URL", "id 与地址中的不一致");
-        leave(p, was);
+        ent_leave(p, was);
     } else {
         out->id = expect_id;
     }
     if (!type && shape == JD_IN_ENTITY) return FAIL(p, "the entity has no type", "实体没有 type");
     if (type) {
-        size_t was = enter(p, JD_STR("type"), -1);
+        size_t was = ent_enter(p, JD_STR("type"), -1);
         if (types_of(p, type, &out->types, &out->types_n, "type")) return -1;
-        leave(p, was);
+        ent_leave(p, was);
     }
-    uint32_t cap = v->n;
-    out->attrs = JD_NEWN(in->arena, jd_attr, cap);
+    met names = {.cap = 16};
+    while (names.cap < v->n * 2u) names.cap *= 2;
+    names.syms = JD_NEWN(in->arena, jd_sym, names.cap);
+    ent_room(p, out, v->n < 64 ? v->n + 1 : 64);
     for (uint32_t i = 0; i < v->n; i++) {
         jd_str name = v->members[i].name;
         const jd_jval *m = &v->members[i].val;
@@ -579,50 +631,47 @@ static int parse_entity(parser *p, const jd_jval *v, jd_str expect_id, jd_ent *o
             jd_str_is(name, "@context") || jd_str_is(name, "createdAt") || jd_str_is(name, "modifiedAt") ||
             jd_str_is(name, "deletedAt"))
             continue;
-        size_t was = enter(p, name, -1);
-        if (jd_str_is(name, "scope")) {
+        size_t was = ent_enter(p, name, -1);
+        int scope = jd_str_is(name, "scope");
+        if (scope && !p->evolution) {
             if (take_scope(p, m, out)) return -1;
         } else if (jd_str_is(name, "expiresAt")) {
             out->has_expires = 1;
-            if (!is_null(p, m) && time_of(p, m, &out->expires, &out->expires_digits, "expiresAt")) return -1;
+            if (!is_null(p, m) && ent_time(p, m, &out->expires, &out->expires_digits, "expiresAt")) return -1;
         } else {
             static const char *const reserved[] = {"datasetId", "instanceId", "observedAt"};
             for (size_t k = 0; k < sizeof reserved / sizeof *reserved; k++)
                 if (jd_str_is(name, reserved[k]))
                     return FAIL(p, "%s cannot be the name of an attribute", "%s 不能用作属性名", reserved[k]);
-            jd_sym sym = intern(p, name);
+            jd_sym sym = scope ? (jd_sym)JD_SYM_SCOPE : intern(p, name);
             if (!sym) return -1;
             jd_attr *inst;
             uint32_t n;
-            if (in->simplified ? parse_bare(p, sym, m, &inst, &n)
-                               : parse_instances(p, sym, m, shape == JD_IN_MERGE, &inst, &n))
+            if (p->evolution     ? p->evolution(p, sym, m, out)
+                : in->simplified ? parse_bare(p, sym, m, &inst, &n)
+                                 : parse_instances(p, sym, m, shape == JD_IN_MERGE, &inst, &n))
                 return -1;
-            for (uint32_t k = 0; k < out->attrs_n; k++)
-                if (out->attrs[k].name == sym)
-                    return FAIL(p, "two members mean the same attribute", "两个成员指的是同一属性");
-            if (out->attrs_n + n > cap) {
-                cap = (out->attrs_n + n) * 2;
-                jd_attr *more = JD_NEWN(in->arena, jd_attr, cap);
-                memcpy(more, out->attrs, out->attrs_n * sizeof *more);
-                out->attrs = more;
+            if (met_before(&names, sym))
+                return FAIL(p, "two members mean the same attribute", "两个成员指的是同一属性");
+            if (!p->evolution) {
+                memcpy(ent_room(p, out, n), inst, n * sizeof *inst);
+                out->attrs_n += n;
             }
-            memcpy(out->attrs + out->attrs_n, inst, n * sizeof *inst);
-            out->attrs_n += n;
         }
-        leave(p, was);
+        ent_leave(p, was);
     }
     return 0;
 }
 
 int jd_ent_parse(const jd_parse *in, const jd_jval *v, jd_input shape, jd_str expect_id, jd_ent *out, jd_err *err) {
     parser p = {.in = in, .err = err, .shape = shape};
-    int rc = parse_entity(&p, v, expect_id, out);
-    return settle(&p, rc, out, out->attrs, rc ? 0 : out->attrs_n);
+    int rc = ent_entity(&p, v, expect_id, out);
+    return ent_settle(&p, rc, out, out->attrs, rc ? 0 : out->attrs_n);
 }
 
 int jd_attr_parse(const jd_parse *in, jd_sym name, const jd_jval *v, int partial, jd_attr **out, uint32_t *n,
                   jd_err *err) {
     parser p = {.in = in, .err = err, .shape = partial ? JD_IN_MERGE : JD_IN_FRAGMENT, .one_attr = 1};
     int rc = in->simplified ? parse_bare(&p, name, v, out, n) : parse_instances(&p, name, v, partial, out, n);
-    return settle(&p, rc, NULL, rc ? NULL : *out, rc ? 0 : *n);
+    return ent_settle(&p, rc, NULL, rc ? NULL : *out, rc ? 0 : *n);
 }

@@ -48,7 +48,16 @@ typedef enum jd_op {
     JD_OP_ATTR_DELETE, /* 5.6.5; attr JD_SYM_SCOPE removes the scopes */
     JD_OP_DELETE,      /* 5.6.6 */
     JD_OP_PURGE_ATTRS, /* 5.6.21 with keep or drop: some attributes go */
-    JD_OP_EXPIRE       /* 4.22: what is past its expiresAt goes; never asked from outside */
+    JD_OP_EXPIRE,      /* 4.22: what is past its expiresAt goes; never asked from outside */
+    /* of history alone; jd_apply knows none of them */
+    JD_OP_T_UPSERT,      /* 5.6.11 create or update a temporal representation */
+    JD_OP_T_APPEND,      /* 5.6.12 */
+    JD_OP_T_ATTR_DELETE, /* 5.6.13; with JD_AP_DELETE_ALL all datasetIds */
+    JD_OP_T_INST_PUT,    /* 5.6.14: the instance becomes this one */
+    JD_OP_T_INST_DELETE, /* 5.6.15 */
+    JD_OP_T_DELETE,      /* 5.6.16 */
+    JD_OP_T_GONE,        /* 5.6.5 on an entity that only history knows: the attribute is deleted from now on */
+    JD_OP_OBSERVE        /* readings of an entity, made on the fly: the newest are now, the others history */
 } jd_op;
 enum {
     JD_AP_NO_OVERWRITE = 1,

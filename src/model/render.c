@@ -1,27 +1,17 @@
 /* A document as JSON, straight from its bytes. */
-#include "model/render.h"
+#include "model/render_int.h"
 
 #include "model/doc_int.h"
 
-enum { LINK_DEPTH_MAX = 10 };
-
-typedef struct writer {
-    const jd_render *r;
-    jd_buf *b;
-    jd_time created;                  /* the entity's */
-    const jd_proj *proj;              /* of this level */
-    int level;                        /* of linked entities still to go down */
-    jd_str chain[LINK_DEPTH_MAX + 2]; /* entities that are being written, outermost first */
-    int chain_n;
-} writer;
+typedef rend_writer writer;
 
 static void entity(writer *w, const jd_doc *d, int with_context);
 
-static void name(writer *w, jd_sym s) {
+void rend_name(writer *w, jd_sym s) {
     jd_json_write_str(w->b, jd_ctx_compact(w->r->ctx, s));
 }
 
-static void key(writer *w, const char *z) { /* of a member known to need no escaping */
+void rend_key(writer *w, const char *z) { /* of a member known to need no escaping */
     jd_buf_c(w->b, ',');
     jd_buf_c(w->b, '"');
     jd_buf_z(w->b, z);
@@ -34,7 +24,7 @@ static void open_with(jd_buf *b, const char *before, const char *member) {
     jd_buf_add(b, "\":", 2);
 }
 
-static void time_text(jd_buf *b, jd_time t, int digits) {
+void rend_time(jd_buf *b, jd_time t, int digits) {
     char text[JD_TIME_TEXT_MAX];
     jd_buf_c(b, '"');
     jd_buf_add(b, text, jd_time_print(t, digits, text));
@@ -43,7 +33,7 @@ static void time_text(jd_buf *b, jd_time t, int digits) {
 
 /* ---- values ---- */
 
-static void node(writer *w, jd_node n) {
+void rend_node(writer *w, jd_node n) {
     jd_buf *b = w->b;
     const unsigned char *p = n.p;
     unsigned char t = *p++;
@@ -72,17 +62,17 @@ static void node(writer *w, jd_node n) {
     case JD_T_TIME: {
         int digits;
         jd_time v = jd_node_time(n, &digits);
-        time_text(b, v, digits);
+        rend_time(b, v, digits);
         return;
     }
-    case JD_T_SYM: name(w, jd_node_sym(n)); return;
+    case JD_T_SYM: rend_name(w, jd_node_sym(n)); return;
     case JD_T_ARR: {
         jd_nodeiter it = jd_node_items(n);
         jd_node item;
         jd_buf_c(b, '[');
         for (int first = 1; jd_node_next(&it, &item); first = 0) {
             if (!first) jd_buf_c(b, ',');
-            node(w, item);
+            rend_node(w, item);
         }
         jd_buf_c(b, ']');
         return;
@@ -96,11 +86,11 @@ static void node(writer *w, jd_node n) {
         for (int first = 1; jd_node_member(&it, &sym, &raw, &item); first = 0) {
             if (!first) jd_buf_c(b, ',');
             if (sym)
-                name(w, sym);
+                rend_name(w, sym);
             else
                 jd_json_write_str(b, raw);
             jd_buf_c(b, ':');
-            node(w, item);
+            rend_node(w, item);
         }
         jd_buf_c(b, '}');
     }
@@ -113,7 +103,7 @@ static void object_list(writer *w, jd_node n) { /* normalized: objects with the 
     jd_buf_c(w->b, '[');
     for (int first = 1; jd_node_next(&it, &item); first = 0) {
         jd_buf_z(w->b, first ? "{\"object\":" : ",{\"object\":");
-        node(w, item);
+        rend_node(w, item);
         jd_buf_c(w->b, '}');
     }
     jd_buf_c(w->b, ']');
@@ -211,7 +201,7 @@ static int may_open(const writer *w, jd_str id) {
 /* Writes the linked entity and returns 1, or nothing and 0. */
 static int linked(writer *w, jd_sym rel, jd_str id) {
     jd_doc d;
-    if (w->chain_n > LINK_DEPTH_MAX || !may_open(w, id)) return 0;
+    if (w->chain_n > REND_LINKS_MAX || !may_open(w, id)) return 0;
     if (w->r->links_left && (!*w->r->links_left || !--*w->r->links_left)) return 0;
     if (!w->r->linked(w->r->user, id, &d)) return 0;
     writer inner = *w;
@@ -235,12 +225,12 @@ static void linked_member(writer *w, const jd_attrview *a) {
     jd_buf *b = w->b;
     size_t start = b->n;
     if (jd_node_type(a->value) == JD_N_STR) {
-        key(w, "entity");
+        rend_key(w, "entity");
         if (!linked(w, a->name, jd_node_str(a->value))) b->n = start;
         return;
     }
     if (jd_node_type(a->value) != JD_N_ARR) return;
-    key(w, a->kind == JD_LISTRELATIONSHIP ? "entityList" : "entity");
+    rend_key(w, a->kind == JD_LISTRELATIONSHIP ? "entityList" : "entity");
     jd_buf_c(b, '[');
     jd_nodeiter it = jd_node_items(a->value);
     jd_node item;
@@ -270,7 +260,7 @@ static void linked_or_uri(writer *w, const jd_attrview *a, jd_node n) {
         }
         jd_buf_c(w->b, ']');
     } else if (jd_node_type(n) != JD_N_STR || !linked(w, a->name, jd_node_str(n))) {
-        node(w, n);
+        rend_node(w, n);
     }
 }
 
@@ -278,9 +268,9 @@ static void linked_or_uri(writer *w, const jd_attrview *a, jd_node n) {
 
 static void attributes(writer *w, jd_bytes records, int sub, int *first);
 
-/* `lang` turns a LanguageProperty into a Property in one language. */
-static int one_language(const writer *w, const jd_attrview *a, jd_str *tag, jd_node *value) {
-    return w->r->lang.p && a->kind == JD_LANGUAGEPROPERTY && choose_language(a->value, w->r->lang, tag, value);
+int rend_language(const writer *w, const jd_attrview *a, jd_str *tag, jd_node *value) {
+    return w->r->lang.p && a->kind == JD_LANGUAGEPROPERTY && jd_node_type(a->value) == JD_N_OBJ &&
+           choose_language(a->value, w->r->lang, tag, value);
 }
 
 static void simplified(writer *w, const jd_attrview *a) {
@@ -288,8 +278,8 @@ static void simplified(writer *w, const jd_attrview *a) {
     jd_node value;
     switch (a->kind) {
     case JD_LANGUAGEPROPERTY:
-        if (one_language(w, a, &tag, &value)) {
-            node(w, value);
+        if (rend_language(w, a, &tag, &value)) {
+            rend_node(w, value);
             return;
         }
         break;
@@ -298,14 +288,14 @@ static void simplified(writer *w, const jd_attrview *a) {
         if (joins_inline(w, a))
             linked_or_uri(w, a, a->value);
         else
-            node(w, a->value);
+            rend_node(w, a->value);
         return;
     case JD_VOCABPROPERTY:
     case JD_JSONPROPERTY: break;
-    default: node(w, a->value); return;
+    default: rend_node(w, a->value); return;
     }
     open_with(w->b, "{\"", jd_kind_member(a->kind));
-    node(w, a->value);
+    rend_node(w, a->value);
     jd_buf_c(w->b, '}');
 }
 
@@ -313,22 +303,24 @@ static int is_sealed(jd_sym s) {
     return s == JD_SYM_ENTITY_ID_SEALED || s == JD_SYM_ENTITY_TYPE_SEALED;
 }
 
-static void whole(writer *w, const jd_attrview *a) {
+void rend_whole(writer *w, const jd_attrview *a) {
     jd_buf *b = w->b;
     int concise = w->r->format == JD_CONCISE;
     if (is_sealed(a->name)) {
-        node(w, a->value);
+        rend_node(w, a->value);
         return;
     }
-    int bare = concise && !a->dataset.p && a->observed == JD_TIME_NONE && !a->unit.p && !a->value_type.p &&
+    const jd_inst *inst = w->inst;
+    w->inst = NULL; /* sub-attributes are none */
+    int bare = concise && !inst && !a->dataset.p && a->observed == JD_TIME_NONE && !a->unit.p && !a->value_type.p &&
                !a->subs.p && !w->r->sys_attrs;
     if (bare && (a->kind == JD_GEOPROPERTY || (a->kind == JD_PROPERTY && jd_node_type(a->value) != JD_N_OBJ))) {
-        node(w, a->value);
+        rend_node(w, a->value);
         return;
     }
     jd_str tag = {NULL, 0};
     jd_node value = a->value;
-    int spoken = one_language(w, a, &tag, &value);
+    int spoken = rend_language(w, a, &tag, &value);
     const char *member = spoken ? "value" : jd_kind_member(a->kind);
     if (concise) {
         open_with(b, "{\"", member);
@@ -337,40 +329,48 @@ static void whole(writer *w, const jd_attrview *a) {
         jd_buf_z(b, jd_kind_name(spoken ? JD_PROPERTY : a->kind));
         open_with(b, "\",\"", member);
     }
-    if (a->kind == JD_LISTRELATIONSHIP)
+    if (a->kind == JD_LISTRELATIONSHIP && jd_node_type(a->value) == JD_N_ARR)
         object_list(w, a->value);
     else
-        node(w, value);
+        rend_node(w, value);
     if (spoken) {
-        key(w, "lang");
+        rend_key(w, "lang");
         jd_json_write_str(b, tag);
     }
     if (a->object_type.p) {
         jd_bytes rest = a->object_type;
         jd_sym s, second;
         jd_syms_next(&rest, &s);
-        key(w, "objectType");
+        rend_key(w, "objectType");
         if (!jd_syms_next(&rest, &second)) {
-            name(w, s);
+            rend_name(w, s);
         } else {
             jd_buf_c(b, '[');
-            name(w, s);
+            rend_name(w, s);
             do {
                 jd_buf_c(b, ',');
-                name(w, second);
+                rend_name(w, second);
             } while (jd_syms_next(&rest, &second));
             jd_buf_c(b, ']');
         }
     }
     if (joins_inline(w, a)) linked_member(w, a);
-    if (a->value_type.p && !spoken) key(w, "valueType"), jd_json_write_str(b, a->value_type);
-    if (a->unit.p) key(w, "unitCode"), jd_json_write_str(b, a->unit);
-    if (a->dataset.p) key(w, "datasetId"), jd_json_write_str(b, a->dataset);
-    if (a->observed != JD_TIME_NONE) key(w, "observedAt"), time_text(b, a->observed, a->observed_digits);
+    if (a->value_type.p && !spoken) rend_key(w, "valueType"), jd_json_write_str(b, a->value_type);
+    if (a->unit.p) rend_key(w, "unitCode"), jd_json_write_str(b, a->unit);
+    if (a->dataset.p) rend_key(w, "datasetId"), jd_json_write_str(b, a->dataset);
+    if (a->observed != JD_TIME_NONE) rend_key(w, "observedAt"), rend_time(b, a->observed, a->observed_digits);
+    if (inst) {
+        char id[JD_INST_ID_MAX];
+        size_t n = jd_inst_id_print(inst, id);
+        rend_key(w, "instanceId");
+        jd_buf_c(b, '"');
+        jd_buf_add(b, id, n);
+        jd_buf_c(b, '"');
+    }
     if (w->r->sys_attrs) {
-        if (a->expires != JD_TIME_NONE) key(w, "expiresAt"), time_text(b, a->expires, a->expires_digits);
-        key(w, "createdAt"), time_text(b, a->created, -1);
-        key(w, "modifiedAt"), time_text(b, a->modified, -1);
+        if (a->expires != JD_TIME_NONE) rend_key(w, "expiresAt"), rend_time(b, a->expires, a->expires_digits);
+        rend_key(w, "createdAt"), rend_time(b, a->created, -1);
+        rend_key(w, "modifiedAt"), rend_time(b, a->modified, -1);
     }
     int first = 0;
     if (a->subs.p) attributes(w, a->subs, 1, &first);
@@ -381,7 +381,7 @@ static void one(writer *w, const jd_attrview *a) {
     if (w->r->format == JD_SIMPLIFIED)
         simplified(w, a);
     else
-        whole(w, a);
+        rend_whole(w, a);
 }
 
 static int wanted_instance(const writer *w, const jd_attrview *a) {
@@ -412,7 +412,7 @@ static void attributes(writer *w, jd_bytes records, int sub, int *first) {
                                     ? "\"entityIdSealed\""
                                     : "\"entityTypeSealed\""); /* terms of ngsildproof alone */
                 else
-                    name(w, sym);
+                    rend_name(w, sym);
                 jd_buf_c(b, ':');
                 one(w, &a);
             }
@@ -420,7 +420,7 @@ static void attributes(writer *w, jd_bytes records, int sub, int *first) {
             size_t start = b->n;
             int written = 0, simple = w->r->format == JD_SIMPLIFIED;
             if (!*first) jd_buf_c(b, ',');
-            name(w, sym);
+            rend_name(w, sym);
             size_t behind = b->n;
             jd_buf_z(b, simple ? ":{\"dataset\":{" : ":[");
             size_t open = b->n - behind;
@@ -456,30 +456,42 @@ static void attributes(writer *w, jd_bytes records, int sub, int *first) {
 
 /* ---- entities ---- */
 
-static void comma(jd_buf *b, int *first) {
+void rend_comma(jd_buf *b, int *first) {
     if (!*first) jd_buf_c(b, ',');
     *first = 0;
 }
 
-static void types(writer *w, const jd_doc *d) {
+void rend_types(writer *w, const jd_doc *d, int *first) {
     jd_bytes rest = d->types;
     jd_sym s;
+    if (!d->types_n || !jd_proj_member(w->proj, JD_M_TYPE)) return;
+    rend_comma(w->b, first);
     jd_buf_z(w->b, d->types_n == 1 ? "\"type\":" : "\"type\":[");
-    for (int first = 1; jd_syms_next(&rest, &s); first = 0) {
-        if (!first) jd_buf_c(w->b, ',');
-        name(w, s);
+    for (int none = 1; jd_syms_next(&rest, &s); none = 0) {
+        if (!none) jd_buf_c(w->b, ',');
+        rend_name(w, s);
     }
     if (d->types_n != 1) jd_buf_c(w->b, ']');
 }
 
+void rend_times(writer *w, const jd_doc *d, int *first) {
+    jd_buf *b = w->b;
+    if (!w->r->sys_attrs) return;
+    if (d->expires != JD_TIME_NONE && jd_proj_member(w->proj, JD_M_EXPIRES))
+        rend_comma(b, first), jd_buf_z(b, "\"expiresAt\":"), rend_time(b, d->expires, d->expires_digits);
+    if (jd_proj_member(w->proj, JD_M_CREATED))
+        rend_comma(b, first), jd_buf_z(b, "\"createdAt\":"), rend_time(b, d->created, -1);
+    if (jd_proj_member(w->proj, JD_M_MODIFIED))
+        rend_comma(b, first), jd_buf_z(b, "\"modifiedAt\":"), rend_time(b, d->modified, -1);
+}
+
 static void members(writer *w, const jd_doc *d, int *first) {
     jd_buf *b = w->b;
-    const jd_proj *p = w->proj;
-    if (d->types_n && jd_proj_member(p, JD_M_TYPE)) comma(b, first), types(w, d);
-    if (d->scopes_n && jd_proj_member(p, JD_M_SCOPE)) {
+    rend_types(w, d, first);
+    if (d->scopes_n && jd_proj_member(w->proj, JD_M_SCOPE)) {
         jd_bytes rest = d->scopes;
         jd_str s;
-        comma(b, first);
+        rend_comma(b, first);
         jd_buf_z(b, d->scopes_n == 1 ? "\"scope\":" : "\"scope\":[");
         for (int none = 1; jd_strs_next(&rest, &s); none = 0) {
             if (!none) jd_buf_c(b, ',');
@@ -487,14 +499,7 @@ static void members(writer *w, const jd_doc *d, int *first) {
         }
         if (d->scopes_n != 1) jd_buf_c(b, ']');
     }
-    if (w->r->sys_attrs) {
-        if (d->expires != JD_TIME_NONE && jd_proj_member(p, JD_M_EXPIRES))
-            comma(b, first), jd_buf_z(b, "\"expiresAt\":"), time_text(b, d->expires, d->expires_digits);
-        if (jd_proj_member(p, JD_M_CREATED))
-            comma(b, first), jd_buf_z(b, "\"createdAt\":"), time_text(b, d->created, -1);
-        if (jd_proj_member(p, JD_M_MODIFIED))
-            comma(b, first), jd_buf_z(b, "\"modifiedAt\":"), time_text(b, d->modified, -1);
-    }
+    rend_times(w, d, first);
     attributes(w, d->attrs, 0, first);
 }
 
@@ -511,7 +516,7 @@ static void geometry(writer *w, const jd_doc *d) {
     while (have && !(a.kind == JD_GEOPROPERTY && !a.dataset.p == !want.p && jd_str_eq(a.dataset, want)))
         have = jd_attr_next(&rest, d->created, &a) && a.name == sym;
     if (have)
-        node(w, a.value);
+        rend_node(w, a.value);
     else
         jd_buf_add(w->b, "null", 4);
 }
@@ -520,9 +525,9 @@ static void entity(writer *w, const jd_doc *d, int with_context) {
     jd_buf *b = w->b;
     int first = 1;
     jd_buf_c(b, '{');
-    if (jd_proj_member(w->proj, JD_M_ID)) comma(b, &first), jd_buf_z(b, "\"id\":"), jd_json_write_str(b, d->id);
+    if (jd_proj_member(w->proj, JD_M_ID)) rend_comma(b, &first), jd_buf_z(b, "\"id\":"), jd_json_write_str(b, d->id);
     if (w->r->geojson) {
-        comma(b, &first);
+        rend_comma(b, &first);
         jd_buf_z(b, "\"type\":\"Feature\",\"geometry\":");
         geometry(w, d);
         jd_buf_z(b, ",\"properties\":{");
@@ -533,7 +538,7 @@ static void entity(writer *w, const jd_doc *d, int with_context) {
         members(w, d, &first);
     }
     if (with_context) {
-        comma(b, &first);
+        rend_comma(b, &first);
         jd_buf_z(b, "\"@context\":");
         jd_render_context(w->r->ctx, b);
     }

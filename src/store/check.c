@@ -20,6 +20,7 @@ typedef struct checker {
     void *user;
     uint64_t done, total;   /* bytes */
     int64_t findings, next; /* next: what the running table expects */
+    int64_t trimmed, sealed, log_only;
     unsigned rows;
 } checker;
 
@@ -39,11 +40,6 @@ static void progress(checker *c, uint64_t bytes) {
     if (c->fn && ++c->rows % 4096 == 0) c->fn(c->user, c->done, c->total);
 }
 
-static jd_str blob_of(sqlite3_stmt *q, int i) {
-    const void *p = sqlite3_column_blob(q, i);
-    return (jd_str){p ? p : "", (size_t)sqlite3_column_bytes(q, i)};
-}
-
 static void check_integrity(checker *c, sqlite3_stmt *q) {
     const char *line = (const char *)sqlite3_column_text(q, 0);
     if (!line || strcmp(line, "ok") != 0) found(c, "sqlite: %s", line ? line : "?");
@@ -53,14 +49,31 @@ static void check_object(checker *c, sqlite3_stmt *q) {
     found(c, "schema: unexpected object %s", (const char *)sqlite3_column_text(q, 0));
 }
 
-static void check_meta(checker *c, sqlite3_stmt *q) {
-    c->next = sqlite3_column_type(q, 0) == SQLITE_INTEGER ? sqlite3_column_int64(q, 0) : -1;
-    if (c->next < 0) found(c, "meta trimmed: not a group number");
+static void check_missing(checker *c, sqlite3_stmt *q) {
+    found(c, "schema: %s is missing", (const char *)sqlite3_column_text(q, 0));
+}
+
+static int64_t group_number(checker *c, sqlite3_stmt *q, const char *name) {
+    int64_t n = sqlite3_column_type(q, 0) == SQLITE_INTEGER ? sqlite3_column_int64(q, 0) : -1;
+    if (n < 0) found(c, "meta %s: not a group number", name);
+    return n < 0 ? -1 : n;
+}
+static void check_trimmed(checker *c, sqlite3_stmt *q) {
+    c->next = c->trimmed = group_number(c, q, "trimmed");
+}
+/* c->next is the newest group. */
+static void check_sealed(checker *c, sqlite3_stmt *q) {
+    c->sealed = group_number(c, q, "sealed");
+    if (c->sealed > c->next)
+        found(c, "meta sealed: group %lld, but the newest is %lld", (long long)c->sealed, (long long)c->next);
+    if (c->sealed >= 0 && c->sealed < c->trimmed)
+        found(c, "meta sealed: group %lld, but the log begins behind %lld", (long long)c->sealed,
+              (long long)c->trimmed);
 }
 
 static void check_symbol(checker *c, sqlite3_stmt *q) {
     int64_t number = sqlite3_column_int64(q, 0);
-    jd_str name = blob_of(q, 1);
+    jd_str name = store__blob(q, 1);
     progress(c, name.n);
     if (number < 0 || number > UINT32_MAX) {
         found(c, "symbol %lld: number out of range", (long long)number);
@@ -75,16 +88,19 @@ static void check_symbol(checker *c, sqlite3_stmt *q) {
 
 static void check_document(checker *c, sqlite3_stmt *q) {
     int64_t key = sqlite3_column_int64(q, 0);
-    jd_str blob = blob_of(q, 1), body;
+    jd_str blob = store__blob(q, 1), body;
     progress(c, blob.n);
     if (key <= 0 || key == INT64_MAX) found(c, "document %lld: key out of range", (long long)key);
+    unsigned kind = (unsigned)(key >> 40 & 0xff);
+    if (kind < 64 && ((uint64_t)c->log_only >> kind & 1))
+        found(c, "document %lld: of a kind that has no documents", (long long)key);
     store_bad bad = store__unseal((uint64_t)key, blob.p, blob.n, &body);
     if (bad) found(c, "document %lld: %s", (long long)key, store__bad_en(bad));
 }
 
 static void check_log(checker *c, sqlite3_stmt *q) {
     int64_t group = sqlite3_column_int64(q, 0);
-    jd_str blob = blob_of(q, 1), body;
+    jd_str blob = store__blob(q, 1), body;
     progress(c, blob.n);
     if (c->next >= 0 && group != c->next + 1)
         found(c, "log %lld: follows %lld, groups between are missing", (long long)group, (long long)c->next);
@@ -96,6 +112,38 @@ static void check_log(checker *c, sqlite3_stmt *q) {
     while (!bad && (more = store__log_next(&r, &key, &body)) == 1) {}
     if (!bad && more < 0) bad = STORE_BAD_SHAPE;
     if (bad) found(c, "log %lld: %s", (long long)group, store__bad_en(bad));
+}
+
+static void check_run(checker *c, sqlite3_stmt *q) {
+    store_run_sum sum = {.id = sqlite3_column_int64(q, 0),
+                         .state = sqlite3_column_int64(q, 1),
+                         .rows = (uint64_t)sqlite3_column_int64(q, 2),
+                         .bytes = (uint64_t)sqlite3_column_int64(q, 3)};
+    jd_str note;
+    store_bad bad = store__unseal_note(&sum, store__blob(q, 4), &note);
+    if (!bad && (sum.id <= 0 || sum.state < STORE_RUN_OPEN || sum.state > STORE_RUN_GONE)) bad = STORE_BAD_SHAPE;
+    int64_t rows = sqlite3_column_int64(q, 5), bytes = sqlite3_column_int64(q, 6) - rows * STORE_ENVELOPE;
+    if (!bad && sum.state == STORE_RUN_WHOLE && (rows != (int64_t)sum.rows || bytes != (int64_t)sum.bytes))
+        bad = STORE_BAD_ROWS;
+    if (bad) found(c, "run %lld: %s", (long long)sum.id, store__bad_en(bad));
+}
+
+static void check_chunk(checker *c, sqlite3_stmt *q) {
+    int64_t id = sqlite3_column_int64(q, 0), run = sqlite3_column_int64(q, 1);
+    jd_str blob = store__blob(q, 3), head, body;
+    uint64_t bytes = 0;
+    progress(c, blob.n);
+    if (id <= 0) found(c, "chunk %lld: key out of range", (long long)id);
+    if (sqlite3_column_type(q, 4) == SQLITE_NULL)
+        found(c, "chunk %lld: its run %lld is not known", (long long)id, (long long)run);
+    store_bad bad = store__unseal_head(id, run, store__blob(q, 2), &head, &bytes);
+    if (bad) {
+        found(c, "chunk %lld: head: %s", (long long)id, store__bad_en(bad));
+        return;
+    }
+    bad = store__unseal_row(id, run, head, blob, &body);
+    if (!bad && body.n != bytes) bad = STORE_BAD_SHAPE;
+    if (bad) found(c, "chunk %lld: %s", (long long)id, store__bad_en(bad));
 }
 
 /* Hands every row of a query to fn; a table that cannot be read to its end is a finding too. Returns the rows. */
@@ -113,20 +161,40 @@ static int64_t each(checker *c, const char *what, const char *sql, void (*fn)(ch
     return rows;
 }
 
-static void check_all(checker *c) {
+static void check_all(checker *c, int format) {
     if (c->fn) c->fn(c->user, 0, c->total);
     each(c, "sqlite", "PRAGMA integrity_check", check_integrity);
     each(c, "schema",
-         "SELECT name FROM sqlite_schema WHERE name NOT IN"
-         " ('meta', 'symbol', 'document', 'log', 'sqlite_autoindex_meta_1')",
+         format == 1
+             ? "SELECT name FROM sqlite_schema WHERE name NOT IN"
+               " ('meta', 'symbol', 'document', 'log', 'sqlite_autoindex_meta_1')"
+             : "SELECT name FROM sqlite_schema WHERE name NOT IN"
+               " ('meta', 'symbol', 'document', 'log', 'sqlite_autoindex_meta_1', 'run', 'chunk', 'chunk_head')",
          check_object);
+    /* A table that is missing cannot be read; an index has to be asked for. */
+    if (format > 1)
+        each(c, "schema",
+             "SELECT 'chunk_head' WHERE 'chunk_head' NOT IN (SELECT name FROM sqlite_schema WHERE type = 'index')",
+             check_missing);
     c->next = 0;
     each(c, "symbol", "SELECT number, name, crc FROM symbol ORDER BY number", check_symbol);
+    (void)store__int(c->db, "SELECT value FROM meta WHERE name = 'log_only'", 0, &c->log_only);
     each(c, "document", "SELECT key, body FROM document ORDER BY key", check_document);
-    c->next = -1;
-    if (!each(c, "meta", "SELECT value FROM meta WHERE name = 'trimmed'", check_meta))
+    c->next = c->trimmed = -1;
+    if (!each(c, "meta", "SELECT value FROM meta WHERE name = 'trimmed'", check_trimmed))
         found(c, "meta trimmed: missing");
     each(c, "log", "SELECT grp, body FROM log ORDER BY grp", check_log);
+    if (format > 1) {
+        if (!each(c, "meta", "SELECT value FROM meta WHERE name = 'sealed'", check_sealed))
+            found(c, "meta sealed: missing");
+        each(c, "run",
+             "SELECT r.id, r.state, r.rows, r.bytes, r.note, count(c.id), coalesce(sum(length(c.body)), 0)"
+             " FROM run r LEFT JOIN chunk c ON c.run = r.id GROUP BY r.id ORDER BY r.id",
+             check_run);
+        each(c, "chunk",
+             "SELECT c.id, c.run, c.head, c.body, r.id FROM chunk c LEFT JOIN run r ON r.id = c.run ORDER BY c.id",
+             check_chunk);
+    }
     if (c->fn) c->fn(c->user, c->total, c->total);
 }
 
@@ -142,10 +210,10 @@ int64_t store__check_file(const char *path, const char *vfs, void (*report)(void
     if (known == 0) jd_fail(err, JD_E_INVALID_REQUEST, "store: %s is empty", "存储：%s 是空的", path);
     int64_t pages = 0, out = -1;
     int rc = store__int(c.db, "PRAGMA page_count", 0, &pages);
-    if (known == 1 && rc != SQLITE_OK) store__sql_fail(c.db, rc, err, "cannot check", "无法检查");
-    if (known == 1 && rc == SQLITE_OK) {
+    if (known > 0 && rc != SQLITE_OK) store__sql_fail(c.db, rc, err, "cannot check", "无法检查");
+    if (known > 0 && rc == SQLITE_OK) {
         c.total = (uint64_t)pages * STORE_PAGE;
-        check_all(&c);
+        check_all(&c, known);
         out = c.findings;
     }
     sqlite3_close(c.db);

@@ -3,13 +3,18 @@
 #include "base/hash.h"
 
 const char *store__bad_en(store_bad b) {
-    static const char *const text[] = {"good", "shorter than its header", "unknown format number", "checksum differs",
-                                       "malformed contents"};
+    static const char *const text[] = {"good",
+                                       "shorter than its header",
+                                       "unknown format number",
+                                       "checksum differs",
+                                       "malformed contents",
+                                       "its rows are not those that it counts"};
     return text[b];
 }
 
 const char *store__bad_zh(store_bad b) {
-    static const char *const text[] = {"完好", "短于头部", "格式号未知", "校验和不符", "内容结构有误"};
+    static const char *const text[] = {"完好",       "短于头部",     "格式号未知",
+                                       "校验和不符", "内容结构有误", "所含行与记录不符"};
     return text[b];
 }
 
@@ -21,39 +26,123 @@ static uint32_t get_le32(const unsigned char *p) {
     return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
 }
 
-/* The key is part of the sum, so that a body that lands in another row is found out. */
-static uint32_t envelope_crc(uint64_t key, unsigned char format, const void *body, size_t n) {
-    unsigned char head[9];
-    put_le(head, key, 8);
-    head[8] = format;
-    return jd_crc32c(jd_crc32c(0, head, sizeof head), body, n);
+/* What a body belongs to is part of its sum, so that one that lands in another row is found out: the row's numbers, the
+ * key first, and another column. */
+typedef struct place {
+    uint64_t numbers[4];
+    size_t n;
+    jd_str beside;
+} place;
+
+static place at_key(uint64_t key) {
+    return (place){.numbers = {key}, .n = 1};
 }
 
-static void fill_envelope(char *at, uint64_t key, const void *body, size_t n) {
+static uint32_t envelope_crc(const place *at, unsigned char format, jd_str body) {
+    unsigned char head[sizeof at->numbers + 1];
+    size_t n = at->n * 8;
+    uint32_t crc = 0;
+    for (size_t i = 0; i < at->n; i++) put_le(head + 8 * i, at->numbers[i], 8);
+    if (at->beside.n) {
+        crc = jd_crc32c(jd_crc32c(0, head, n), at->beside.p, at->beside.n);
+        n = 0;
+    }
+    head[n++] = format;
+    return jd_crc32c(jd_crc32c(crc, head, n), body.p, body.n);
+}
+
+static void fill_envelope(char *to, const place *at, jd_str body) {
     unsigned char head[STORE_ENVELOPE] = {STORE_ENVELOPE_V1};
-    put_le(head + 1, envelope_crc(key, STORE_ENVELOPE_V1, body, n), 4);
-    memcpy(at, head, sizeof head);
+    put_le(head + 1, envelope_crc(at, STORE_ENVELOPE_V1, body), 4);
+    memcpy(to, head, sizeof head);
 }
 
-void store__seal(jd_buf *out, uint64_t key, jd_str body) {
-    char *at = jd_buf_room(out, STORE_ENVELOPE + body.n);
-    fill_envelope(at, key, body.p, body.n);
+static void seal(jd_buf *out, const place *at, jd_str body) {
+    char *to = jd_buf_room(out, STORE_ENVELOPE + body.n);
+    fill_envelope(to, at, body);
     out->n += STORE_ENVELOPE;
     jd_buf_str(out, body);
 }
 
-store_bad store__unseal(uint64_t key, const void *blob, size_t n, jd_str *body) {
-    const unsigned char *p = blob;
-    if (n < STORE_ENVELOPE) return STORE_BAD_SHORT;
+static store_bad unseal(const place *at, jd_str blob, jd_str *body) {
+    const unsigned char *p = (const unsigned char *)blob.p;
+    if (blob.n < STORE_ENVELOPE) return STORE_BAD_SHORT;
     if (p[0] != STORE_ENVELOPE_V1) return STORE_BAD_FORMAT;
-    if (get_le32(p + 1) != envelope_crc(key, p[0], p + STORE_ENVELOPE, n - STORE_ENVELOPE)) return STORE_BAD_SUM;
-    *body = (jd_str){(const char *)p + STORE_ENVELOPE, n - STORE_ENVELOPE};
+    jd_str in = {blob.p + STORE_ENVELOPE, blob.n - STORE_ENVELOPE};
+    if (get_le32(p + 1) != envelope_crc(at, p[0], in)) return STORE_BAD_SUM;
+    *body = in;
     return STORE_GOOD;
 }
 
-uint32_t store__symbol_crc(uint32_t number, jd_str name) {
-    return envelope_crc(number, STORE_ENVELOPE_V1, name.p, name.n);
+void store__seal(jd_buf *out, uint64_t key, jd_str body) {
+    place at = at_key(key);
+    seal(out, &at, body);
 }
+
+store_bad store__unseal(uint64_t key, const void *blob, size_t n, jd_str *body) {
+    place at = at_key(key);
+    return unseal(&at, (jd_str){blob, n}, body);
+}
+
+uint32_t store__symbol_crc(uint32_t number, jd_str name) {
+    place at = at_key(number);
+    return envelope_crc(&at, STORE_ENVELOPE_V1, name);
+}
+
+/* --- rows of runs --- */
+
+static place at_row(int64_t id, int64_t run, jd_str beside) {
+    return (place){.numbers = {(uint64_t)id, (uint64_t)run}, .n = 2, .beside = beside};
+}
+
+void store__seal_head(jd_buf *out, int64_t id, int64_t run, uint64_t body_bytes, jd_str head) {
+    place at = at_row(id, run, (jd_str){NULL, 0});
+    size_t from = out->n;
+    jd_buf_room(out, STORE_ENVELOPE);
+    out->n += STORE_ENVELOPE;
+    jd_buf_varint(out, body_bytes);
+    jd_buf_str(out, head);
+    char *to = out->p + from;
+    fill_envelope(to, &at, (jd_str){to + STORE_ENVELOPE, out->n - from - STORE_ENVELOPE});
+}
+
+store_bad store__unseal_head(int64_t id, int64_t run, jd_str blob, jd_str *head, uint64_t *body_bytes) {
+    place at = at_row(id, run, (jd_str){NULL, 0});
+    jd_str in;
+    store_bad bad = unseal(&at, blob, &in);
+    if (bad) return bad;
+    const unsigned char *p = (const unsigned char *)in.p, *end = p + in.n;
+    *body_bytes = jd_varint_get(&p, end);
+    if (!p) return STORE_BAD_SHAPE;
+    *head = (jd_str){(const char *)p, (size_t)(end - p)};
+    return STORE_GOOD;
+}
+
+void store__seal_row(jd_buf *out, int64_t id, int64_t run, jd_str head, jd_str body) {
+    place at = at_row(id, run, head);
+    seal(out, &at, body);
+}
+
+store_bad store__unseal_row(int64_t id, int64_t run, jd_str head, jd_str blob, jd_str *body) {
+    place at = at_row(id, run, head);
+    return unseal(&at, blob, body);
+}
+
+static place at_run(const store_run_sum *r) {
+    return (place){.numbers = {(uint64_t)r->id, (uint64_t)r->state, r->rows, r->bytes}, .n = 4};
+}
+
+void store__seal_note(jd_buf *out, const store_run_sum *run, jd_str note) {
+    place at = at_run(run);
+    seal(out, &at, note);
+}
+
+store_bad store__unseal_note(const store_run_sum *run, jd_str blob, jd_str *note) {
+    place at = at_run(run);
+    return unseal(&at, blob, note);
+}
+
+/* --- log rows --- */
 
 void store__log_encode(jd_buf *out, const jd_store_group *g) {
     out->n = 0;
@@ -69,7 +158,8 @@ void store__log_encode(jd_buf *out, const jd_store_group *g) {
         jd_buf_varint(out, c->body.p ? (uint64_t)c->body.n + 1 : 0);
         if (c->body.p) jd_buf_str(out, c->body);
     }
-    fill_envelope(out->p, g->number, out->p + STORE_ENVELOPE, out->n - STORE_ENVELOPE);
+    place at = at_key(g->number);
+    fill_envelope(out->p, &at, (jd_str){out->p + STORE_ENVELOPE, out->n - STORE_ENVELOPE});
 }
 
 store_bad store__log_begin(store_log_reader *r, uint64_t group, const void *blob, size_t n) {

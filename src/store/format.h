@@ -16,6 +16,7 @@ typedef enum store_bad {
     STORE_BAD_FORMAT, /* a format number this program does not know */
     STORE_BAD_SUM,    /* the checksum differs */
     STORE_BAD_SHAPE,  /* checksum right, contents malformed: written by a faulty program */
+    STORE_BAD_ROWS,   /* of a run: its rows are not those that it counts */
 } store_bad;
 const char *store__bad_en(store_bad b);
 const char *store__bad_zh(store_bad b);
@@ -26,6 +27,20 @@ void store__seal(jd_buf *out, uint64_t key, jd_str body);
 store_bad store__unseal(uint64_t key, const void *blob, size_t n, jd_str *body);
 /* The checksum in the crc column of a symbol row. */
 uint32_t store__symbol_crc(uint32_t number, jd_str name);
+
+/* The head of a row of a run, with the length of the row's body in front of it. */
+void store__seal_head(jd_buf *out, int64_t id, int64_t run, uint64_t body_bytes, jd_str head);
+store_bad store__unseal_head(int64_t id, int64_t run, jd_str blob, jd_str *head, uint64_t *body_bytes);
+/* The body of a row: row, run and head (without its envelope) are part of its sum. */
+void store__seal_row(jd_buf *out, int64_t id, int64_t run, jd_str head, jd_str body);
+store_bad store__unseal_row(int64_t id, int64_t run, jd_str head, jd_str blob, jd_str *body);
+/* The note of a run: its other columns are part of its sum. */
+typedef struct store_run_sum {
+    int64_t id, state;
+    uint64_t rows, bytes;
+} store_run_sum;
+void store__seal_note(jd_buf *out, const store_run_sum *run, jd_str note);
+store_bad store__unseal_note(const store_run_sum *run, jd_str blob, jd_str *note);
 
 /* Writes the whole log row of a group into *out, which is emptied first: one pass over the changes. */
 void store__log_encode(jd_buf *out, const jd_store_group *g);

@@ -19,6 +19,15 @@ static const char schema[] =
     "CREATE TABLE log(grp INTEGER PRIMARY KEY, body BLOB NOT NULL);"
     "INSERT INTO meta VALUES('trimmed', 0);";
 
+/* What format 2 added; a new store gets it like one of format 1 that is opened. The index has all that a start reads
+ * of rows: the table's own pages are three quarters bodies. */
+static const char schema_2[] =
+    "CREATE TABLE run(id INTEGER PRIMARY KEY, state INTEGER NOT NULL, rows INTEGER NOT NULL, bytes INTEGER NOT NULL,"
+    " note BLOB NOT NULL);"
+    "CREATE TABLE chunk(id INTEGER PRIMARY KEY, run INTEGER NOT NULL, head BLOB NOT NULL, body BLOB NOT NULL);"
+    "CREATE INDEX chunk_head ON chunk(run, id, head);"
+    "INSERT INTO meta SELECT 'sealed', value FROM meta WHERE name = 'trimmed';";
+
 static const char *const query_text[STORE_Q_COUNT] = {
     [STORE_Q_BEGIN] = "BEGIN IMMEDIATE",
     [STORE_Q_COMMIT] = "COMMIT",
@@ -30,13 +39,19 @@ static const char *const query_text[STORE_Q_COUNT] = {
     [STORE_Q_DEL_DOCUMENT] = "DELETE FROM document WHERE key = ?1",
     [STORE_Q_TRIM_LOG] = "DELETE FROM log WHERE grp <= ?1",
     [STORE_Q_SET_TRIMMED] = "UPDATE meta SET value = ?1 WHERE name = 'trimmed'",
+    [STORE_Q_SET_SEALED] = "UPDATE meta SET value = max(value, ?1) WHERE name = 'sealed'",
+    [STORE_Q_PUT_RUN] = "REPLACE INTO run(id, state, rows, bytes, note) VALUES(?1, ?2, ?3, ?4, ?5)",
+    [STORE_Q_DEL_RUN] = "DELETE FROM run WHERE id = ?1",
+    [STORE_Q_PUT_ROW] = "INSERT INTO chunk(id, run, head, body) VALUES(?1, ?2, ?3, ?4)",
+    [STORE_Q_DEL_ROW] = "DELETE FROM chunk WHERE id = ?1",
+    [STORE_Q_RUN_OF_ROW] = "SELECT run FROM chunk WHERE id = ?1",
+    [STORE_Q_DEL_STALE] = "DELETE FROM chunk WHERE id IN (SELECT id FROM chunk WHERE run = ?1 LIMIT ?2)",
 };
 
 enum {
     /* The writer's cache holds the inner pages of a table of many million rows and the pages of one transaction, which
      * therefore does not spill; leaf pages pass through it once per sweep, so more would only double the page cache. */
     WRITER_CACHE_KB = 32 << 10,
-    READER_CACHE_KB = 4 << 10,
 };
 
 /* --- errors --- */
@@ -182,16 +197,40 @@ int store__identify(sqlite3 *db, const char *path, jd_err *err) {
         return jd_fail(
             err, JD_E_INVALID_REQUEST, "store: %s has format %lld, newer than this program, which knows up to %d",
             "存储：%s 的格式为 %lld，比本程序新，本程序最高支持 %d", path, (long long)version, JD_STORE_FORMAT);
-    return 1;
+    return (int)version;
 }
 
 /* A new, empty database becomes a store in one transaction, so a power cut leaves an empty one or a whole one. */
 static int found(jd_store *s, jd_err *err) {
-    char sql[1024];
-    snprintf(sql, sizeof sql, "BEGIN IMMEDIATE; %s PRAGMA application_id=%d; PRAGMA user_version=%d; COMMIT", schema,
-             STORE_APPLICATION_ID, JD_STORE_FORMAT);
+    char sql[2048];
+    snprintf(sql, sizeof sql, "BEGIN IMMEDIATE; %s %s PRAGMA application_id=%d; PRAGMA user_version=%d; COMMIT", schema,
+             schema_2, STORE_APPLICATION_ID, JD_STORE_FORMAT);
     int rc = store__exec(s->db, sql);
     return rc == SQLITE_OK ? 0 : store__sql_fail(s->db, rc, err, "cannot create the store", "无法创建数据文件");
+}
+
+/* A store of an earlier format becomes one of this, in one transaction too. */
+static int migrate(jd_store *s, int from, jd_err *err) {
+    char sql[1024];
+    if (from == JD_STORE_FORMAT) return 0;
+    snprintf(sql, sizeof sql, "BEGIN IMMEDIATE; %s PRAGMA user_version=%d; COMMIT", schema_2, JD_STORE_FORMAT);
+    int rc = store__exec(s->db, sql);
+    if (rc != SQLITE_OK) return store__sql_fail(s->db, rc, err, "cannot migrate the store", "无法迁移数据文件");
+    jd_log(JD_LOG_INFO, "store.migrated", "from=%d to=%d dir=%s", from, JD_STORE_FORMAT, s->dir);
+    return 0;
+}
+
+/* Kinds that live in the log alone are kept with the store, so that a tool that opens it knows them too. */
+static int know_log_only(jd_store *s, jd_err *err) {
+    int64_t known = 0;
+    int rc = store__int(s->db, "SELECT value FROM meta WHERE name = 'log_only'", 0, &known);
+    s->log_only |= (uint64_t)known;
+    if (rc == SQLITE_OK && s->log_only != (uint64_t)known) {
+        char sql[80];
+        snprintf(sql, sizeof sql, "REPLACE INTO meta VALUES('log_only', %lld)", (long long)s->log_only);
+        rc = store__exec(s->db, sql);
+    }
+    return rc == SQLITE_OK ? 0 : store__sql_fail(s->db, rc, err, "cannot open", "无法打开");
 }
 
 static int go_wal(jd_store *s, jd_err *err) {
@@ -255,11 +294,20 @@ static int survey_log(jd_store *s, jd_err *err) {
     return rc == SQLITE_OK ? 0 : store__sql_fail(s->db, rc, err, "cannot read the log", "无法读取日志");
 }
 
+/* A compaction that was cut short leaves its unfinished file, which is of no use. */
+static void remove_unfinished(jd_store *s) {
+    static const char *const suffix[] = {STORE_NEW_SUFFIX, STORE_NEW_SUFFIX "-journal"};
+    for (size_t i = 0; i < 2; i++) {
+        char *name = store__file_name(s->path, suffix[i]);
+        (void)s->vfs->base.xDelete(&s->vfs->base, name, 0);
+        free(name);
+    }
+}
+
 static int open_db(jd_store *s, int create, jd_err *err) {
-    int there = 0;
-    if (s->vfs->base.xAccess(&s->vfs->base, s->path, SQLITE_ACCESS_EXISTS, &there) != SQLITE_OK) there = 0;
-    if (!there && !create)
+    if (!store__file_there(&s->vfs->base, s->path) && !create)
         return jd_fail(err, JD_E_INVALID_REQUEST, "store: there is no store in %s", "存储：%s 中没有数据文件", s->dir);
+    remove_unfinished(s);
     if (store__wal_settle(s, err) != 0) return -1;
     int flags = SQLITE_OPEN_READWRITE | (create ? SQLITE_OPEN_CREATE : 0);
     s->db = store__connect(s->path, s->vfs->name, flags, WRITER_CACHE_KB, err);
@@ -269,7 +317,8 @@ static int open_db(jd_store *s, int create, jd_err *err) {
     if (!known && !create) return jd_fail(err, JD_E_INVALID_REQUEST, "store: %s is empty", "存储：%s 是空的", s->path);
     if (!known && store__exec(s->db, "PRAGMA page_size=4096; PRAGMA auto_vacuum=NONE") != SQLITE_OK)
         return store__sql_fail(s->db, sqlite3_extended_errcode(s->db), err, "cannot open", "无法打开");
-    if (go_wal(s, err) != 0 || empty_wal(s, err) != 0 || (!known && found(s, err) != 0)) return -1;
+    if (go_wal(s, err) != 0 || empty_wal(s, err) != 0) return -1;
+    if ((known ? migrate(s, known, err) : found(s, err)) != 0 || know_log_only(s, err) != 0) return -1;
     /* The file's own name must outlive a power cut too; SQLite syncs the folder only for the names of its journals. */
     if (store__sync_folder(s->dir, err) != 0) return -1;
     for (size_t i = 0; i < STORE_Q_COUNT; i++) {
@@ -281,7 +330,7 @@ static int open_db(jd_store *s, int create, jd_err *err) {
     snprintf(sql, sizeof sql, "PRAGMA journal_size_limit=%llu", (unsigned long long)s->wal_soft * STORE_FRAME * 2);
     int rc = store__exec(s->db, sql);
     if (rc != SQLITE_OK) return store__sql_fail(s->db, rc, err, "cannot open", "无法打开");
-    if (survey_log(s, err) != 0) return -1;
+    if (survey_log(s, err) != 0 || store__rows_survey(s, err) != 0) return -1;
     /* A new store has one transaction in its WAL; else the WAL is empty. */
     if (store__wal_scan(s->db, &s->wal_frames) != 0)
         return jd_fail(err, JD_E_INTERNAL, "store: cannot read the write-ahead file of %s",
@@ -302,6 +351,7 @@ int jd_store_open(jd_store **out, const jd_store_opts *opts, jd_err *err) {
     s->wal_bytes_max = opts->wal_bytes_max ? opts->wal_bytes_max : UINT64_C(1) << 30;
     s->wal_soft = (opts->wal_bytes ? opts->wal_bytes : UINT64_C(16) << 20) / STORE_FRAME + 1;
     s->step = opts->step;
+    s->log_only = opts->log_only;
     pthread_mutex_init(&s->helper_lock, NULL);
     pthread_cond_init(&s->helper_wake, NULL);
     pthread_cond_init(&s->helper_done, NULL);
@@ -336,25 +386,21 @@ fail:
     return -1;
 }
 
-static void close_db(sqlite3 *db, int keep) {
+void store__close_db(sqlite3 *db, int keep_wal) {
     if (!db) return;
-    /* A dead store leaves the files as they are: what the WAL holds is for the next start to judge. */
-    if (keep) sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+    if (keep_wal) sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
     sqlite3_close(db);
 }
 
 void jd_store_close(jd_store *s) {
     if (!s) return;
     store__wal_stop(s);
+    /* A dead store leaves the files as they are: what the WAL holds is for the next start to judge. */
     int dead = s->vfs && store__dead(s);
-    for (size_t i = 0; i < STORE_READERS; i++) {
-        sqlite3_finalize(s->readers[i].get);
-        close_db(s->readers[i].db, dead);
-        pthread_mutex_destroy(&s->readers[i].lock);
-    }
-    close_db(s->ckpt, dead);
+    store__readers_close(s, dead);
+    store__close_db(s->ckpt, dead);
     for (size_t i = 0; i < STORE_Q_COUNT; i++) sqlite3_finalize(s->q[i]);
-    close_db(s->db, dead);
+    store__close_db(s->db, dead);
     store__vfs_free(s->vfs);
     if (s->lock_fd >= 0) close(s->lock_fd);
     pthread_mutex_destroy(&s->helper_lock);
@@ -364,6 +410,8 @@ void jd_store_close(jd_store *s) {
     jd_buf_fini(&s->row);
     jd_buf_fini(&s->sealed);
     free(s->sizes.at);
+    free(s->runs.at);
+    free(s->planned.at);
     free(s->dir);
     free(s->path);
     free(s);
@@ -376,15 +424,10 @@ void jd_store_set_current(jd_store *s, jd_store_current_fn fn, void *user) {
 
 /* --- load --- */
 
-static jd_str column_bytes(sqlite3_stmt *q, int i) {
-    const void *p = sqlite3_column_blob(q, i); /* NULL for an empty blob */
-    return (jd_str){p ? p : "", (size_t)sqlite3_column_bytes(q, i)};
-}
-
 static int load_symbol(jd_store *s, const jd_store_loader *l, sqlite3_stmt *q, jd_err *err) {
     (void)s;
     int64_t number = sqlite3_column_int64(q, 0);
-    jd_str name = column_bytes(q, 1);
+    jd_str name = store__blob(q, 1);
     if (number < 0 || number > UINT32_MAX) return store__bad_fail(err, "symbol", number, STORE_BAD_SHAPE);
     if (sqlite3_column_int64(q, 2) != store__symbol_crc((uint32_t)number, name))
         return store__bad_fail(err, "symbol", number, STORE_BAD_SUM);
@@ -394,7 +437,7 @@ static int load_symbol(jd_store *s, const jd_store_loader *l, sqlite3_stmt *q, j
 static int load_document(jd_store *s, const jd_store_loader *l, sqlite3_stmt *q, jd_err *err) {
     (void)s;
     int64_t key = sqlite3_column_int64(q, 0);
-    jd_str blob = column_bytes(q, 1), body;
+    jd_str blob = store__blob(q, 1), body;
     store_bad bad = store__unseal((uint64_t)key, blob.p, blob.n, &body);
     if (bad) return store__bad_fail(err, "document", key, bad);
     return l->document && l->document(l->user, key, body, err) ? -1 : 0;
@@ -402,14 +445,19 @@ static int load_document(jd_store *s, const jd_store_loader *l, sqlite3_stmt *q,
 
 static int load_group(jd_store *s, const jd_store_loader *l, sqlite3_stmt *q, jd_err *err) {
     int64_t group = sqlite3_column_int64(q, 0);
-    jd_str blob = column_bytes(q, 1), body;
+    jd_str blob = store__blob(q, 1), body;
     store_log_reader r;
     store_bad bad = store__log_begin(&r, (uint64_t)group, blob.p, blob.n);
     if (bad) return store__bad_fail(err, "log", group, bad);
     jd_key key;
     int more;
     while ((more = store__log_next(&r, &key, &body)) == 1) {
-        store__dirty_mark(&s->dirty, key);
+        if (!store__log_only(s, key)) {
+            store__dirty_mark(&s->dirty, key);
+        } else {
+            if ((uint64_t)group <= s->sealed_to) continue;
+            store__hold(s, (uint64_t)group);
+        }
         if (l->change && l->change(l->user, (uint64_t)group, key, body, err)) return -1;
     }
     return more == 0 ? 0 : store__bad_fail(err, "log", group, STORE_BAD_SHAPE);
@@ -447,7 +495,7 @@ int jd_store_load(jd_store *s, const jd_store_loader *loader, uint64_t *last_gro
 /* --- commit --- */
 
 /* Room on disk: looked at every 16th group or quarter second, always while it was short, and before large groups. */
-static int space(jd_store *s, uint64_t bytes, jd_err *err) {
+int store__space(jd_store *s, uint64_t bytes, jd_err *err) {
     uint64_t now = jd_mono_ns();
     int large = bytes >= UINT64_C(1) << 20;
     if (s->full || large || s->space_skips == 0 || now - s->space_at_ns > 250000000u) {
@@ -502,7 +550,7 @@ int jd_store_commit(jd_store *s, const jd_store_group *g, jd_err *err) {
     if (store__dead(s)) return store__refuse_dead(err), JD_STORE_REFUSED;
     if (check_group(s, g, err) != 0) return JD_STORE_REFUSED;
     store__log_encode(&s->row, g);
-    if (space(s, s->row.n, err) != 0) return JD_STORE_REFUSED;
+    if (store__space(s, s->row.n, err) != 0) return JD_STORE_REFUSED;
     int rc = store__make_room(s, s->row.n, err);
     if (rc != JD_STORE_OK) return rc;
     store_work w = {.group = g};
@@ -513,61 +561,12 @@ int jd_store_commit(jd_store *s, const jd_store_group *g, jd_err *err) {
     return rc;
 }
 
-/* --- reading --- */
-
-static int reader_open(jd_store *s, store_reader *r, jd_err *err) {
-    r->db = store__connect(s->path, s->vfs->name, SQLITE_OPEN_READONLY, READER_CACHE_KB, err);
-    if (!r->db) return -1;
-    int rc = sqlite3_prepare_v3(r->db, "SELECT body FROM document WHERE key = ?1", -1, SQLITE_PREPARE_PERSISTENT,
-                                &r->get, NULL);
-    if (rc == SQLITE_OK) return 0;
-    store__sql_fail(r->db, rc, err, "cannot read", "无法读取");
-    sqlite3_close(r->db);
-    r->db = NULL;
-    return -1;
-}
-
-static int read_row(store_reader *r, jd_key key, jd_buf *out, jd_err *err) {
-    sqlite3_bind_int64(r->get, 1, key);
-    int rc = sqlite3_step(r->get), found_it = 0;
-    if (rc == SQLITE_ROW) {
-        jd_str blob = column_bytes(r->get, 0), body;
-        store_bad bad = store__unseal((uint64_t)key, blob.p, blob.n, &body);
-        if (bad) {
-            found_it = store__bad_fail(err, "document", key, bad);
-        } else {
-            jd_buf_str(out, body);
-            found_it = 1;
-        }
-    } else if (rc != SQLITE_DONE) {
-        found_it = store__sql_fail(r->db, rc, err, "cannot read a document", "无法读取文档");
-        jd_fail_at(err, "document %lld", (long long)key);
-    }
-    sqlite3_reset(r->get); /* ends the read transaction, so that it never holds the WAL */
-    return found_it;
-}
-
-int jd_store_read(jd_store *s, jd_key key, jd_buf *out, jd_err *err) {
-    if (store__dead(s)) return store__refuse_dead(err);
-    unsigned first = atomic_fetch_add_explicit(&s->reader_next, 1, memory_order_relaxed);
-    store_reader *r = &s->readers[first % STORE_READERS];
-    for (unsigned i = 0; i < STORE_READERS; i++) {
-        store_reader *free_one = &s->readers[(first + i) % STORE_READERS];
-        if (pthread_mutex_trylock(&free_one->lock) == 0) {
-            r = free_one;
-            goto held;
-        }
-    }
-    pthread_mutex_lock(&r->lock);
-held:;
-    int rc = r->db || reader_open(s, r, err) == 0 ? read_row(r, key, out, err) : -1;
-    pthread_mutex_unlock(&r->lock);
-    return rc;
-}
+/* --- figures --- */
 
 void store__publish(jd_store *s) {
     atomic_store_explicit(&s->group_last_seen, s->group_last, memory_order_relaxed);
     atomic_store_explicit(&s->log_rows, s->sizes.n, memory_order_relaxed);
+    atomic_store_explicit(&s->sealed_seen, s->sealed_to, memory_order_relaxed);
     atomic_store_explicit(&s->dirty_n, s->dirty.total, memory_order_relaxed);
     atomic_store_explicit(&s->wal_bytes, s->wal_frames ? s->wal_frames * STORE_FRAME + 32 : 0, memory_order_relaxed);
 }
@@ -583,6 +582,11 @@ void jd_store_get_stats(jd_store *s, jd_store_stats *out) {
         .commits = atomic_load(&s->commits),
         .written_behind = atomic_load(&s->written_behind),
         .checkpoints = atomic_load(&s->checkpoints),
+        .sealed = atomic_load(&s->sealed_seen),
+        .rows = atomic_load(&s->rows),
+        .row_bytes = atomic_load(&s->row_bytes),
+        .row_last = atomic_load(&s->row_last_seen),
+        .run_last = atomic_load(&s->run_last_seen),
         .dead = store__dead(s),
     };
 }

@@ -36,7 +36,7 @@ static void sizes_drop(store_log_sizes *z, size_t rows) {
     z->n -= rows;
 }
 
-static int run(jd_store *s, store_query which) {
+int store__run(jd_store *s, store_query which) {
     int rc = sqlite3_step(s->q[which]);
     sqlite3_reset(s->q[which]);
     return rc == SQLITE_DONE ? SQLITE_OK : rc;
@@ -46,14 +46,14 @@ static int put_group(jd_store *s, const jd_store_group *g) {
     sqlite3_stmt *q = s->q[STORE_Q_PUT_LOG];
     sqlite3_bind_int64(q, 1, (int64_t)g->number);
     int rc = sqlite3_bind_blob64(q, 2, s->row.p, s->row.n, SQLITE_STATIC);
-    if (rc == SQLITE_OK) rc = run(s, STORE_Q_PUT_LOG);
+    if (rc == SQLITE_OK) rc = store__run(s, STORE_Q_PUT_LOG);
     q = s->q[STORE_Q_PUT_SYMBOL];
     for (size_t i = 0; rc == SQLITE_OK && i < g->symbols_n; i++) {
         jd_str name = g->symbols[i].name;
         sqlite3_bind_int64(q, 1, g->symbols[i].number);
         rc = sqlite3_bind_text64(q, 2, name.n ? name.p : "", name.n, SQLITE_STATIC, SQLITE_UTF8);
         sqlite3_bind_int64(q, 3, store__symbol_crc(g->symbols[i].number, name));
-        if (rc == SQLITE_OK) rc = run(s, STORE_Q_PUT_SYMBOL);
+        if (rc == SQLITE_OK) rc = store__run(s, STORE_Q_PUT_SYMBOL);
     }
     return rc;
 }
@@ -70,15 +70,31 @@ static int write_behind(jd_store *s, size_t n) {
             store__seal(&s->sealed, (uint64_t)key, body);
             rc = sqlite3_bind_blob64(q, 2, s->sealed.p, s->sealed.n, SQLITE_STATIC);
         }
-        if (rc == SQLITE_OK) rc = run(s, which);
+        if (rc == SQLITE_OK) rc = store__run(s, which);
         if (rc != SQLITE_OK) return rc;
     }
     return SQLITE_OK;
 }
 
+void store__hold(jd_store *s, uint64_t group) {
+    if (!s->hold) s->hold = group;
+    s->log_only_last = group;
+}
+
+/* Have documents allowed all the trimming that log-only changes allow? */
+static int is_held(const jd_store *s) {
+    return s->hold && s->trim_to + 1 >= s->hold;
+}
+
+/* Log rows that neither documents nor log-only changes need. */
+static size_t trim_due(const jd_store *s) {
+    uint64_t to = is_held(s) ? s->hold - 1 : s->trim_to;
+    return (size_t)(to - s->trimmed);
+}
+
 /* Log rows to trim: from the front, at least one when any is due, no more than `bytes` beyond it. */
 static size_t trim_rows(const jd_store *s, uint64_t bytes, uint64_t *sum) {
-    size_t due = (size_t)(s->trim_to - s->trimmed), n = 0;
+    size_t due = trim_due(s), n = 0;
     *sum = 0;
     while (n < due && (n == 0 || *sum < bytes)) *sum += s->sizes.at[(s->sizes.head + n++) & (s->sizes.cap - 1)];
     return n;
@@ -87,15 +103,20 @@ static size_t trim_rows(const jd_store *s, uint64_t bytes, uint64_t *sum) {
 static int trim(jd_store *s, size_t rows) {
     int64_t to = (int64_t)(s->trimmed + rows);
     sqlite3_bind_int64(s->q[STORE_Q_TRIM_LOG], 1, to);
-    int rc = run(s, STORE_Q_TRIM_LOG);
+    int rc = store__run(s, STORE_Q_TRIM_LOG);
     if (rc != SQLITE_OK) return rc;
     sqlite3_bind_int64(s->q[STORE_Q_SET_TRIMMED], 1, to);
-    return run(s, STORE_Q_SET_TRIMMED);
+    rc = store__run(s, STORE_Q_SET_TRIMMED);
+    /* No group up to there has log-only changes that are not in rows: they count as sealed, so that a check can hold
+     * the log's beginning against what is sealed. */
+    if (rc != SQLITE_OK || (uint64_t)to <= s->sealed_to) return rc;
+    sqlite3_bind_int64(s->q[STORE_Q_SET_SEALED], 1, to);
+    return store__run(s, STORE_Q_SET_SEALED);
 }
 
 /* The transaction failed with rc, and *err says how. What is on disk now, and what will be there after a restart? */
 static int settle(jd_store *s, int rc, int committing, jd_err *err) {
-    if (!sqlite3_get_autocommit(s->db)) (void)run(s, STORE_Q_ROLLBACK);
+    if (!sqlite3_get_autocommit(s->db)) (void)store__run(s, STORE_Q_ROLLBACK);
     if (atomic_load(&s->vfs->sync_failed)) return store__die(s, err, "a sync failed");
     if (!sqlite3_get_autocommit(s->db)) return store__die(s, err, "a roll-back failed");
     if (!committing) return JD_STORE_REFUSED;
@@ -115,13 +136,20 @@ static void settled(jd_store *s, const store_work *w, size_t taken, int swept, s
     atomic_fetch_add(&s->written_behind, taken);
     if (swept) {
         store__dirty_end(&s->dirty);
-        s->trim_to = s->sweep_group;
+        if (s->sweep_group > s->trim_to) s->trim_to = s->sweep_group;
     }
     sizes_drop(&s->sizes, trimmed);
     s->trimmed += trimmed;
+    if (s->trimmed > s->sealed_to) s->sealed_to = s->trimmed;
     atomic_fetch_sub(&s->log_bytes, trimmed_bytes);
+    if (w->seal || w->stale) store__rows_settled(s, w->seal);
     if (!w->group) return;
-    for (size_t i = 0; i < w->group->changes_n; i++) store__dirty_mark(&s->dirty, w->group->changes[i].key);
+    for (size_t i = 0; i < w->group->changes_n; i++) {
+        if (store__log_only(s, w->group->changes[i].key))
+            store__hold(s, w->group->number);
+        else
+            store__dirty_mark(&s->dirty, w->group->changes[i].key);
+    }
     store__sizes_push(&s->sizes, (uint32_t)s->row.n);
     atomic_fetch_add(&s->log_bytes, s->row.n);
     atomic_fetch_add(&s->commits, 1);
@@ -136,10 +164,14 @@ int store__transact(jd_store *s, const store_work *w, jd_err *err) {
     int swept = s->dirty.sweeping && rows == s->dirty.ahead;
     size_t trims = trim_rows(s, w->trim_bytes, &trim_bytes);
     const char *en = "cannot begin a transaction", *zh = "无法开始事务";
-    int committing = 0, rc = run(s, STORE_Q_BEGIN);
+    int committing = 0, rc = store__run(s, STORE_Q_BEGIN);
     if (rc == SQLITE_OK && w->group) {
         en = "cannot append to the log", zh = "无法追加日志";
         rc = put_group(s, w->group);
+    }
+    if (rc == SQLITE_OK && (w->seal || w->stale)) {
+        en = "cannot write rows", zh = "无法写入行";
+        rc = store__rows_write(s, w->seal, w->stale - 1);
     }
     if (rc == SQLITE_OK && rows) {
         en = "cannot write documents behind", zh = "无法写入文档";
@@ -152,7 +184,7 @@ int store__transact(jd_store *s, const store_work *w, jd_err *err) {
     if (rc == SQLITE_OK) {
         en = "cannot commit", zh = "无法提交";
         committing = 1;
-        rc = run(s, STORE_Q_COMMIT);
+        rc = store__run(s, STORE_Q_COMMIT);
     }
     if (rc == SQLITE_OK) {
         settled(s, w, rows, swept, trims, trim_bytes);
@@ -173,7 +205,8 @@ void store__plan(jd_store *s, uint64_t bytes, store_work *w) {
     w->trim_bytes = bytes * 2 > TRIM_BYTES ? bytes * 2 : TRIM_BYTES;
     if (!s->current) return;
     if (!s->dirty.sweeping) {
-        if (used < max / 4) return;
+        /* A sweep that would let nothing be trimmed waits for a while: what changes again is written once. */
+        if (used < max / 4 || (used < high && is_held(s))) return;
         sweep_begin(s);
     }
     if (used >= high) {
@@ -191,7 +224,9 @@ void store__plan(jd_store *s, uint64_t bytes, store_work *w) {
 /* A transaction without a group. 1: it did something, 0: nothing is to be done, else what transact returned. */
 static int sweep_step(jd_store *s, size_t rows, uint64_t trim_bytes, jd_err *err) {
     if (s->current && !s->dirty.sweeping && s->dirty.total) sweep_begin(s);
-    if (!s->dirty.sweeping && s->trim_to == s->trimmed) return 0;
+    /* With nothing dirty no sweep comes, and the log may hold nothing but log-only changes. */
+    if (!s->dirty.total) s->trim_to = s->group_last;
+    if (!s->dirty.sweeping && trim_due(s) == 0) return 0;
     store_work w = {.rows = rows, .trim_bytes = trim_bytes};
     int rc = store__transact(s, &w, err);
     if (rc == JD_STORE_OK) store__wal_after(s);
@@ -200,6 +235,12 @@ static int sweep_step(jd_store *s, size_t rows, uint64_t trim_bytes, jd_err *err
 
 int store__make_room(jd_store *s, uint64_t bytes, jd_err *err) {
     while (s->sizes.n && atomic_load(&s->log_bytes) + bytes > s->log_bytes_max) {
+        if (trim_due(s) == 0 && is_held(s)) {
+            jd_fail(err, JD_E_BUSY,
+                    "store: the log is full of changes that wait to be sealed into rows, from group %llu",
+                    "存储：日志已满，自组 %llu 起的变更尚待归档为行", (unsigned long long)s->hold);
+            return JD_STORE_REFUSED;
+        }
         int rc = sweep_step(s, ROOM_ROWS, TRIM_BYTES_ROOM, err);
         if (rc < 0) return rc;
         if (rc == 0) {
@@ -214,6 +255,7 @@ int store__make_room(jd_store *s, uint64_t bytes, jd_err *err) {
 int jd_store_idle(jd_store *s, jd_err *err) {
     if (store__dead(s)) return store__refuse_dead(err), JD_STORE_UNKNOWN;
     int rc = s->loaded ? sweep_step(s, IDLE_ROWS, TRIM_BYTES_IDLE, err) : 0;
+    if (rc == 0) rc = store__rows_clean(s, err);
     if (rc == 0) rc = store__wal_idle(s);
     store__publish(s);
     return rc;

@@ -6,9 +6,10 @@
  * that file is closed, so they are opened once per store and closed after the last connection, never in between. */
 #include "store/vfs.h"
 
-#include "base/arena.h"
+#include "base/buf.h"
 
 #include <fcntl.h>
+#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -149,11 +150,20 @@ static int write_out_fd(store_vfs *v, int *slot, const char *path) {
     return fd;
 }
 
+/* SQLite would make it readable for everybody. The files beside a database get its mode from SQLite. */
+static void make_private(const char *path) {
+    int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
+    if (fd >= 0) close(fd); /* what fails here fails again below, and is reported */
+}
+
 static int v_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *f, int flags, int *out_flags) {
     store_vfs *v = vfs_of(vfs);
     shim_file *s = shim(f);
     *s = (shim_file){.v = v, .lower = (sqlite3_file *)(s + 1), .flags = flags, .fd = -1};
     s->lower->pMethods = NULL;
+    if (v->native && name && (flags & SQLITE_OPEN_CREATE) &&
+        (flags & (SQLITE_OPEN_MAIN_DB | SQLITE_OPEN_SUPER_JOURNAL)))
+        make_private(name);
     int rc = v->lower->xOpen(v->lower, name, s->lower, flags, out_flags);
     /* A lower file with methods wants to be closed, also after a failed open. */
     s->base.pMethods = s->lower->pMethods ? &io : NULL;
@@ -225,4 +235,58 @@ void store__vfs_free(store_vfs *v) {
     if (v->fd_wal >= 0) close(v->fd_wal);
     pthread_mutex_destroy(&v->lock);
     free(v);
+}
+
+/* --- files by name --- */
+
+char *store__file_name(const char *path, const char *suffix) {
+    jd_buf b = {0};
+    jd_buf_printf(&b, "%s%s%c%c%c%c", path, suffix, 0, 0, 0, 0);
+    return jd_buf_take(&b, NULL);
+}
+
+int store__file_there(sqlite3_vfs *v, const char *name) {
+    int there = 0;
+    return v->xAccess(v, name, SQLITE_ACCESS_EXISTS, &there) == SQLITE_OK && there;
+}
+
+sqlite3_file *store__file_open(sqlite3_vfs *v, const char *name, int flags, int *rc) {
+    sqlite3_file *f = jd_xcalloc(1, (size_t)v->szOsFile);
+    *rc = v->xOpen(v, name, f, flags | SQLITE_OPEN_READWRITE, NULL);
+    if (*rc == SQLITE_OK) return f;
+    if (f->pMethods) f->pMethods->xClose(f);
+    free(f);
+    return NULL;
+}
+
+void store__file_close(sqlite3_file *f) {
+    if (!f) return;
+    f->pMethods->xClose(f);
+    free(f);
+}
+
+static int control(store_vfs *v, const char *path, int op, const char *arg) {
+    char *name = store__file_name(path, ""), *copy = arg ? store__file_name(arg, "") : NULL;
+    int rc;
+    sqlite3_file *f = store__file_open(v->lower, name, SQLITE_OPEN_MAIN_DB, &rc);
+    if (f) rc = f->pMethods->xFileControl(f, op, copy);
+    store__file_close(f);
+    free(name);
+    free(copy);
+    return rc;
+}
+
+int store__vfs_rename(store_vfs *v, const char *from, const char *to) {
+    if (!v->native) return control(v, from, STORE_FCNTL_RENAME, to);
+    return rename(from, to) == 0 ? SQLITE_OK : SQLITE_IOERR;
+}
+
+int store__vfs_sync_folder(store_vfs *v, const char *of) {
+    if (!v->native) return control(v, of, STORE_FCNTL_SYNC_FOLDER, NULL);
+    char *copy = jd_xstrdup(jd_str_of(of));
+    int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int rc = fd >= 0 && fsync(fd) == 0 ? SQLITE_OK : SQLITE_IOERR_DIR_FSYNC;
+    if (fd >= 0) close(fd);
+    free(copy);
+    return rc;
 }

@@ -25,4 +25,18 @@ typedef struct store_vfs {
 /* lower: name of a registered VFS, NULL: the default one. NULL when there is no such VFS. */
 store_vfs *store__vfs_new(const char *lower);
 void store__vfs_free(store_vfs *v);
+
+/* Files by name, on any VFS. A name as a VFS wants it, from store__file_name, is followed by an empty list of
+ * parameters. */
+char *store__file_name(const char *path, const char *suffix); /* free() it */
+int store__file_there(sqlite3_vfs *v, const char *name);      /* and not empty */
+/* NULL with *rc, an SQLite code. flags: what the file is, and whether to create it. */
+sqlite3_file *store__file_open(sqlite3_vfs *v, const char *name, int flags, int *rc);
+void store__file_close(sqlite3_file *f);
+
+/* What SQLite's VFS lacks: a name that replaces another, all or nothing, and a folder made durable (`of`: a file in
+ * it). Return SQLite codes. On a lower VFS without real files they are file controls of the file: the tests' seam. */
+enum { STORE_FCNTL_RENAME = 0x4a690001 /* arg: the new name */, STORE_FCNTL_SYNC_FOLDER };
+int store__vfs_rename(store_vfs *v, const char *from, const char *to);
+int store__vfs_sync_folder(store_vfs *v, const char *of);
 #endif

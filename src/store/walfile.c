@@ -107,34 +107,7 @@ int store__wal_scan(sqlite3 *db, uint64_t *frames) {
     return 0;
 }
 
-/* --- files of the store's VFS --- */
-
-/* A name as a VFS wants it: behind it stands an empty list of parameters. */
-static char *file_name(const char *path, const char *suffix) {
-    jd_buf b = {0};
-    jd_buf_printf(&b, "%s%s%c%c%c%c", path, suffix, 0, 0, 0, 0);
-    return jd_buf_take(&b, NULL);
-}
-
-static int is_there(sqlite3_vfs *v, const char *name) {
-    int there = 0;
-    return v->xAccess(v, name, SQLITE_ACCESS_EXISTS, &there) == SQLITE_OK && there;
-}
-
-static sqlite3_file *file_open(sqlite3_vfs *v, const char *name, int flags, int *rc) {
-    sqlite3_file *f = jd_xcalloc(1, (size_t)v->szOsFile);
-    *rc = v->xOpen(v, name, f, flags | SQLITE_OPEN_READWRITE, NULL);
-    if (*rc == SQLITE_OK) return f;
-    if (f->pMethods) f->pMethods->xClose(f);
-    free(f);
-    return NULL;
-}
-
-static void file_close(sqlite3_file *f) {
-    if (!f) return;
-    f->pMethods->xClose(f);
-    free(f);
-}
+/* --- files of any size --- */
 
 /* SQLite's own VFS takes no more than 128 KiB at a time (it keeps 17 bits of the length) and calls the rest a full
  * disk. */
@@ -178,7 +151,7 @@ static int tail_put_back(sqlite3_vfs *vfs, const char *name, sqlite3_file *wal, 
     int rc;
     sqlite3_int64 size = 0;
     jd_buf b = {0};
-    sqlite3_file *f = file_open(vfs, name, SQLITE_OPEN_SUPER_JOURNAL, &rc);
+    sqlite3_file *f = store__file_open(vfs, name, SQLITE_OPEN_SUPER_JOURNAL, &rc);
     if (!f) return rc;
     rc = f->pMethods->xFileSize(f, &size);
     if (rc == SQLITE_OK && size > TAIL_HEAD && size <= (sqlite3_int64)INT32_MAX) {
@@ -194,7 +167,7 @@ static int tail_put_back(sqlite3_vfs *vfs, const char *name, sqlite3_file *wal, 
             !memcmp(b.p + 32, sum, 4) && (uint64_t)v->end < at + n)
             rc = file_write(wal, b.p + TAIL_HEAD, n, (sqlite3_int64)at);
     }
-    file_close(f);
+    store__file_close(f);
     jd_buf_fini(&b);
     return rc;
 }
@@ -202,12 +175,12 @@ static int tail_put_back(sqlite3_vfs *vfs, const char *name, sqlite3_file *wal, 
 static int tail_write(sqlite3_vfs *vfs, const char *name, const jd_buf *b) {
     int rc;
     /* A new file, not the old one written over: that may be the one whose sync failed. */
-    if (is_there(vfs, name)) (void)vfs->xDelete(vfs, name, 0);
-    sqlite3_file *f = file_open(vfs, name, SQLITE_OPEN_SUPER_JOURNAL | SQLITE_OPEN_CREATE, &rc);
+    if (store__file_there(vfs, name)) (void)vfs->xDelete(vfs, name, 0);
+    sqlite3_file *f = store__file_open(vfs, name, SQLITE_OPEN_SUPER_JOURNAL | SQLITE_OPEN_CREATE, &rc);
     if (!f) return rc;
     rc = f->pMethods->xTruncate(f, 0);
     if (rc == SQLITE_OK) rc = file_write(f, b->p, b->n, 0);
-    file_close(f);
+    store__file_close(f);
     return rc;
 }
 
@@ -236,16 +209,16 @@ static int write_again(sqlite3_vfs *vfs, const char *tail, sqlite3_file *wal, co
 }
 
 static int settle(sqlite3_vfs *vfs, const char *path, int again, jd_err *err) {
-    char *name = file_name(path, "-wal"), *tail = file_name(path, STORE_TAIL_SUFFIX);
-    int rc = SQLITE_OK, with_tail = is_there(vfs, tail);
-    if (is_there(vfs, name) && (again || with_tail)) {
+    char *name = store__file_name(path, "-wal"), *tail = store__file_name(path, STORE_TAIL_SUFFIX);
+    int rc = SQLITE_OK, with_tail = store__file_there(vfs, tail);
+    if (store__file_there(vfs, name) && (again || with_tail)) {
         wal_view v;
-        sqlite3_file *wal = file_open(vfs, name, SQLITE_OPEN_WAL, &rc);
+        sqlite3_file *wal = store__file_open(vfs, name, SQLITE_OPEN_WAL, &rc);
         if (wal && wal_read(wal, &v) != 0) rc = SQLITE_IOERR_READ;
         if (rc == SQLITE_OK && with_tail) rc = tail_put_back(vfs, tail, wal, &v);
         if (rc == SQLITE_OK && with_tail && wal_read(wal, &v) != 0) rc = SQLITE_IOERR_READ;
         if (rc == SQLITE_OK && again && v.end) rc = write_again(vfs, tail, wal, &v);
-        file_close(wal);
+        store__file_close(wal);
     }
     free(name);
     free(tail);
@@ -263,8 +236,8 @@ int store__wal_mend(sqlite3_vfs *vfs, const char *path, jd_err *err) {
 
 int store__wal_settled(jd_store *s, jd_err *err) {
     sqlite3_vfs *vfs = &s->vfs->base;
-    char *tail = file_name(s->path, STORE_TAIL_SUFFIX);
-    int rc = is_there(vfs, tail) ? vfs->xDelete(vfs, tail, 1) : SQLITE_OK;
+    char *tail = store__file_name(s->path, STORE_TAIL_SUFFIX);
+    int rc = store__file_there(vfs, tail) ? vfs->xDelete(vfs, tail, 1) : SQLITE_OK;
     free(tail);
     return rc == SQLITE_OK ? 0
                            : store__sql_fail(NULL, rc, err, "cannot settle the write-ahead file", "无法落实预写文件");

@@ -221,8 +221,7 @@ test("6.1 what is not served says so: 404, 405 with Allow, 501", async () => {
     for (const [method, path] of [
         ["GET", "/subscriptions"],
         ["POST", "/subscriptions"],
-        ["GET", "/temporal/entities?type=T"],
-        ["GET", `/temporal/entities/${id}`],
+        ["GET", "/temporal/entityMaps?type=T"],
         ["POST", "/csourceRegistrations"],
         ["GET", "/entityMaps"],
         ["POST", "/snapshots"],

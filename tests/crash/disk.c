@@ -1,6 +1,7 @@
 #include "disk.h"
 
 #include "base/arena.h"
+#include "store/vfs.h"
 
 #include <pthread.h>
 #include <sqlite3.h>
@@ -63,6 +64,8 @@ struct disk {
     disk_watch watch;
     void *watch_user;
 };
+
+const char *const disk_op_names[DISK_OPS] = {"create", "write", "truncate", "sync", "delete", "rename"};
 
 static uint64_t mix(uint64_t a, uint64_t b) {
     uint64_t z = a * 0x9e3779b97f4a7c15u + b + 0x632be59bd9b4e019u;
@@ -366,9 +369,22 @@ static int m_check_lock(sqlite3_file *f, int *out) {
     return leave(of(f)->d, SQLITE_OK);
 }
 
+/* What a VFS lacks: see store/vfs.h. */
 static int m_control(sqlite3_file *f, int op, void *arg) {
-    (void)f, (void)op, (void)arg;
-    return SQLITE_NOTFOUND;
+    handle *h = of(f);
+    disk *d = h->d;
+    int rc = SQLITE_NOTFOUND;
+    enter(d);
+    if (op == STORE_FCNTL_RENAME) {
+        rc = at_point(d, DISK_RENAME) == DISK_OK ? SQLITE_OK : SQLITE_IOERR;
+        for (int i = 0; rc == SQLITE_OK && i < NAMES_MAX; i++)
+            if (d->names[i].now == h->file) point_to(&d->names[i].now, NULL);
+        if (rc == SQLITE_OK) point_to(&find_or_add(d, arg)->now, h->file);
+    } else if (op == STORE_FCNTL_SYNC_FOLDER) {
+        rc = at_point(d, DISK_SYNC) == DISK_OK ? SQLITE_OK : SQLITE_IOERR_DIR_FSYNC;
+        if (rc == SQLITE_OK && !d->lies) sync_folder(d);
+    }
+    return leave(d, rc);
 }
 static int m_sector(sqlite3_file *f) {
     (void)f;

@@ -9,7 +9,8 @@
  * since the sync; sectors inside it that never were on disk read as zeros.
  *   3. A folder entry (a file made, a file deleted) becomes durable with a sync of the folder: a deletion that asks for
  * it, or the first sync of a journal or WAL that a handle has opened to create (SQLite's unix VFS syncs the folder
- * there). At a cut, a name whose entry changed since then is by seed as it was or as it is.
+ * there), or a sync of the folder alone. At a cut, a name whose entry changed since then is by seed as it was or as it
+ * is; the two names of a file renamed each for itself.
  *   4. A sync that fails has written, by seed, some sectors; the others are lost to all later syncs unless written
  * again, while the cache goes on showing them. (What Linux does.)
  *   5. A write that fails has written nothing, or its first half, or everything, as the fault says.
@@ -28,7 +29,8 @@
 typedef struct disk disk;
 
 /* What a disk is asked to do; a "point" is one such request, counted from 0, and a fault or a cut falls on a point. */
-typedef enum disk_op { DISK_CREATE, DISK_WRITE, DISK_TRUNCATE, DISK_SYNC, DISK_DELETE, DISK_OPS } disk_op;
+typedef enum disk_op { DISK_CREATE, DISK_WRITE, DISK_TRUNCATE, DISK_SYNC, DISK_DELETE, DISK_RENAME, DISK_OPS } disk_op;
+extern const char *const disk_op_names[DISK_OPS];
 
 typedef enum disk_fault {
     DISK_OK,

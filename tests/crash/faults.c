@@ -1,8 +1,8 @@
 /* The fault test: a mixed load with one fault, once for every point of the load and every fault that fits it: a request
  * that fails, a write that does half and fails, one that is done and reported as failed, a sync that fails, a disk that
  * is full from there on until room is made. After each the promises are held to: acknowledged: found on every later
- * disk;   refused: on none, at once and at the end;   unknown: whole or absent, and the store takes nothing more until
- * it is opened again;   a failed sync never ends in an acknowledgement.
+ * disk; refused: on none, at once and at the end; unknown: whole or absent, and the store takes nothing more until it
+ * is opened again; a failed sync never ends in an acknowledgement. The load is groups and seal steps.
  *
  *     faults [--seed N] [--steps N] */
 #include "verify.h"
@@ -20,8 +20,9 @@ typedef struct trial {
     char *dir, *dir2;
     unsigned char op[POINTS_MAX]; /* of each point of the load without faults */
     uint64_t points, runs;
-    uint64_t refused, refused_full, unknown, unknown_full, idle_failed, open_failed,
-        hidden; /* hidden: the caller saw nothing of it */
+    uint64_t refused, refused_full, unknown, unknown_full, idle_failed, open_failed;
+    uint64_t steps_refused, steps_unknown; /* of `refused` and `unknown`, those of seal steps */
+    uint64_t hidden;                       /* the caller saw nothing of it */
     int failures;
 } trial;
 
@@ -33,18 +34,18 @@ typedef struct load {
     jd_store *s;
     model now, before;
     model_group g;
+    model_step step;
     uint64_t point;
     disk_fault fault;
     int founded, saw, refusals;
     disk_op op;
 } load;
 
-static const char *const op_names[DISK_OPS] = {"create", "write", "truncate", "sync", "delete"};
 static const char *const fault_names[DISK_FAULTS] = {"none", "fails", "half", "done", "full"};
 
 static int fail_with(load *l, const char *what, const char *why) {
     printf("FAIL seed %llu, %s at point %llu (%s): %s: %s\n", (unsigned long long)l->t->seed, fault_names[l->fault],
-           (unsigned long long)l->point, op_names[l->op], what, why);
+           (unsigned long long)l->point, disk_op_names[l->op], what, why);
     l->t->failures++;
     return -1;
 }
@@ -128,11 +129,30 @@ static int step_open(load *l) {
         rc = fail_with(l, "after opening", why);
     model_fini(&seen);
     jd_store_set_current(l->s, model_current, &l->now);
+    rowmodel_reopened(&l->now.rows, l->s);
+    return rc;
+}
+
+static int step_seal(load *l) {
+    jd_err err = {0};
+    model after = {0};
+    step_draw(&l->r, &l->now.rows, l->now.group, &l->step);
+    int rc = jd_store_seal(l->s, &l->step.s, &err);
+    model_copy(&after, &l->now);
+    step_apply(&after.rows, &l->step);
+    if (rc == JD_STORE_OK) {
+        model_copy(&l->now, &after);
+    } else {
+        if (rc == JD_STORE_REFUSED) l->t->refused++, l->t->steps_refused++;
+        if (rc == JD_STORE_UNKNOWN) l->t->steps_unknown++;
+        rc = trouble(l, rc, &after, &err);
+    }
+    model_fini(&after);
     return rc;
 }
 
 static int step_commit(load *l) {
-    static const model_shape shape = {.changes_max = 8, .keys = 60, .body_max = 160};
+    static const model_shape shape = {.changes_max = 8, .keys = 60, .body_max = 160, .events_max = 4};
     jd_err err = {0};
     model after = {0};
     model_draw(&l->r, &l->now, &shape, &l->g);
@@ -155,7 +175,8 @@ static int step(load *l) {
     int rc = 0;
     model_copy(&l->before, &l->now);
     if (!l->s) return step_open(l);
-    if (dice < 72) return step_commit(l);
+    if (dice < 22 || crash_seal_due(l->s)) return step_seal(l);
+    if (dice < 76) return step_commit(l);
     if (dice < 93) {
         rc = jd_store_idle(l->s, &err);
         if (rc >= 0) return 0;
@@ -198,6 +219,7 @@ static int run(trial *t, uint64_t point, disk_fault fault, void (*watch)(void *,
     model_fini(&l->now);
     model_fini(&l->before);
     jd_buf_fini(&l->g.bytes);
+    step_fini(&l->step);
     free(l);
     return rc;
 }
@@ -211,7 +233,7 @@ static void note_op(void *user, disk *d, uint64_t point, disk_op op) {
 int main(int argc, char **argv) {
     trial *t = jd_xcalloc(1, sizeof *t);
     t->seed = 1;
-    t->steps = 34;
+    t->steps = 32;
     for (int i = 1; i < argc; i++) {
         if (!strcmp(argv[i], "--seed") && i + 1 < argc)
             t->seed = strtoull(argv[++i], NULL, 10);
@@ -233,15 +255,17 @@ int main(int argc, char **argv) {
             t->runs++;
         }
     }
-    printf("seed %llu: points %llu, runs %llu: groups refused %llu (disk full %llu), unknown %llu (disk full %llu),"
-           " idle failed %llu, open failed %llu, unseen %llu, failures %d\n",
-           (unsigned long long)t->seed, (unsigned long long)points, (unsigned long long)t->runs,
-           (unsigned long long)t->refused, (unsigned long long)t->refused_full, (unsigned long long)t->unknown,
-           (unsigned long long)t->unknown_full, (unsigned long long)t->idle_failed, (unsigned long long)t->open_failed,
-           (unsigned long long)t->hidden, t->failures);
+    printf(
+        "seed %llu: points %llu, runs %llu: refused %llu (steps %llu, disk full %llu), unknown %llu (steps %llu, disk"
+        " full %llu), idle failed %llu, open failed %llu, unseen %llu, failures %d\n",
+        (unsigned long long)t->seed, (unsigned long long)points, (unsigned long long)t->runs,
+        (unsigned long long)t->refused, (unsigned long long)t->steps_refused, (unsigned long long)t->refused_full,
+        (unsigned long long)t->unknown, (unsigned long long)t->steps_unknown, (unsigned long long)t->unknown_full,
+        (unsigned long long)t->idle_failed, (unsigned long long)t->open_failed, (unsigned long long)t->hidden,
+        t->failures);
     crash_folder_gone(t->dir);
     crash_folder_gone(t->dir2);
-    int bad = t->failures || !t->refused || !t->refused_full || !t->unknown;
+    int bad = t->failures || !t->refused || !t->refused_full || !t->unknown || !t->steps_refused || !t->steps_unknown;
     free(t);
     return bad;
 }

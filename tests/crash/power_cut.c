@@ -4,8 +4,9 @@
  *
  *     power_cut [--seed N] [--steps N] [--no-sync]
  *
- * What must hold: no acknowledged group is missing, a group on its way is whole or absent, nothing else is there, check
- * finds nothing. With --no-sync the disk only pretends to sync, and the test must then fail: it is a test of the test.
+ * What must hold: no acknowledged group or step is missing, one on its way is whole or absent, nothing else is there,
+ * each log-only change is in a whole run or in the log and not in both, check finds nothing. With --no-sync the disk
+ * only pretends to sync, and the test must then fail: it is a test of the test.
  */
 #include "verify.h"
 
@@ -29,12 +30,10 @@ typedef struct trial {
     char *dir, *dir2;
     image images[IMAGES_MAX]; /* taken during the running call */
     size_t images_n;
-    uint64_t behind, checkpoints, trimmed; /* what the load made the store do */
+    uint64_t behind, checkpoints, trimmed, steps_sealed, wholes, gone, dropped; /* what the load made the store do */
     uint64_t cuts, kills, second, by_op[DISK_OPS];
     int failures;
 } trial;
-
-static const char *const op_names[DISK_OPS] = {"create", "write", "truncate", "sync", "delete"};
 
 static void take_image(void *user, disk *d, uint64_t point, disk_op op) {
     trial *t = user;
@@ -66,9 +65,10 @@ static void take_second(void *user, disk *d, uint64_t point, disk_op op) {
 /* Goes on from an image: recovery and a few groups, with another cut somewhere in it. m0 is what recovery will find;
  * until it has returned, it may also still be what `was` allows. */
 static void go_on(trial *t, const image *from, const model *m0, const crash_opts *was) {
-    static const model_shape shape = {.changes_max = 6, .keys = 60, .body_max = 150};
+    static const model_shape shape = {.changes_max = 6, .keys = 60, .body_max = 150, .events_max = 4};
     model m = {0}, before = {0};
     model_group g = {0};
+    model_step step = {0};
     jd_err err = {0};
     char why[400] = "";
     model_copy(&m, m0);
@@ -80,30 +80,36 @@ static void go_on(trial *t, const image *from, const model *m0, const crash_opts
     uint64_t last;
     if (rc == 0) rc = jd_store_load(s, &(jd_store_loader){0}, &last, &err);
     if (rc == 0) jd_store_set_current(s, model_current, &m);
+    if (rc == 0) rowmodel_reopened(&m.rows, s);
     model_copy(&before, &m);
     for (int i = 0; rc == 0 && !cut.image && i < 8; i++) {
         model_copy(&before, &m);
         if (i % 3 == 2) {
             rc = jd_store_idle(s, &err) < 0 ? -1 : 0;
+        } else if (i % 3 == 1 || crash_seal_due(s)) {
+            step_draw(&t->r, &m.rows, m.group, &step);
+            rc = jd_store_seal(s, &step.s, &err);
+            if (rc == 0) step_apply(&m.rows, &step);
         } else {
             model_draw(&t->r, &m, &shape, &g);
             rc = jd_store_commit(s, &g.g, &err);
             if (rc == 0) model_apply(&m, &g.g);
         }
     }
-    if (rc != 0) fail_at(t, "going on after the cut", from->point, op_names[from->op], err.en);
+    if (rc != 0) fail_at(t, "going on after the cut", from->point, disk_op_names[from->op], err.en);
     jd_store_close(s);
     disk_set_watch(from->d, NULL, NULL);
     if (cut.image) {
         t->second++;
         crash_opts o = {.dir = t->dir2, .founded = 1, .before = &before, .after = &m};
         if (crash_verify(cut.image, in_open ? was : &o, NULL, why, sizeof why) != 0)
-            fail_at(t, "second cut after the cut", from->point, op_names[from->op], why);
+            fail_at(t, "second cut after the cut", from->point, disk_op_names[from->op], why);
         disk_free(cut.image);
     }
     model_fini(&m);
     model_fini(&before);
     jd_buf_fini(&g.bytes);
+    step_fini(&step);
 }
 
 /* Verifies what was taken during the last call: `before` it, or `after` it. */
@@ -117,7 +123,7 @@ static void settle_images(trial *t, int founded, const model *before, const mode
             /* Looking at an image recovers it; what goes on must do that itself. */
             disk *same = rng_below(&t->r, 3) == 0 ? disk_kill(im->d) : NULL;
             if (crash_verify(im->d, &o, &found, why, sizeof why) != 0)
-                fail_at(t, "cut", im->point, op_names[im->op], why);
+                fail_at(t, "cut", im->point, disk_op_names[im->op], why);
             else if (same)
                 go_on(t, &(image){same, im->point, im->op}, &found, &o);
             disk_free(same);
@@ -139,10 +145,11 @@ static void note_work(trial *t, jd_store *s, jd_store_stats *last) {
 }
 
 static void run(trial *t) {
-    static const model_shape shape = {.changes_max = 8, .keys = 60, .body_max = 160};
+    static const model_shape shape = {.changes_max = 8, .keys = 60, .body_max = 160, .events_max = 5};
     disk *d = disk_new(t->seed);
     model now = {0}, before = {0};
     model_group g = {0};
+    model_step step = {0};
     jd_err err = {0};
     jd_store *s = NULL;
     uint64_t last;
@@ -159,12 +166,22 @@ static void run(trial *t) {
             rc = jd_store_open(&s, &opts, &err);
             if (rc == 0) rc = jd_store_load(s, &(jd_store_loader){0}, &last, &err);
             if (rc == 0) jd_store_set_current(s, model_current, &now);
-        } else if (dice < 76) {
+            if (rc == 0) rowmodel_reopened(&now.rows, s);
+        } else if (dice < 20 || crash_seal_due(s)) {
+            step_draw(&t->r, &now.rows, now.group, &step);
+            rc = jd_store_seal(s, &step.s, &err);
+            t->steps_sealed++;
+            t->wholes += step.s.whole != 0;
+            t->gone += step.s.gone_n;
+            t->dropped += step.s.drop_n;
+            if (rc == 0) step_apply(&now.rows, &step);
+            commits = 1;
+        } else if (dice < 80) {
             model_draw(&t->r, &now, &shape, &g);
             rc = jd_store_commit(s, &g.g, &err);
             if (rc == 0) model_apply(&now, &g.g);
             commits = 1;
-        } else if (dice < 90) {
+        } else if (dice < 92) {
             rc = jd_store_idle(s, &err) < 0 ? -1 : 0;
         } else if (dice < 97) {
             jd_buf out = {0};
@@ -181,11 +198,15 @@ static void run(trial *t) {
     }
     if (rc != 0) fail_at(t, "the load itself", disk_points(d), "-", err.en);
     /* A load that does not sweep, trim and turn the WAL would prove little. */
-    int idle = t->behind < 50 || t->checkpoints < 10 || t->trimmed < 20;
+    int idle = t->behind < 50 || t->checkpoints < 10 || t->trimmed < 20 || t->wholes < 10 || t->gone < 4 ||
+               t->steps_sealed < t->wholes + 8 || t->dropped < 4;
     if (idle && rc == 0 && t->failures == 0 && t->steps >= 100) fail_at(t, "the load", 0, "-", "did too little");
     jd_store_close(s);
     settle_images(t, founded, &now, NULL);
     disk_free(d);
+    printf("seed %llu: steps %llu, whole runs %llu, gone %llu, rows dropped %llu\n", (unsigned long long)t->seed,
+           (unsigned long long)t->steps_sealed, (unsigned long long)t->wholes, (unsigned long long)t->gone,
+           (unsigned long long)t->dropped);
     printf("seed %llu: groups %llu, kills %llu, cuts %llu (create %llu, write %llu, truncate %llu, sync %llu, delete "
            "%llu), second cuts"
            " %llu, failures %d\n",
@@ -197,12 +218,13 @@ static void run(trial *t) {
     model_fini(&now);
     model_fini(&before);
     jd_buf_fini(&g.bytes);
+    step_fini(&step);
 }
 
 int main(int argc, char **argv) {
     trial *t = jd_xcalloc(1, sizeof *t);
     t->seed = 1;
-    t->steps = 160;
+    t->steps = 200;
     for (int i = 1; i < argc; i++) {
         if (!strcmp(argv[i], "--no-sync"))
             t->no_sync = 1;

@@ -14,7 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { STEPS = 14, POINTS_MAX = 2048, IMAGES_MAX = 1024, FAILURES_MAX = 5, DEPTH = 2 };
+enum { STEPS = 11, POINTS_MAX = 2048, IMAGES_MAX = 1024, FAILURES_MAX = 5, DEPTH = 2 };
 
 typedef struct trial {
     uint64_t seed, fate;
@@ -26,7 +26,7 @@ typedef struct trial {
     int failures;
 } trial;
 
-static const model_shape shape = {.changes_max = 6, .keys = 30, .body_max = 120};
+static const model_shape shape = {.changes_max = 6, .keys = 30, .body_max = 120, .events_max = 3};
 
 static int failed(trial *t, const char *what, const char *why) {
     printf("FAIL seed %llu, sync at point %llu, fate %llu: %s: %s\n", (unsigned long long)t->seed,
@@ -77,6 +77,7 @@ static int restart(trial *t, disk *d, const crash_opts *may_be, int depth) {
     *c = (camera){.t = t, .kill_one_in = depth > 0 ? 6 : 0};
     model now = {0}, before = {0};
     model_group g = {0};
+    model_step step = {0};
     jd_err err = {0};
     jd_store *s = NULL;
     char why[400] = "";
@@ -104,6 +105,11 @@ static int restart(trial *t, disk *d, const crash_opts *may_be, int depth) {
         } else if (i == 4) {
             jd_store_close(s);
             s = NULL;
+        } else if (i == 1) {
+            step_draw(&t->r, &now.rows, now.group, &step);
+            rc = jd_store_seal(s, &step.s, &err);
+            if (rc == 0) step_apply(&now.rows, &step);
+            o.after = &now;
         } else {
             model_draw(&t->r, &now, &shape, &g);
             rc = jd_store_commit(s, &g.g, &err);
@@ -124,6 +130,7 @@ static int restart(trial *t, disk *d, const crash_opts *may_be, int depth) {
     model_fini(&now);
     model_fini(&before);
     jd_buf_fini(&g.bytes);
+    step_fini(&step);
     free(c);
     return ok ? 0 : -1;
 }
@@ -151,6 +158,7 @@ static void load(trial *t, disk_watch watch, void *user, int kills) {
     disk *d = disk_new(t->seed * 1000 + t->fate);
     model now = {0}, before = {0};
     model_group g = {0};
+    model_step step = {0};
     jd_err err = {0};
     jd_store *s = NULL;
     killer k = {.at = t->at};
@@ -161,10 +169,15 @@ static void load(trial *t, disk_watch watch, void *user, int kills) {
     opts.wal_bytes = 96 << 10;
     int rc = jd_store_open(&s, &opts, &err), founded = rc == 0 && !k.d, commits = 0;
     if (s) jd_store_set_current(s, model_current, &now);
+    if (s) rowmodel_reopened(&now.rows, s);
     for (int i = 0; i < STEPS && rc == 0 && founded && !k.d; i++) {
         model_copy(&before, &now);
         commits = i % 5 != 4;
-        if (commits) {
+        if (i % 5 >= 2 && commits) {
+            step_draw(&r, &now.rows, now.group, &step);
+            rc = jd_store_seal(s, &step.s, &err);
+            step_apply(&now.rows, &step);
+        } else if (commits) {
             model_draw(&r, &now, &shape, &g);
             rc = jd_store_commit(s, &g.g, &err);
             model_apply(&now, &g.g); /* `now` is what may be there */
@@ -187,6 +200,7 @@ static void load(trial *t, disk_watch watch, void *user, int kills) {
     model_fini(&now);
     model_fini(&before);
     jd_buf_fini(&g.bytes);
+    step_fini(&step);
 }
 
 int main(int argc, char **argv) {

@@ -12,8 +12,15 @@ jd_store_opts crash_store_opts(const char *dir, const disk *d, int create) {
                            .create = create,
                            .step = 1,
                            .min_free = 1,
+                           .log_only = EVENT_LOG_ONLY,
                            .log_bytes_max = 24 << 10,
                            .wal_bytes = 48 << 10};
+}
+
+int crash_seal_due(jd_store *s) {
+    jd_store_stats st;
+    jd_store_get_stats(s, &st);
+    return st.log_bytes > 14 << 10 && st.sealed < st.group_last;
 }
 
 static void keep_first(void *user, const char *finding) {
@@ -48,7 +55,7 @@ int crash_verify(disk *d, const crash_opts *o, model *found, char *why, size_t c
     else if (o->after)
         snprintf(why + strlen(why), cap - strlen(why), "; and from the group on its way: %s", other);
     jd_store_close(s);
-    if (rc == 0 && found) model_copy(found, &seen);
+    if (rc == 0 && found) model_copy(found, &seen); /* what the sealer knew is gone with the process */
     model_fini(&seen);
     return rc;
 }

@@ -13,6 +13,8 @@ typedef struct crash_opts {
 
 /* Settings that make everything happen often: a log of 24 kB, a WAL that turns every 48 kB, no helper thread. */
 jd_store_opts crash_store_opts(const char *dir, const disk *d, int create);
+/* Should the log-only changes be sealed now? (Its bound holds commits up, not the sealing.) */
+int crash_seal_due(jd_store *s);
 /* 0: as it must be. *found becomes a copy of what was found (NULL: not wanted). Else `why` says what is wrong. */
 int crash_verify(disk *d, const crash_opts *o, model *found, char *why, size_t cap);
 /* A new folder for locks, and its removal. */

@@ -13,9 +13,11 @@ const root = resolve(fileURLToPath(import.meta.url), "../../..");
 /** The rooms of src/, lowest first. A file may include its own room and those before it. */
 const rooms = [
     "base",
+    "series",
     "json",
     "geo",
     "model",
+    "table",
     "store",
     "engine",
     "link",

@@ -62,7 +62,9 @@ void fx_ok(int rc, const jd_err *err) {
 jd_store *fx_open(const jd_store_opts *opts, model *m) {
     jd_store *s = NULL;
     jd_err err = {0};
-    fx_ok(jd_store_open(&s, opts, &err), &err);
+    jd_store_opts with = *opts;
+    with.log_only = EVENT_LOG_ONLY;
+    fx_ok(jd_store_open(&s, &with, &err), &err);
     jd_store_set_current(s, model_current, m);
     return s;
 }
@@ -74,6 +76,7 @@ jd_store *fx_reopen(const jd_store_opts *opts, model *m) {
     jd_store *s = fx_open(opts, m);
     fx_ok(model_load(s, &seen, &err), &err);
     if (model_differs(m, &seen, why, sizeof why)) fail_msg("after a restart: %s", why);
+    rowmodel_reopened(&m->rows, s);
     model_fini(&seen);
     return s;
 }

@@ -17,7 +17,7 @@ int fx_teardown(void **state);
 void fx_clean(const char *dir);
 void fx_copy(const char *from, const char *to);
 char *fx_path(const char *dir, const char *name); /* free() it */
-/* Opens with current = the model; fails the test otherwise. */
+/* Opens with current = the model and its events as log-only; fails the test otherwise. */
 jd_store *fx_open(const jd_store_opts *opts, model *m);
 /* Opens, loads, and fails the test when the load differs from the model. */
 jd_store *fx_reopen(const jd_store_opts *opts, model *m);

@@ -49,10 +49,12 @@ void model_copy(model *to, const model *from) {
     for (uint32_t i = 0; i < MODEL_KEYS; i++) model_set(to, i, body_of(from, i));
     to->group = from->group;
     to->symbols = from->symbols;
+    rowmodel_copy(&to->rows, &from->rows);
 }
 
 void model_fini(model *m) {
     for (uint32_t i = 0; i < MODEL_KEYS; i++) jd_buf_fini(&m->body[i]);
+    rowmodel_fini(&m->rows);
     *m = (model){0};
 }
 
@@ -74,7 +76,7 @@ int model_differs(const model *a, const model *b, char *why, size_t cap) {
                  b->there[i], x.n, y.n);
         return 1;
     }
-    return 0;
+    return rowmodel_differs(&a->rows, &b->rows, why, cap);
 }
 
 static void symbol_name(char out[32], uint32_t number) {
@@ -103,7 +105,9 @@ static int on_change(void *user, uint64_t group, jd_key key, jd_str body, jd_err
     if (group < m->group)
         return jd_fail(err, JD_E_INTERNAL, "test: group %llu", "测试：组 %llu", (unsigned long long)group);
     m->group = group;
-    return on_document(user, key, body, err);
+    if (!is_event(key)) return on_document(user, key, body, err);
+    rowmodel_event(&m->rows, group, key, body);
+    return 0;
 }
 
 int model_load(jd_store *s, model *m, jd_err *err) {
@@ -111,23 +115,39 @@ int model_load(jd_store *s, model *m, jd_err *err) {
     uint64_t last = 0;
     if (jd_store_load(s, &l, &last, err) != 0) return -1;
     m->group = last; /* a group without changes is not seen by on_change */
+    if (rowmodel_load(s, &m->rows, err) != 0 || rowmodel_is_complete(&m->rows, err) != 0) return -1;
+    rowmodel_reopened(&m->rows, s);
     return 0;
+}
+
+/* Random bytes for a document. */
+static void fill(rng *r, char *p, size_t n) {
+    uint64_t word = 0;
+    for (size_t k = 0; k < n; k++) {
+        if (k % 8 == 0) word = rng_next(r);
+        p[k] = (char)(unsigned char)(word >> (k % 8 * 8));
+    }
 }
 
 void model_draw(rng *r, const model *m, const model_shape *shape, model_group *out) {
     size_t n = rng_below(r, shape->changes_max + 1), sizes[64];
+    size_t events = shape->events_max ? rng_below(r, shape->events_max + 1) : 0;
+    uint64_t last_event = m->rows.events;
+    n += events;
     out->bytes.n = 0;
     for (size_t i = 0; i < n; i++) {
         uint32_t max = shape->body_max * (rng_below(r, 24) ? 1 : 20);
-        sizes[i] = rng_below(r, 8) ? rng_below(r, max + 1) : SIZE_MAX;
-        out->changes[i].key = model_key(rng_below(r, shape->keys));
+        int event = events && rng_below(r, (uint32_t)(n - i)) < events;
+        events -= (size_t)event;
+        sizes[i] = event || rng_below(r, 8) ? rng_below(r, max + 1) : SIZE_MAX;
+        if (event) sizes[i] += 8;
+        out->changes[i].key = event ? event_key(rng_below(r, EVENT_KEYS)) : model_key(rng_below(r, shape->keys));
         if (sizes[i] == SIZE_MAX) continue;
         char *p = jd_buf_room(&out->bytes, sizes[i]);
-        uint64_t word = 0;
-        for (size_t k = 0; k < sizes[i]; k++) {
-            if (k % 8 == 0) word = rng_next(r);
-            p[k] = (char)(unsigned char)(word >> (k % 8 * 8));
-        }
+        if (event)
+            event_fill(r, ++last_event, p, sizes[i]);
+        else
+            fill(r, p, sizes[i]);
         out->bytes.n += sizes[i];
     }
     const char *at = out->bytes.p ? out->bytes.p : "";
@@ -146,8 +166,13 @@ void model_draw(rng *r, const model *m, const model_shape *shape, model_group *o
 }
 
 void model_apply(model *m, const jd_store_group *g) {
-    for (size_t i = 0; i < g->changes_n; i++)
-        model_set(m, (uint32_t)model_index(g->changes[i].key), g->changes[i].body);
+    for (size_t i = 0; i < g->changes_n; i++) {
+        const jd_store_change *c = &g->changes[i];
+        if (is_event(c->key))
+            rowmodel_event(&m->rows, g->number, c->key, c->body);
+        else
+            model_set(m, (uint32_t)model_index(c->key), c->body);
+    }
     for (size_t i = 0; i < g->symbols_n; i++) m->symbols = g->symbols[i].number;
     m->group = g->number;
 }

@@ -2,13 +2,7 @@
  * Also the seeded numbers and groups that all store tests draw from. */
 #ifndef STORE_TEST_MODEL_H
 #define STORE_TEST_MODEL_H
-#include "store/store.h"
-
-typedef struct rng {
-    uint64_t s;
-} rng;
-uint64_t rng_next(rng *r);
-uint32_t rng_below(rng *r, uint32_t n);
+#include "rowmodel.h"
 
 enum { MODEL_KEYS = 600 };
 typedef struct model {
@@ -16,6 +10,7 @@ typedef struct model {
     int there[MODEL_KEYS];
     uint64_t group;
     uint32_t symbols; /* numbers 1 .. symbols */
+    rowmodel rows;
 } model;
 
 /* Keys of two tenants and three kinds; some lie close together, some each on a bitmap page of its own. */
@@ -43,6 +38,7 @@ typedef struct model_shape {
     uint32_t changes_max; /* 0 .. changes_max changes; at most 64 */
     uint32_t keys;        /* of the first so many keys; at most MODEL_KEYS */
     uint32_t body_max;    /* bytes; one body in 24 is up to 20 times longer, so that it needs overflow pages */
+    uint32_t events_max;  /* log-only changes among them, 0 .. events_max more; at most 64 with the others */
 } model_shape;
 /* The group that follows m. Its bytes live until the next draw into the same model_group. */
 void model_draw(rng *r, const model *m, const model_shape *shape, model_group *out);

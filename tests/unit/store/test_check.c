@@ -53,6 +53,16 @@ static void make(const char *dir) {
     model_apply(&m, &g);
     fx_drain(s);
     fx_fill(s, &m, &r, &(model_shape){.changes_max = 10, .keys = 60, .body_max = 80}, 6);
+    /* Run 1 is whole, run 2 gone with its row still there, run 3 not yet whole. */
+    jd_store_row rows[3] = {{1, 1, JD_STR("head"), JD_STR("body")},
+                            {2, 1, JD_STR("head"), JD_STR("other")},
+                            {4, 3, JD_STR("head"), JD_STR("begun")}};
+    jd_store_row old = {3, 2, JD_STR(""), JD_STR("old")};
+    int64_t gone = 2;
+    jd_store_seal_step steps[3] = {{.rows = &old, .rows_n = 1, .whole = 2, .sealed = 3},
+                                   {.rows = rows, .rows_n = 2, .whole = 1, .gone = &gone, .gone_n = 1},
+                                   {.rows = &rows[2], .rows_n = 1}};
+    for (int i = 0; i < 3; i++) fx_ok(jd_store_seal(s, &steps[i], &err), &err);
     jd_store_close(s);
     model_fini(&m);
 }
@@ -72,9 +82,27 @@ static void test_planted_damage(void **state) {
         {"UPDATE log SET body = body || x'00' WHERE grp = 4", "log 4: checksum"},
         {"DELETE FROM log WHERE grp = 4", "log 5: follows 3"},
         {"DELETE FROM log WHERE grp = 2", "log 3: follows 1"},
-        {"UPDATE meta SET value = 0", "log 2: follows 0"},
-        {"UPDATE meta SET value = -1", "meta trimmed: not a group number"},
-        {"DELETE FROM meta", "meta trimmed: missing"},
+        {"UPDATE meta SET value = 0 WHERE name = 'trimmed'", "log 2: follows 0"},
+        {"UPDATE meta SET value = -1 WHERE name = 'trimmed'", "meta trimmed: not a group number"},
+        {"DELETE FROM meta WHERE name = 'trimmed'", "meta trimmed: missing"},
+        {"UPDATE meta SET value = 8 WHERE name = 'sealed'", "meta sealed: group 8, but the newest is 7"},
+        {"UPDATE meta SET value = 0 WHERE name = 'sealed'", "meta sealed: group 0, but the log begins behind 1"},
+        {"UPDATE meta SET value = 'x' WHERE name = 'sealed'", "meta sealed: not a group number"},
+        {"DELETE FROM meta WHERE name = 'sealed'", "meta sealed: missing"},
+        {"UPDATE meta SET value = value | 1 WHERE name = 'log_only'",
+         "document 1970324836978597: of a kind that has no documents"},
+        {"UPDATE chunk SET head = x'01' || substr(head, 3) WHERE id = 1", "chunk 1: head: checksum"},
+        {"UPDATE chunk SET body = body || x'00' WHERE id = 3", "chunk 3: checksum"},
+        {"UPDATE chunk SET body = x'09' || substr(body, 2) WHERE id = 4", "chunk 4: unknown format"},
+        {"UPDATE chunk SET id = 9 WHERE id = 1", "chunk 9: head: checksum"},
+        {"UPDATE chunk SET id = -9 WHERE id = 1", "chunk -9: key out of range"},
+        {"UPDATE chunk SET run = 5 WHERE id = 1", "chunk 1: its run 5 is not known"},
+        {"DELETE FROM chunk WHERE id = 2", "run 1: its rows are not those that it counts"},
+        {"DELETE FROM run WHERE id = 3", "chunk 4: its run 3 is not known"},
+        {"UPDATE run SET state = 1 WHERE id = 3", "run 3: checksum"},
+        {"UPDATE run SET rows = 1 WHERE id = 1", "run 1: checksum"},
+        {"DROP TABLE run", "run: unreadable"},
+        {"DROP INDEX chunk_head", "chunk_head is missing"},
         {"DELETE FROM symbol WHERE number = 3", "symbol 4: follows 2"},
         {"UPDATE symbol SET name = 'urn:test:symbol:2' WHERE number = 3", "symbol 3: checksum"},
         {"DROP TABLE symbol", "symbol: unreadable"},
@@ -195,9 +223,9 @@ static void test_what_cannot_be_checked(void **state) {
     assert_int_equal(check(none, &f), -1);
     assert_int_equal(check("/tmp", &f), -1);
     assert_non_null(strstr(f.text, "no store"));
-    fx_sql(db, "PRAGMA user_version=2");
+    fx_sql(db, "PRAGMA user_version=3");
     assert_int_equal(check(*state, &f), -1);
-    assert_non_null(strstr(f.text, "format 2"));
+    assert_non_null(strstr(f.text, "format 3"));
     fx_sql(db, "PRAGMA application_id=1");
     assert_int_equal(check(*state, &f), -1);
     assert_non_null(strstr(f.text, "not a Jindu store"));

@@ -47,6 +47,45 @@ static void test_bytes_of_format_1(void **state) {
     jd_buf_fini(&b);
 }
 
+/* What format 2 added: row 9 of run 4 with a body of 300 bytes in its head, its body, and the run's note. */
+static void test_bytes_of_format_2(void **state) {
+    (void)state;
+    jd_buf b = {0};
+    jd_str got;
+    uint64_t bytes;
+    store__seal_head(&b, 9, 4, 300, JD_STR("head"));
+    const unsigned char head[] = {0x01, 0x77, 0x70, 0x99, 0xf8, 0xac, 0x02, 'h', 'e', 'a', 'd'};
+    assert_int_equal(b.n, sizeof head);
+    assert_memory_equal(b.p, head, sizeof head);
+    assert_int_equal(store__unseal_head(9, 4, jd_buf_view(&b), &got, &bytes), STORE_GOOD);
+    assert_true(jd_str_is(got, "head"));
+    assert_int_equal(bytes, 300);
+    assert_int_equal(store__unseal_head(9, 5, jd_buf_view(&b), &got, &bytes), STORE_BAD_SUM);
+    assert_int_equal(store__unseal_head(8, 4, jd_buf_view(&b), &got, &bytes), STORE_BAD_SUM);
+    b.n = 0;
+    store__seal_row(&b, 9, 4, JD_STR("head"), JD_STR("body"));
+    const unsigned char row[] = {0x01, 0xe9, 0xdb, 0x94, 0x81, 'b', 'o', 'd', 'y'};
+    assert_int_equal(b.n, sizeof row);
+    assert_memory_equal(b.p, row, sizeof row);
+    assert_int_equal(store__unseal_row(9, 4, JD_STR("head"), jd_buf_view(&b), &got), STORE_GOOD);
+    assert_int_equal(store__unseal_row(9, 5, JD_STR("head"), jd_buf_view(&b), &got), STORE_BAD_SUM);
+    assert_int_equal(store__unseal_row(9, 4, JD_STR("heaD"), jd_buf_view(&b), &got), STORE_BAD_SUM);
+    b.n = 0;
+    store_run_sum run = {.id = 4, .state = 1, .rows = 2, .bytes = 300}, other = run;
+    store__seal_note(&b, &run, JD_STR("note"));
+    const unsigned char note[] = {0x01, 0xa4, 0x75, 0x9c, 0xb0, 'n', 'o', 't', 'e'};
+    assert_int_equal(b.n, sizeof note);
+    assert_memory_equal(b.p, note, sizeof note);
+    assert_int_equal(store__unseal_note(&run, jd_buf_view(&b), &got), STORE_GOOD);
+    other.state = 2;
+    assert_int_equal(store__unseal_note(&other, jd_buf_view(&b), &got), STORE_BAD_SUM);
+    /* A head whose sum is right and whose length is cut off: written by a faulty program. */
+    b.n = 0;
+    store__seal_row(&b, 9, 4, (jd_str){NULL, 0}, JD_STR("\xff"));
+    assert_int_equal(store__unseal_head(9, 4, jd_buf_view(&b), &got, &bytes), STORE_BAD_SHAPE);
+    jd_buf_fini(&b);
+}
+
 static void test_log_rows_against_the_model(void **state) {
     (void)state;
     rng r = {9};
@@ -122,6 +161,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_seal_and_unseal),
         cmocka_unit_test(test_bytes_of_format_1),
+        cmocka_unit_test(test_bytes_of_format_2),
         cmocka_unit_test(test_log_rows_against_the_model),
         cmocka_unit_test(test_malformed_contents_are_refused),
     };

@@ -7,13 +7,24 @@ static void run_seed(uint64_t seed, jd_store_opts opts, const model_shape *shape
     rng r = {seed};
     model m = {0};
     model_group g = {0};
+    model_step step = {0};
     jd_err err = {0};
-    uint64_t behind = 0;
+    uint64_t behind = 0, wholes = 0;
     opts.create = 1;
     jd_store *s = fx_open(&opts, &m);
+    rowmodel_reopened(&m.rows, s);
     for (int i = 0; i < steps; i++) {
         uint32_t dice = rng_below(&r, 100);
-        if (dice < 75) {
+        jd_store_stats now;
+        jd_store_get_stats(s, &now);
+        /* An engine seals in time, else the log is full. */
+        int due = opts.log_bytes_max && now.sealed < now.group_last && now.log_bytes > opts.log_bytes_max / 2;
+        if (shape->events_max && (dice < 35 || due)) {
+            step_draw(&r, &m.rows, m.group, &step);
+            fx_ok(jd_store_seal(s, &step.s, &err), &err);
+            wholes += step.s.whole != 0;
+            step_apply(&m.rows, &step);
+        } else if (dice < 75) {
             model_draw(&r, &m, shape, &g);
             fx_ok(jd_store_commit(s, &g.g, &err), &err);
             model_apply(&m, &g.g);
@@ -38,11 +49,13 @@ static void run_seed(uint64_t seed, jd_store_opts opts, const model_shape *shape
     jd_store_stats st;
     jd_store_get_stats(s, &st);
     assert_true(behind + st.written_behind > 0);
+    if (shape->events_max) assert_true(wholes > 1);
     jd_store_close(s);
     s = fx_reopen(&opts, &m);
     jd_store_close(s);
     model_fini(&m);
     jd_buf_fini(&g.bytes);
+    step_fini(&step);
 }
 
 static void test_random_groups(void **state) {
@@ -53,6 +66,17 @@ static void test_random_groups(void **state) {
         jd_store_opts opts = {
             .dir = *state, .log_bytes_max = seed % 2 ? 64 << 10 : 0, .wal_bytes = 256 << 10, .step = seed % 3 != 0};
         run_seed(seed, opts, seed < 4 ? &small : &wide, 250);
+    }
+}
+
+/* The same with log-only changes that are sealed into runs, merged, dropped. */
+static void test_random_groups_and_runs(void **state) {
+    model_shape shape = {.changes_max = 8, .keys = 60, .body_max = 200, .events_max = 10};
+    for (uint64_t seed = 11; seed <= 14; seed++) {
+        fx_clean(*state);
+        jd_store_opts opts = {
+            .dir = *state, .log_bytes_max = seed % 2 ? 64 << 10 : 0, .wal_bytes = 256 << 10, .step = seed % 3 != 0};
+        run_seed(seed, opts, &shape, 250);
     }
 }
 
@@ -142,6 +166,7 @@ static void test_a_hot_key_coalesces(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_random_groups, fx_setup, fx_teardown),
+        cmocka_unit_test_setup_teardown(test_random_groups_and_runs, fx_setup, fx_teardown),
         cmocka_unit_test_setup_teardown(test_log_and_files_are_bounded, fx_setup, fx_teardown),
         cmocka_unit_test_setup_teardown(test_an_empty_log_keeps_the_number, fx_setup, fx_teardown),
         cmocka_unit_test_setup_teardown(test_a_hot_key_coalesces, fx_setup, fx_teardown),

@@ -33,9 +33,9 @@ static void test_opening(void **state) {
     jd_store_close(s);
     s = fx_reopen(&(jd_store_opts){.dir = dir}, &m);
     jd_store_close(s);
-    fx_sql(db, "PRAGMA user_version=2");
-    open_fails(&(jd_store_opts){.dir = dir}, JD_E_INVALID_REQUEST, "format 2");
-    fx_sql(db, "PRAGMA user_version=1; PRAGMA application_id=7");
+    fx_sql(db, "PRAGMA user_version=3");
+    open_fails(&(jd_store_opts){.dir = dir}, JD_E_INVALID_REQUEST, "format 3");
+    fx_sql(db, "PRAGMA user_version=2; PRAGMA application_id=7");
     open_fails(&(jd_store_opts){.dir = dir, .create = 1}, JD_E_INVALID_REQUEST, "not a Jindu store");
     fx_sql(db, "PRAGMA application_id=0; PRAGMA user_version=0"); /* tables, but nobody's */
     open_fails(&(jd_store_opts){.dir = dir, .create = 1}, JD_E_INVALID_REQUEST, "not a Jindu store");
@@ -305,7 +305,7 @@ static void test_a_callback_stops_the_load(void **state) {
     model_fini(&m);
 }
 
-/* Any SQLite tool may look into the file while it is served; it is one database of four tables. */
+/* Any SQLite tool may look into the file while it is served; it is one database. */
 static void test_any_tool_reads_the_file(void **state) {
     model m = {0};
     rng r = {8};

@@ -125,6 +125,76 @@ static void test_readers_and_backup_beside_the_writer(void **state) {
     free(c);
 }
 
+/* Rows are read while steps add runs and drop the rows of old ones. */
+typedef struct archive {
+    jd_store *s;
+    _Atomic int64_t whole, dropped; /* rows up to here can be read; up to there they have gone */
+    _Atomic int stop;
+} archive;
+
+static void *read_rows(void *user) {
+    archive *a = user;
+    rng r = {55};
+    jd_buf out = {0};
+    jd_err err = {0};
+    char want[BODY];
+    while (!atomic_load(&a->stop)) {
+        int64_t whole = atomic_load(&a->whole), id = whole ? 1 + (int64_t)rng_below(&r, (uint32_t)whole) : 1;
+        out.n = 0;
+        int rc = jd_store_read_row(a->s, id, &out, &err);
+        int absent_is_right = id > whole || id <= atomic_load(&a->dropped);
+        fill(want, id, (uint64_t)id);
+        if (rc < 0 || (rc == 0 && !absent_is_right) || (rc == 1 && (out.n != BODY || memcmp(want, out.p, BODY) != 0))) {
+            fprintf(stderr, "row %lld: rc %d: %s\n", (long long)id, rc, err.en);
+            abort();
+        }
+        jd_store_stats st;
+        jd_store_get_stats(a->s, &st);
+    }
+    jd_buf_fini(&out);
+    return NULL;
+}
+
+static void test_row_readers_beside_the_writer(void **state) {
+    enum { RUNS = 120, ROWS = 8 };
+    archive a = {0};
+    jd_err err = {0};
+    jd_store_opts opts = {.dir = *state, .create = 1, .wal_bytes = 256 << 10, .log_only = EVENT_LOG_ONLY};
+    fx_ok(jd_store_open(&a.s, &opts, &err), &err);
+    pthread_t reader[READERS];
+    for (int i = 0; i < READERS; i++) assert_int_equal(pthread_create(&reader[i], NULL, read_rows, &a), 0);
+    char body[ROWS][BODY];
+    jd_store_row rows[ROWS];
+    for (int64_t run = 1; run <= RUNS; run++) {
+        jd_store_change c = {event_key(0), JD_STR("event")};
+        jd_store_group g = {.number = (uint64_t)run, .changes = &c, .changes_n = 1};
+        fx_ok(jd_store_commit(a.s, &g, &err), &err);
+        for (int64_t i = 0; i < ROWS; i++) {
+            int64_t id = (run - 1) * ROWS + i + 1;
+            fill(body[i], id, (uint64_t)id);
+            rows[i] = (jd_store_row){.id = id, .run = run, .body = {body[i], BODY}};
+        }
+        int64_t gone = run - 10;
+        jd_store_seal_step step = {.rows = rows, .rows_n = ROWS, .whole = run, .sealed = (uint64_t)run};
+        if (gone > 0) {
+            step.gone = &gone, step.gone_n = 1, step.drop_n = ROWS;
+            for (int64_t i = 0; i < ROWS; i++) step.drop[i] = (gone - 1) * ROWS + i + 1;
+            atomic_store(&a.dropped, gone * ROWS);
+        }
+        fx_ok(jd_store_seal(a.s, &step, &err), &err);
+        atomic_store(&a.whole, run * ROWS);
+        assert_true(jd_store_idle(a.s, &err) >= 0);
+    }
+    atomic_store(&a.stop, 1);
+    for (int i = 0; i < READERS; i++) pthread_join(reader[i], NULL);
+    jd_store_stats st;
+    jd_store_get_stats(a.s, &st);
+    assert_int_equal(st.rows, 10 * ROWS);
+    assert_int_equal(st.row_bytes, 10 * ROWS * BODY);
+    jd_store_close(a.s);
+    assert_int_equal(jd_store_check(*state, NULL, NULL, NULL, NULL, &err), 0);
+}
+
 static const model_shape shape = {.changes_max = 12, .keys = 90, .body_max = 150};
 
 /* The child commits groups drawn from a seed and says each number once it is acknowledged. */
@@ -194,6 +264,7 @@ static void test_a_killed_process_loses_nothing(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_readers_and_backup_beside_the_writer, fx_setup, fx_teardown),
+        cmocka_unit_test_setup_teardown(test_row_readers_beside_the_writer, fx_setup, fx_teardown),
         cmocka_unit_test_setup_teardown(test_a_killed_process_loses_nothing, fx_setup, fx_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

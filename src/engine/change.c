@@ -1,0 +1,257 @@
+/* One write on the overlay: conditions, the new version, what it leaves in history. */
+#include "engine/overlay.h"
+
+#include <stdlib.h>
+
+static void keep_history(overlay *o, coll *c, uint32_t serial, remember *r) {
+    size_t at = r->start, n = remember_end(r);
+    if (!n) return;
+    hist_change h = {(uint64_t)key_of(c, serial), at, n};
+    PUSH(o, hists, h);
+    o->bytes += n + 16;
+}
+
+static int etag_matches(const char *header, uint64_t etag) {
+    for (const char *p = header; *p; p++) {
+        while (*p == ' ' || *p == ',' || *p == '\t') p++;
+        if (*p == '*') return 1;
+        if (p[0] == 'W' && p[1] == '/') p += 2;
+        if (*p++ != '"') return 0;
+        char *end;
+        uint64_t v = strtoull(p, &end, 16);
+        if (end - p == 16 && v == etag)
+            return 1; /* what follows in the quotes tells the form of the answer, not the state */
+        while (*end && *end != '"') end++;
+        p = end;
+        if (!*p) return 0;
+    }
+    return 0;
+}
+
+static uint64_t etag_of(jd_str bytes) {
+    return jd_hash_fixed(bytes.p, bytes.n);
+}
+
+/* Results move from scratch into the job's arena. */
+static void keep_results(jd_arena *a, jd_applied *r) {
+    if (r->updated_n) {
+        jd_sym *s = JD_NEWN(a, jd_sym, r->updated_n);
+        memcpy(s, r->updated, r->updated_n * sizeof *s);
+        r->updated = s;
+    }
+    if (r->not_updated_n) {
+        jd_not_updated *s = JD_NEWN(a, jd_not_updated, r->not_updated_n);
+        memcpy(s, r->not_updated, r->not_updated_n * sizeof *s);
+        r->not_updated = s;
+    }
+}
+
+/* The last gate before a document is promised: within its limits, and one that a start will take. */
+static int fit_to_keep(jd_engine *e, jd_write *w, jd_str bytes) {
+    if (w->applied.attrs_n > e->o.entity_attrs_max)
+        return jd_fail(&w->err, JD_E_BAD_REQUEST_DATA,
+                       "the entity would have %u attribute instances; at most %u (setting entity_attrs_max)",
+                       "实体将有 %u 个属性实例，上限 %u（设置项 entity_attrs_max）", w->applied.attrs_n,
+                       e->o.entity_attrs_max);
+    if (bytes.n > e->o.entity_bytes_max)
+        return jd_fail(&w->err, JD_E_TOO_LARGE,
+                       "the entity would take %zu bytes; at most %zu (setting entity_bytes_max)",
+                       "实体将占 %zu 字节，上限 %zu（设置项 entity_bytes_max）", bytes.n, e->o.entity_bytes_max);
+    return jd_doc_check(bytes, jd_symtab_count(e->symbols), &w->err);
+}
+
+static int apply_entity(jd_engine *e, overlay *o, jd_tenant *t, jd_write *w, jd_arena *results, jd_time now) {
+    coll *c = &t->entities;
+    pending *p;
+    uint32_t serial;
+    const version *v = state_of(o, c, w->rq.id, &p, &serial);
+    jd_doc doc, trimmed, *cur = NULL;
+    jd_arena_reset(&e->scratch);
+    if (v && !v->hidden) {
+        jd_doc_open(&doc, (jd_str){v->bytes, v->n});
+        cur = &doc;
+        if (w->rq.op != JD_OP_EXPIRE) {
+            int how = jd_doc_trim(&doc, now, e->symbols, &e->scratch, &trimmed);
+            cur = how == 2 ? NULL : how == 1 ? &trimmed : &doc;
+        }
+    }
+    if (w->if_match && (!cur || !etag_matches(w->if_match, etag_of(cur->bytes)))) {
+        if (!cur && strcmp(w->if_match, "*"))
+            return jd_fail(&w->err, JD_E_NOT_FOUND, "entity %.*s does not exist", "实体 %.*s 不存在",
+                           JD_STR_ARG(w->rq.id));
+        return jd_fail(&w->err, JD_E_PRECONDITION, "the entity changed since it was read (If-Match)",
+                       "实体在读取之后已变化（If-Match）");
+    }
+    if (w->if_etag && cur && etag_of(cur->bytes) != w->if_etag)
+        return jd_fail(&w->err, JD_E_PRECONDITION, "the entity changed meanwhile", "实体期间已变化");
+    if (w->if_none_match_any && cur)
+        return jd_fail(&w->err, JD_E_PRECONDITION, "the entity exists (If-None-Match: *)",
+                       "实体已存在（If-None-Match: *）");
+    jd_buf out = {0};
+    if (jd_apply(&w->rq, cur, now, e->symbols, &e->scratch, &out, &w->applied, &w->err)) {
+        jd_buf_fini(&out);
+        return -1;
+    }
+    keep_results(results, &w->applied);
+    if (!w->applied.gone && !w->applied.unchanged && fit_to_keep(e, w, jd_buf_view(&out))) {
+        jd_buf_fini(&out);
+        return -1;
+    }
+    if (!w->applied.unchanged) {
+        jd_doc is;
+        remember r;
+        remember_begin(&r, e, &o->hist, now);
+        if (w->applied.gone && remember_wanted(e, &doc)) {
+            remember_change(&r, &doc, NULL, 0);
+            hidden_doc(e, &doc, now, &out);
+        } else if (!w->applied.gone && v && !v->hidden) {
+            jd_doc_open(&is, jd_buf_view(&out));
+            remember_change(&r, &doc, &is, w->rq.op == JD_OP_EXPIRE);
+        }
+        w->etag = etag_of(jd_buf_view(&out));
+        serial = state_set(e, o, c, w->rq.id, p, serial, jd_buf_view(&out), !out.n);
+        keep_history(o, c, serial, &r);
+    } else if (cur) {
+        w->etag = etag_of(cur->bytes);
+    }
+    jd_buf_fini(&out);
+    return 0;
+}
+
+static int too_many_readings(jd_engine *e, jd_write *w, size_t bytes) {
+    return jd_fail(&w->err, JD_E_TOO_LARGE,
+                   "the readings would take %zu bytes; at most %zu at once (setting history_write_max)",
+                   "读数将占 %zu 字节，一次上限 %zu（设置项 history_write_max）", bytes, e->o.history_write_max);
+}
+
+/* Is it newer than what the entity has? A last write without a time of observation always is. */
+static int is_news(const jd_write *w, const jd_doc *cur, const jd_attr *a) {
+    jd_attrview v;
+    if (!cur || a->observed == JD_TIME_NONE || !find_instance(cur, a->name, a->dataset, &v)) return 1;
+    if (v.observed == JD_TIME_NONE || a->observed != v.observed) return a->observed > v.observed;
+    return !told_again(w, &v);
+}
+
+static void newer_instances(const jd_write *w, const jd_doc *cur, jd_ent *out) {
+    jd_attr *kept = out->attrs;
+    out->attrs_n = 0;
+    for (uint32_t i = 0; i < w->rq.ent->attrs_n; i++)
+        if (is_news(w, cur, &w->rq.ent->attrs[i])) kept[out->attrs_n++] = w->rq.ent->attrs[i];
+}
+
+/* Readings of links and tables: what is newest becomes the entity's state, all else goes into its history. */
+static int apply_observed(jd_engine *e, overlay *o, jd_tenant *t, jd_write *w, jd_arena *results, jd_time now) {
+    coll *c = &t->entities;
+    pending *p;
+    uint32_t serial;
+    const version *v = state_of(o, c, w->rq.id, &p, &serial);
+    jd_doc doc, *cur = NULL;
+    jd_arena_reset(&e->scratch);
+    if (v && !v->hidden) {
+        jd_doc_open(&doc, (jd_str){v->bytes, v->n});
+        cur = &doc;
+    }
+    jd_ent ent = *w->rq.ent;
+    ent.attrs = JD_NEWN(&e->scratch, jd_attr, ent.attrs_n);
+    newer_instances(w, cur, &ent);
+    jd_change_req rq = w->rq;
+    rq.op = JD_OP_CREATE;
+    rq.flags = JD_AP_UPDATE_EXISTING;
+    rq.ent = &ent;
+    jd_buf out = {0};
+    remember r;
+    remember_begin(&r, e, &o->hist, now);
+    int rc = jd_apply(&rq, cur, now, e->symbols, &e->scratch, &out, &w->applied, &w->err);
+    if (!rc) keep_results(results, &w->applied);
+    if (!rc && !w->applied.unchanged) rc = fit_to_keep(e, w, jd_buf_view(&out));
+    jd_doc is = cur ? *cur : (jd_doc){0};
+    if (!rc && !w->applied.unchanged) {
+        jd_doc_open(&is, jd_buf_view(&out));
+        if (cur) remember_change(&r, cur, &is, 0);
+    }
+    if (!rc && remember_wanted(e, &is))
+        for (size_t i = 0; i < w->moments_n; i++) remember_run(&r, &w->moments[i], older_than_now(&w->moments[i], &is));
+    if (!rc && r.out->n - r.start > e->o.history_write_max) rc = too_many_readings(e, w, r.out->n - r.start);
+    if (rc) {
+        o->hist.n = r.start;
+        remember_end(&r);
+    } else {
+        if (!w->applied.unchanged) {
+            w->etag = etag_of(jd_buf_view(&out));
+            serial = state_set(e, o, c, w->rq.id, p, serial, jd_buf_view(&out), 0);
+        }
+        keep_history(o, c, serial, &r);
+    }
+    jd_buf_fini(&out);
+    return rc;
+}
+
+/* What the temporal API writes (5.6.11-5.6.16): an entity that is not there is made as a hidden one. */
+static int apply_temporal(jd_engine *e, overlay *o, jd_tenant *t, jd_write *w, jd_time now) {
+    coll *c = &t->entities;
+    pending *p;
+    uint32_t serial;
+    const version *v = state_of(o, c, w->rq.id, &p, &serial);
+    jd_buf out = {0};
+    w->applied = (jd_applied){.created = !v};
+    if (!v && w->rq.op != JD_OP_T_UPSERT)
+        return jd_fail(&w->err, JD_E_NOT_FOUND, "nothing is known of entity %.*s", "没有实体 %.*s 的任何记录",
+                       JD_STR_ARG(w->rq.id));
+    jd_arena_reset(&e->scratch);
+    uint32_t mark = o->undo_n;
+    int rc = 0;
+    if (w->rq.op == JD_OP_T_DELETE && v->hidden) {
+        serial = state_set(e, o, c, w->rq.id, p, serial, (jd_str){NULL, 0}, 1);
+    } else if (w->rq.op == JD_OP_T_UPSERT || w->rq.op == JD_OP_T_APPEND) {
+        if (temporal_doc(e, v, w, now, &out))
+            rc = jd_fail(&w->err, JD_E_BAD_REQUEST_DATA, "an entity may have at most %d types",
+                         "一个实体最多 %d 个类型", (int)JD_TYPES_MAX);
+        if (!rc && out.n) serial = state_set(e, o, c, w->rq.id, p, serial, jd_buf_view(&out), 0);
+    }
+    remember r;
+    remember_begin(&r, e, &o->hist, now);
+    int handled = 0;
+    if (v && !v->hidden && w->rq.op >= JD_OP_T_ATTR_DELETE) {
+        handled = temporal_present(e, v, w, now, &r, &out);
+        if (out.n) rc = fit_to_keep(e, w, jd_buf_view(&out));
+        if (out.n && !rc) serial = state_set(e, o, c, w->rq.id, p, serial, jd_buf_view(&out), 0);
+        e->now_last = now + 1; /* it may bear that time */
+    }
+    if (!rc && !handled) remember_temporal(&r, w);
+    if (r.out->n - r.start > e->o.history_write_max) rc = too_many_readings(e, w, r.out->n - r.start);
+    if (rc) {
+        overlay_rewind(e, o, mark);
+        o->hist.n = r.start;
+        remember_end(&r);
+    } else {
+        keep_history(o, c, serial, &r);
+    }
+    jd_buf_fini(&out);
+    return rc;
+}
+
+static int apply_raw(jd_engine *e, overlay *o, jd_tenant *t, jd_write *w) {
+    coll *c = tenant_coll(t, w->kind);
+    pending *p;
+    uint32_t serial;
+    const version *v = state_of(o, c, w->rq.id, &p, &serial);
+    w->applied = (jd_applied){.created = !v && w->raw_body.p, .gone = !w->raw_body.p};
+    if (!v && !w->raw_body.p)
+        return jd_fail(&w->err, JD_E_NOT_FOUND, "%.*s does not exist", "%.*s 不存在", JD_STR_ARG(w->rq.id));
+    if (v && w->if_none_match_any)
+        return jd_fail(&w->err, JD_E_ALREADY_EXISTS, "%.*s already exists", "%.*s 已存在", JD_STR_ARG(w->rq.id));
+    jd_buf b = {0};
+    if (w->raw_body.p) kind_body(&b, w->rq.id, w->raw_body);
+    state_set(e, o, c, w->rq.id, p, serial, jd_buf_view(&b), !w->raw_body.p);
+    jd_buf_fini(&b);
+    return 0;
+}
+
+int change_apply(jd_engine *e, overlay *o, jd_tenant *t, jd_write *w, jd_arena *results, jd_time now) {
+    w->err.code = JD_E_OK;
+    if (w->kind == JD_K_ENTITY && w->rq.op >= JD_OP_T_UPSERT && w->rq.op <= JD_OP_T_GONE)
+        return apply_temporal(e, o, t, w, now);
+    if (w->kind == JD_K_ENTITY && w->rq.op == JD_OP_OBSERVE) return apply_observed(e, o, t, w, results, now);
+    if (w->kind == JD_K_ENTITY) return apply_entity(e, o, t, w, results, now);
+    return apply_raw(e, o, t, w);
+}

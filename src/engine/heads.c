@@ -1,0 +1,257 @@
+/* Heads: the readings since the last sealing, by entity and series, each series newest first. The writer appends under
+ * history.lock; what stands in it never moves, so readers copy references and follow them without a lock. */
+#include "base/hash.h"
+#include "engine/history_int.h"
+
+#include <stdlib.h>
+
+struct head_reading {
+    head_reading *before;
+    jd_time at, recorded;
+    jd_str skeleton;
+    uint32_t nums_n;
+    uint8_t flags, digits;
+    jd_num nums[];
+};
+
+typedef struct head_entity {
+    uint64_t entity; /* 0: empty cell */
+    head_series *series;
+} head_entity;
+
+struct heads {
+    _Atomic int refs;
+    jd_arena arena;
+    head_entity *table; /* open addressing */
+    uint32_t cap, n;
+    uint64_t readings, upto, since_ns;
+};
+
+/* ---- the log's form ---- */
+
+void hist_body_begin(hist_body *h, jd_buf *b, jd_time base) {
+    *h = (hist_body){.b = b, .base = base};
+    jd_buf_varint(b, jd_zigzag(base));
+}
+
+void hist_body_add(hist_body *h, jd_sym attr, uint32_t dataset, const jd_reading *r) {
+    jd_buf *b = h->b;
+    jd_buf_varint(b, attr);
+    jd_buf_varint(b, dataset);
+    jd_buf_c(b, (char)r->flags);
+    jd_buf_c(b, (char)r->digits);
+    jd_buf_varint(b, jd_zigzag((int64_t)((uint64_t)r->recorded - (uint64_t)h->base)));
+    jd_buf_varint(b, jd_zigzag((int64_t)((uint64_t)r->at - (uint64_t)r->recorded)));
+    if (h->last.p && jd_str_eq(h->last, r->skeleton)) {
+        jd_buf_c(b, 0);
+    } else {
+        jd_buf_varint(b, r->skeleton.n + 1);
+        jd_buf_str(b, r->skeleton);
+    }
+    h->last = r->skeleton;
+    jd_buf_varint(b, r->nums_n);
+    for (uint32_t i = 0; i < r->nums_n; i++) {
+        jd_buf_c(b, (char)r->nums[i].scale);
+        jd_buf_varint(b, jd_zigzag(r->nums[i].m));
+    }
+}
+
+/* ---- the table ---- */
+
+static uint32_t place(uint64_t entity) {
+    entity ^= entity >> 33;
+    entity *= UINT64_C(0xff51afd7ed558ccd);
+    return (uint32_t)(entity >> 32);
+}
+
+static head_entity *cell_of(const heads *h, uint64_t entity) {
+    uint32_t i = place(entity) & (h->cap - 1);
+    while (h->table[i].entity && h->table[i].entity != entity) i = (i + 1) & (h->cap - 1);
+    return &h->table[i];
+}
+
+static head_entity *entity_of(heads *h, uint64_t entity) {
+    if ((h->n + 1) * 4 > h->cap * 3) {
+        heads big = {.cap = h->cap * 2};
+        big.table = jd_xcalloc(big.cap, sizeof *big.table);
+        for (uint32_t i = 0; i < h->cap; i++)
+            if (h->table[i].entity) *cell_of(&big, h->table[i].entity) = h->table[i];
+        free(h->table);
+        h->table = big.table;
+        h->cap = big.cap;
+    }
+    head_entity *c = cell_of(h, entity);
+    if (!c->entity) c->entity = entity, h->n++;
+    return c;
+}
+
+static head_series *series_of(heads *h, head_entity *e, uint32_t attr, uint32_t dataset) {
+    for (head_series *s = e->series; s; s = s->next)
+        if (s->attr == attr && s->dataset == dataset) return s;
+    head_series *s = jd_arena_zalloc(&h->arena, sizeof *s);
+    *s = (head_series){.next = e->series, .attr = attr, .dataset = dataset, .from = INT64_MAX, .to = INT64_MIN};
+    e->series = s;
+    return s;
+}
+
+heads *heads_new(void) {
+    heads *h = jd_xcalloc(1, sizeof *h);
+    h->refs = 1;
+    h->cap = 64;
+    h->table = jd_xcalloc(h->cap, sizeof *h->table);
+    jd_arena_init(&h->arena);
+    return h;
+}
+
+heads *heads_ref(heads *h) {
+    atomic_fetch_add(&h->refs, 1);
+    return h;
+}
+
+void heads_unref(heads *h) {
+    if (!h || atomic_fetch_sub(&h->refs, 1) > 1) return;
+    jd_arena_fini(&h->arena);
+    free(h->table);
+    free(h);
+}
+
+/* Is it whole? Looked at before anything of it is taken. */
+static int well_formed(jd_str body) {
+    const unsigned char *p = (const unsigned char *)body.p, *end = p + body.n;
+    jd_varint_get(&p, end);
+    for (int first = 1; p && p < end; first = 0) {
+        jd_varint_get(&p, end);
+        jd_varint_get(&p, end);
+        if (!p || end - p < 2) return 0;
+        p += 2;
+        jd_varint_get(&p, end);
+        jd_varint_get(&p, end);
+        uint64_t len = jd_varint_get(&p, end);
+        if (!p || (first && !len) || (len && len - 1 > (uint64_t)(end - p))) return 0;
+        if (len) p += len - 1;
+        uint64_t nums = jd_varint_get(&p, end);
+        if (!p || nums > (uint64_t)(end - p)) return 0;
+        for (uint64_t i = 0; i < nums && p; i++) {
+            if (p >= end || *p > 18) return 0;
+            p++;
+            jd_varint_get(&p, end);
+        }
+    }
+    return p == end;
+}
+
+int heads_take(heads *h, uint64_t entity, jd_str body, uint64_t group) {
+    if (!well_formed(body)) return -1;
+    const unsigned char *p = (const unsigned char *)body.p, *end = p + body.n;
+    uint64_t base = (uint64_t)jd_unzigzag(jd_varint_get(&p, end));
+    jd_str skeleton = {NULL, 0};
+    head_entity *e = entity_of(h, entity);
+    head_series *s = NULL;
+    while (p < end) {
+        uint32_t attr = (uint32_t)jd_varint_get(&p, end), dataset = (uint32_t)jd_varint_get(&p, end);
+        if (!s || s->attr != attr || s->dataset != dataset) s = series_of(h, e, attr, dataset);
+        uint8_t flags = p[0], digits = p[1];
+        p += 2;
+        jd_time recorded = (jd_time)(base + (uint64_t)jd_unzigzag(jd_varint_get(&p, end)));
+        jd_time at = (jd_time)((uint64_t)recorded + (uint64_t)jd_unzigzag(jd_varint_get(&p, end)));
+        uint64_t len = jd_varint_get(&p, end);
+        if (len) {
+            skeleton = (jd_str){(const char *)p, (size_t)len - 1};
+            /* readings of a sensor follow each other with one skeleton: kept once */
+            if (s->newest && jd_str_eq(s->newest->skeleton, skeleton))
+                skeleton = s->newest->skeleton;
+            else
+                skeleton = jd_arena_dup(&h->arena, skeleton);
+            p += len - 1;
+        }
+        uint32_t nums = (uint32_t)jd_varint_get(&p, end);
+        head_reading *r = jd_arena_zalloc(&h->arena, sizeof *r + nums * sizeof *r->nums);
+        r->before = s->newest;
+        r->at = at;
+        r->recorded = recorded;
+        r->skeleton = skeleton;
+        r->nums_n = nums;
+        r->flags = flags;
+        r->digits = digits;
+        for (uint32_t i = 0; i < nums; i++) {
+            r->nums[i].scale = *p++;
+            r->nums[i].m = jd_unzigzag(jd_varint_get(&p, end));
+        }
+        s->newest = r;
+        s->n++;
+        if (flags & JD_R_CLEAR) {
+            s->clears = 1;
+        } else {
+            if (at < s->from) s->from = at;
+            if (at > s->to) s->to = at;
+        }
+        h->readings++;
+    }
+    if (!h->since_ns) h->since_ns = jd_mono_ns();
+    if (group > h->upto) h->upto = group;
+    return 0;
+}
+
+size_t heads_bytes(const heads *h) {
+    return h->arena.total + h->cap * sizeof *h->table;
+}
+uint64_t heads_readings(const heads *h) {
+    return h->readings;
+}
+uint64_t heads_upto(const heads *h) {
+    return h->upto;
+}
+uint64_t heads_since_ns(const heads *h) {
+    return h->since_ns;
+}
+
+const head_series *heads_of(const heads *h, uint64_t entity) {
+    return cell_of(h, entity)->series;
+}
+
+const head_series *heads_find(const heads *h, const jd_skey *key) {
+    if (key->tier) return NULL;
+    const head_series *s = heads_of(h, key->entity);
+    while (s && (s->attr != key->attr || s->dataset != key->dataset)) s = s->next;
+    return s;
+}
+
+size_t heads_copy(const head_series *s, jd_time from, jd_time to, jd_reading *out) {
+    size_t n = 0;
+    for (const head_reading *r = s->newest; r; r = r->before) {
+        if (!(r->flags & JD_R_CLEAR) && (r->at < from || r->at > to)) continue;
+        out[n++] = (jd_reading){.at = r->at,
+                                .recorded = r->recorded,
+                                .skeleton = r->skeleton,
+                                .nums = r->nums,
+                                .nums_n = r->nums_n,
+                                .flags = r->flags,
+                                .digits = r->digits};
+    }
+    for (size_t i = 0; i < n / 2; i++) { /* as they came */
+        jd_reading t = out[i];
+        out[i] = out[n - 1 - i];
+        out[n - 1 - i] = t;
+    }
+    return n;
+}
+
+static int key_cmp(const void *a, const void *b) {
+    return jd_skey_cmp(a, b);
+}
+
+size_t heads_keys(const heads *h, jd_skey **out) {
+    size_t n = 0, cap = 256;
+    jd_skey *k = jd_xmalloc(cap * sizeof *k);
+    for (uint32_t i = 0; i < h->cap; i++)
+        for (const head_series *s = h->table[i].series; s; s = s->next) {
+            if (n == cap) {
+                cap *= 2;
+                k = jd_xrealloc(k, cap * sizeof *k);
+            }
+            k[n++] = (jd_skey){.entity = h->table[i].entity, .attr = s->attr, .dataset = s->dataset};
+        }
+    if (n) qsort(k, n, sizeof *k, key_cmp);
+    *out = k;
+    return n;
+}

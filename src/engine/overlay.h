@@ -1,0 +1,68 @@
+/* engine/overlay.h - what the group being built has changed, before anybody sees it. Writer only. */
+#ifndef JD_ENGINE_OVERLAY_H
+#define JD_ENGINE_OVERLAY_H
+#include "engine/engine_int.h"
+
+typedef struct pending {
+    coll *c;
+    uint32_t serial;
+    uint32_t hash;
+    version *v; /* newest of this group; NULL after an undo of the first change */
+    int fresh;  /* the serial was taken for this group */
+} pending;
+
+typedef struct undo {
+    uint32_t entry;
+    version *was;
+} undo;
+
+typedef struct overlay {
+    pending *p;
+    uint32_t n, cap;
+    uint32_t *table; /* open addressing over p: number + 1 */
+    uint32_t table_cap;
+    undo *undo;
+    uint32_t undo_n, undo_cap;
+    jd_tenant **tenants; /* made in this group */
+    uint32_t tenants_n, tenants_cap;
+    size_t bytes;
+    struct outcome { /* writes whose answer hangs on the group */
+        jd_write *w;
+    } * writes;
+    uint32_t writes_n, writes_cap;
+    jd_job **finished; /* jobs to answer after the group */
+    uint32_t finished_n, finished_cap;
+    jd_store_change *changes;
+    jd_store_symbol *symbols;
+    uint32_t changes_cap, symbols_cap;
+    jd_job *turn; /* jobs in work, in order */
+    jd_buf hist;  /* change sets of history, of */
+    hist_change *hists;
+    uint32_t hists_n, hists_cap;
+} overlay;
+
+#define PUSH(o, list, item)                                                          \
+    do {                                                                             \
+        if ((o)->list##_n == (o)->list##_cap) {                                      \
+            (o)->list##_cap = (o)->list##_cap ? (o)->list##_cap * 2 : 64;            \
+            (o)->list = jd_xrealloc((o)->list, (o)->list##_cap * sizeof *(o)->list); \
+        }                                                                            \
+        (o)->list[(o)->list##_n++] = (item);                                         \
+    } while (0)
+
+/* The group's entry of an id, or NULL. */
+pending *overlay_find(overlay *o, const coll *c, jd_str id);
+void overlay_pop(overlay *o); /* the newest entry goes; its serials belong to a tenant that goes too */
+void overlay_clear(overlay *o);
+void overlay_free(overlay *o);
+/* Back to a mark, for a change set of which one part failed. Fresh serials stay with the overlay until the group ends.
+ */
+void overlay_rewind(jd_engine *e, overlay *o, uint32_t undo_to);
+/* The state that the next change of this group sees, hidden documents too; NULL: not there. */
+const version *state_of(overlay *o, coll *c, jd_str id, pending **p, uint32_t *serial);
+/* Returns the serial that the state has. */
+uint32_t state_set(jd_engine *e, overlay *o, coll *c, jd_str id, pending *p, uint32_t serial, jd_str bytes, int gone);
+
+/* change.c: one write, applied to the overlay. 0, or -1 with w->err. */
+int change_apply(jd_engine *e, overlay *o, jd_tenant *t, jd_write *w, jd_arena *results, jd_time now);
+#endif

@@ -1,0 +1,65 @@
+/* table/table_int.h - what the files that read tables share; nobody else includes it. */
+#ifndef JD_TABLE_INT_H
+#define JD_TABLE_INT_H
+#include "table/table.h"
+
+/* ---- text.c: bytes of a source to UTF-8, seen through a window ---- */
+
+typedef struct table__window {
+    jd_source src;
+    jd_buf buf;            /* UTF-8 */
+    size_t at;             /* first byte not yet passed */
+    int eof;               /* nothing comes behind buf */
+    uint64_t line, column; /* of buf.p[at] */
+    uint64_t bytes;        /* read from the source */
+    struct table__codec *codec;
+} table__window;
+
+int table__window_open(table__window *w, const jd_source *src, jd_str encoding, jd_err *err);
+void table__window_fini(table__window *w);
+/* Reads more behind what is there. What was passed makes room: pointers into buf move. */
+int table__refill(table__window *w, jd_err *err);
+static inline size_t table__left(const table__window *w) {
+    return w->buf.n - w->at;
+}
+/* Moves over n bytes, counting lines and columns. */
+void table__pass(table__window *w, size_t n);
+/* The next byte that is no white space of JSON, 0 at the end, -1 with *err. */
+int table__peek(table__window *w, jd_err *err);
+/* "LINE:COLUMN" of the window's place into err; returns -1. */
+int table__fail_here(const table__window *w, jd_err *err);
+
+/* Offset of the first byte that does not belong to well-formed UTF-8, or n. */
+size_t table__utf8_bad(const char *s, size_t n);
+/* Blanks around it cut: space, tab, line ends, U+00A0, U+3000. */
+jd_str table__trim(jd_str s);
+/* Is there an encoding of that name? */
+int table__encoding_known(jd_str name);
+
+/* ---- table.c ---- */
+
+struct jd_table {
+    jd_table_form form;
+    table__window w;
+    jd_arena names_arena, row_arena;
+    jd_str *names;
+    size_t names_n, names_cap;
+    size_t header_n; /* of names: those that the table itself has */
+    jd_table_cell *cells;
+    size_t cells_cap;
+    jd_buf head; /* text before the first row */
+    uint64_t header_line;
+    jd_err fault;
+    /* JSON */
+    jd_str pending; /* the first element, read ahead; n 0: none */
+    uint64_t pending_line, pending_column;
+    int any, ended;
+    jd_jval *row_value;
+};
+void table__add_name(jd_table *t, jd_str name);
+/* csv.c, json_rows.c: 1, 0, -1 as jd_table_next. */
+int table__csv_open(jd_table *t, jd_err *err);
+int table__csv_next(jd_table *t, jd_table_row *row, jd_err *err);
+int table__json_open(jd_table *t, jd_err *err);
+int table__json_next(jd_table *t, jd_table_row *row, jd_err *err);
+#endif
