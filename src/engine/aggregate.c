@@ -1,6 +1,7 @@
 /* Aggregates over time (4.5.19): from whole chunks where nothing else speaks for their time, else reading by reading.
  */
 #include "engine/evolution_int.h"
+#include "engine/retention.h"
 
 #include <stdlib.h>
 
@@ -11,6 +12,7 @@ typedef struct gather {
     jd_time origin;
     jd_tbucket *b; /* by start */
     size_t n, cap, at;
+    jd_str skeleton; /* of a roll-up, p NULL: there was none */
 } gather;
 
 static int whole(const jd_period *p) {
@@ -107,6 +109,84 @@ static int by_chunks(gather *g, const reader_slot *s) {
     return 1;
 }
 
+/* ---- by roll-ups, of the time before what is kept as it came ---- */
+
+enum { TIERS = 8 };
+
+/* Do the periods asked for begin and end where those of the tier do? */
+static int made_of(const gather *g, uint32_t tier, jd_time phase) {
+    int64_t us = (int64_t)tier * 1000000;
+    const jd_window *w = g->k->win;
+    if (whole(g->p))
+        return (w->from <= INT64_MIN + 1 || (w->from - phase) % us == 0) &&
+               (w->to == INT64_MAX || (w->to - phase) % us == 0);
+    if (g->origin != JD_TIME_NONE && (g->origin - phase) % us) return 0;
+    return g->p->months ? g->p->us % us == 0 && INT64_C(86400000000) % us == 0 : g->p->us % us == 0;
+}
+
+/* The latest that the series was cleared at, of what may hide its roll-ups. */
+static int tier_cleared(reader *k, const jd_skey *series, jd_time *out) {
+    hist_part *p;
+    size_t n;
+    *out = k->cleared;
+    if (hist_parts(k->h, k->st, series, INT64_MAX, INT64_MAX, k->a, &p, &n, k->err)) return -1;
+    for (size_t i = 0; i < n; i++) {
+        jd_reading *r;
+        size_t m;
+        if (!p[i].clears) continue;
+        if (hist_part_read(k->h, &p[i], INT64_MAX, INT64_MAX, k->a, &r, &m, k->err)) return -1;
+        for (size_t j = 0; j < m; j++)
+            if (r[j].flags & JD_R_CLEAR && r[j].recorded > *out) *out = r[j].recorded;
+    }
+    return 0;
+}
+
+static int take_tier(gather *g, const jd_skey *series, uint32_t tier, const hist_part *p, size_t n) {
+    reader *k = g->k;
+    jd_time from, to, cleared;
+    window_bounds(k->win, &from, &to);
+    if (tier_cleared(k, series, &cleared)) return -1;
+    for (size_t i = 0; i < n; i++) {
+        jd_reading *r;
+        size_t m;
+        if (hist_part_read(k->h, &p[i], INT64_MIN + 1, INT64_MAX, k->a, &r, &m, k->err)) return -1;
+        for (size_t j = 0; j < m; j++) {
+            jd_fold f;
+            int hidden = cleared != JD_TIME_NONE && r[j].recorded <= cleared;
+            if (hidden || r[j].at < from || r[j].at + (int64_t)tier * 1000000 - 1 > to) continue;
+            if (jd_fold_read(&r[j], &f))
+                return jd_fail(k->err, JD_E_INTERNAL, "history: a roll-up of %.*s is damaged",
+                               "历史：%.*s 的一条汇总已损坏", JD_STR_ARG(k->d->id));
+            jd_acc_add_chunk(bucket_of(g, f.at), &f.h);
+            g->skeleton = f.skeleton;
+        }
+    }
+    return 0;
+}
+
+/* From the longest roll-up that the periods are made of. */
+static int by_tiers(gather *g, const reader_slot *s) {
+    reader *k = g->k;
+    uint32_t tier[TIERS];
+    size_t tiers;
+    if (!k->win->given || k->win->property != JD_TP_OBSERVED || g->methods & JD_AGG_DISTINCT || k->win->last_n)
+        return 0;
+    jd_skey key = {.entity = k->entity, .attr = s->attr, .dataset = s->dataset}, series = key;
+    if (hist_tiers(k->h, k->st, &key, tier, TIERS, &tiers, k->err)) return -1;
+    while (tiers--) {
+        hist_part *p;
+        size_t n;
+        key.tier = tier[tiers];
+        if (hist_parts(k->h, k->st, &key, INT64_MIN + 1, INT64_MAX, k->a, &p, &n, k->err)) return -1;
+        if (!n) continue;
+        if (n > 1) qsort(p, n, sizeof *p, part_order);
+        if (!made_of(g, key.tier, p[0].from)) continue;
+        if (g->origin == JD_TIME_NONE) g->origin = p[0].from;
+        return take_tier(g, &series, key.tier, p, n);
+    }
+    return 0;
+}
+
 /* ---- by readings ---- */
 
 static int by_readings(gather *g, const reader_slot *s) {
@@ -153,13 +233,15 @@ static int span(gather *g, const reader_slot *s) {
 static int one(reader *k, const reader_slot *s, const jd_period *p, jd_time origin, unsigned methods, jd_taggr *out) {
     gather g = {.k = k, .p = p, .methods = methods, .origin = origin};
     *out = (jd_taggr){.name = s->attr};
+    if (by_tiers(&g, s)) return -1;
     int rc = by_chunks(&g, s);
-    if (rc == 0) {
-        g.n = g.at = 0;
-        rc = by_readings(&g, s);
-    }
+    if (rc == 0) rc = by_readings(&g, s);
     if (rc < 0) return -1;
     if (g.n && whole(p) && span(&g, s)) return -1;
+    if (g.skeleton.n) { /* should nothing be left that tells it better */
+        out->kind = (jd_kind)(g.skeleton.p[0] & 15);
+        out->dataset = jd_inst_dataset(g.skeleton);
+    }
     out->bucket = g.b;
     out->n = g.n;
     return 0;

@@ -39,6 +39,7 @@ jd_tenant *tenant_make(jd_engine *e, uint32_t number, jd_str name) {
     pthread_rwlockattr_destroy(&attr);
     coll_init(&t->entities, t, JD_K_ENTITY);
     coll_init(&t->contexts, t, JD_K_CONTEXT);
+    coll_init(&t->policies, t, JD_K_POLICY);
     indexes_init(&t->ix);
     return t;
 }
@@ -46,6 +47,7 @@ jd_tenant *tenant_make(jd_engine *e, uint32_t number, jd_str name) {
 void tenant_free(jd_tenant *t) {
     coll_fini(&t->entities);
     coll_fini(&t->contexts);
+    coll_fini(&t->policies);
     indexes_fini(&t->ix);
     pthread_rwlock_destroy(&t->lock);
     free((char *)(uintptr_t)t->name.p);
@@ -78,6 +80,7 @@ coll *tenant_coll(jd_tenant *t, jd_dkind kind) {
     switch (kind) {
     case JD_K_ENTITY: return &t->entities;
     case JD_K_CONTEXT: return &t->contexts;
+    case JD_K_POLICY: return &t->policies;
     case JD_K_TENANT: return &t->e->tenant_docs;
     case JD_K_HISTORY: break;
     }

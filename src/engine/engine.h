@@ -55,7 +55,13 @@ jd_symtab *jd_engine_symbols(jd_engine *e);
 
 /* Reserved kinds of documents (see kinds.c); entities are kind 0. */
 /* HISTORY is no kind of document: its changes live in the log until they are sealed. */
-typedef enum jd_dkind { JD_K_ENTITY = 0, JD_K_TENANT = 1, JD_K_CONTEXT = 2, JD_K_HISTORY = 3 } jd_dkind;
+typedef enum jd_dkind {
+    JD_K_ENTITY = 0,
+    JD_K_TENANT = 1,
+    JD_K_CONTEXT = 2,
+    JD_K_HISTORY = 3,
+    JD_K_POLICY = 4
+} jd_dkind;
 
 /* ---- tenants ---- */
 /* The tenant's number by name (empty: the default one, always 0); -1 when there is none. */

@@ -165,7 +165,7 @@ typedef struct jd_tenant {
     uint32_t number;
     jd_str name;
     pthread_rwlock_t lock;
-    coll entities, contexts;
+    coll entities, contexts, policies;
     indexes ix;
 } jd_tenant;
 

@@ -114,7 +114,7 @@ static int oldest_first(const void *a, const void *b) {
 static size_t certain(const reader *k, const jd_reading *r, size_t n, const hist_part *p, int back) {
     size_t c = 0;
     for (size_t i = 0; i < n; i++)
-        c += r[i].flags & JD_R_OBSERVED && (back ? r[i].at > p->to : r[i].at < p->from) &&
+        c += (r[i].flags & JD_R_OBSERVED || !k->win->given) && (back ? r[i].at > p->to : r[i].at < p->from) &&
              (k->cleared == JD_TIME_NONE || r[i].recorded > k->cleared);
     return c;
 }
@@ -126,7 +126,7 @@ static int collect(reader *k, hist_part *p, size_t n, jd_time from, jd_time to, 
                    jd_reading **out, size_t *out_n) {
     const jd_window *w = k->win;
     uint32_t most = w->last_n ? w->last_n : w->first_n;
-    int back = w->last_n != 0, some = *few && most && w->given && w->property == JD_TP_OBSERVED;
+    int back = w->last_n != 0, some = *few && most && w->property == JD_TP_OBSERVED;
     size_t total = 0, got = 0, cap = 0;
     jd_reading *all = NULL;
     for (size_t i = 0; i < n; i++) total += p[i].row ? p[i].c.count : p[i].n, some = some && !p[i].clears;
@@ -175,7 +175,7 @@ static size_t keep_some(reader *k, shown *s, size_t n) {
     const jd_window *w = k->win;
     uint32_t most = w->last_n ? w->last_n : w->first_n;
     if (!most || n <= most) return n;
-    if (w->property == JD_TP_OBSERVED && w->given) { /* they are in this order */
+    if (w->property == JD_TP_OBSERVED) { /* they are in this order */
         if (w->last_n) memmove(s, s + n - most, most * sizeof *s);
         return most;
     }

@@ -291,6 +291,14 @@ int history_turn(history *h, int quiet, jd_err *err) {
     return rc < 0 ? rc : did;
 }
 
+void history_policies_changed(history *h) {
+    pthread_mutex_lock(&h->mutex);
+    h->moves++;
+    h->retained_ns = 0;
+    pthread_cond_broadcast(&h->moved);
+    pthread_mutex_unlock(&h->mutex);
+}
+
 int history_settle(history *h) {
     pthread_mutex_lock(&h->mutex);
     h->settle = 1;

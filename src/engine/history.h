@@ -17,6 +17,7 @@ typedef struct jd_window {
     jd_timeprop property;
     int given;        /* instances must have the property (and lie in the window); 0: all instances */
     jd_time from, to; /* from <= t < to; INT64_MIN + 1 and INT64_MAX: open */
+    /* with `given` 0 and observedAt: by their place in time */
     uint32_t last_n;  /* of each (attribute, datasetId) those latest by the property; 0: all */
     uint32_t first_n; /* with last_n 0: those earliest; 0: all */
 } jd_window;

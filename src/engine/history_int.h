@@ -111,6 +111,7 @@ typedef struct history {
     _Atomic int settle;         /* all runs are to become one: asked for, or because nothing came for a while */
     uint64_t moves;             /* states so far: whoever waits for one sees it move */
     int64_t next_row, next_run; /* the historian's, after opening */
+    uint64_t retain_every_ms, retained_ns; /* policies: 0 there is none; when they were last looked at */
     pthread_t thread;
     int started;
 
@@ -137,6 +138,8 @@ int history_store(history *h, jd_err *err);
 /* Writer, before a group: freezes what is full or old, stores what waits, and where sealing falls behind waits for it.
  * quiet: nothing else is to be done. Returns as history_store. */
 int history_turn(history *h, int quiet, jd_err *err);
+/* Writer: a policy was published. */
+void history_policies_changed(history *h);
 /* Any thread: seals the heads and merges all runs into one; returns when it is done (or -1 when the program stops). */
 int history_settle(history *h);
 
@@ -182,6 +185,8 @@ int hist_parts(history *h, hist_state *s, const jd_skey *key, jd_time from, jd_t
                size_t *n, jd_err *err);
 /* Keys (tier 0) of all series of an entity, in order, each once. */
 int hist_keys(history *h, hist_state *s, uint64_t entity, jd_arena *a, jd_skey **out, size_t *n, jd_err *err);
+/* Tiers that a series has, ascending, at most max. */
+int hist_tiers(history *h, hist_state *s, const jd_skey *key, uint32_t *out, size_t max, size_t *n, jd_err *err);
 /* When the whole entity was last cleared; JD_TIME_NONE: never. */
 int hist_cleared(history *h, hist_state *s, uint64_t entity, jd_arena *a, jd_time *out, jd_err *err);
 /* The part's readings with from <= at <= to and every CLEAR. */

@@ -134,7 +134,6 @@ typedef struct keys {
 } keys;
 
 static void key_add(keys *l, const jd_skey *k) {
-    if (k->tier) return;
     if (l->n == l->cap) {
         size_t cap = l->cap ? l->cap * 2 : 32;
         jd_skey *big = JD_NEWN(l->a, jd_skey, cap);
@@ -142,7 +141,8 @@ static void key_add(keys *l, const jd_skey *k) {
         l->k = big;
         l->cap = cap;
     }
-    l->k[l->n++] = *k;
+    l->k[l->n] = *k;
+    l->k[l->n++].tier = 0; /* a series of which only roll-ups are left is one too */
 }
 
 static int run_keys(history *h, keys *l, const run *r, uint64_t entity, jd_err *err) {
@@ -197,5 +197,31 @@ int hist_keys(history *h, hist_state *s, uint64_t entity, jd_arena *a, jd_skey *
         if (!k || jd_skey_cmp(&l.k[k - 1], &l.k[i]) != 0) l.k[k++] = l.k[i];
     *out = l.k;
     *n = k;
+    return 0;
+}
+
+int hist_tiers(history *h, hist_state *s, const jd_skey *key, uint32_t *out, size_t max, size_t *n, jd_err *err) {
+    *n = 0;
+    jd_skey at = *key, last = *key;
+    at.tier = 1;
+    last.tier = UINT32_MAX;
+    const run *r = s->runs_n ? s->runs[s->runs_n - 1] : NULL; /* only the oldest can have any */
+    for (uint32_t i = r ? run_seek(r, &at) : 0; r && i < r->rows_n && *n < max; i++) {
+        if (jd_skey_cmp(&r->rows[i].head.first, &last) > 0) break;
+        row_ref ref;
+        if (row_get(h, r->rows[i].id, &ref, err)) return -1;
+        for (uint32_t k; *n < max && (k = jd_row_seek(&ref.row, &at)) < ref.row.chunks;) {
+            jd_chunkhead c;
+            if (jd_row_chunk(&ref.row, k, &c, err)) {
+                row_put(h, &ref);
+                return -1;
+            }
+            if (jd_skey_cmp(&c.key, &last) > 0) break;
+            if (!*n || out[*n - 1] != c.key.tier) out[(*n)++] = c.key.tier;
+            at = c.key;
+            if (++at.tier == 0) break;
+        }
+        row_put(h, &ref);
+    }
     return 0;
 }

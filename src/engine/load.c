@@ -11,7 +11,7 @@ coll *coll_of_key(jd_engine *e, jd_key key, uint32_t *serial) {
     *serial = low - 1;
     if (*serial / SLOTS_PER_CHUNK >= CHUNKS_MAX) return NULL;
     if (kind == JD_K_TENANT) return &e->tenant_docs;
-    if (kind != JD_K_ENTITY && kind != JD_K_CONTEXT) return NULL;
+    if (kind != JD_K_ENTITY && kind != JD_K_CONTEXT && kind != JD_K_POLICY) return NULL;
     /* a tenant's own document may come after its entities in key order: made here, named later */
     if (tenant >= e->tenants_cap || !e->tenants[tenant]) {
         jd_tenant *t = tenant_make(e, tenant, JD_STR(""));
@@ -228,6 +228,7 @@ int engine_load(jd_engine *e, jd_err *err) {
         if (e->tenants[i]) {
             load_finish(e, &e->tenants[i]->entities);
             load_finish(e, &e->tenants[i]->contexts);
+            load_finish(e, &e->tenants[i]->policies);
         }
     return 0;
 }

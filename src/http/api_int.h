@@ -224,4 +224,8 @@ int api_contexts_load(jd_api *api, jd_err *err);
 jd_turn api_source_identity(jd_req *r);
 jd_turn api_unbuilt(jd_req *r);
 jd_turn api_backup(jd_req *r);
+jd_turn api_policy_put(jd_req *r);
+jd_turn api_policy_delete(jd_req *r);
+jd_turn api_policies_list(jd_req *r);
+jd_turn api_history_settle(jd_req *r);
 #endif

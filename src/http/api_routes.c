@@ -90,6 +90,13 @@ static const jd_route rows[] = {
 
     {JD_POST, "/api/backup", api_backup, NULL, JD_R_BODY | JD_R_OWN,
      "Write a consistent back-up into a new file of this machine"},
+    {JD_GET, "/api/history/policies", api_policies_list, NULL, JD_R_SLASH | JD_R_OWN,
+     "How long readings are kept as they came, and as which roll-ups after"},
+    {JD_PUT, "/api/history/policies/{name}", api_policy_put, NULL, JD_R_BODY | JD_R_OWN,
+     "Declare how long readings of some entity types are kept"},
+    {JD_DELETE, "/api/history/policies/{name}", api_policy_delete, NULL, JD_R_OWN, "Forget such a declaration"},
+    {JD_POST, "/api/history/settle", api_history_settle, NULL, JD_R_BODY | JD_R_OWN,
+     "Seal readings in memory, merge all sealed ones and apply the policies now"},
 
     UNBUILT(JD_POST, "/subscriptions"),
     UNBUILT(JD_GET, "/subscriptions"),

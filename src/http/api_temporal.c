@@ -137,13 +137,13 @@ static int is_gone(const jd_evolution *deletions, const jd_inst *last) {
     const jd_tattr *t = deletions->attrs_n ? &deletions->attrs[0] : NULL;
     for (size_t i = 0; t && i < t->n; i++)
         if (t->inst[i].dataset == last->dataset && t->inst[i].at >= last->a.modified) return 1;
-    return last->deleted;
+    return 0;
 }
 
 /* One write for each datasetId that is there. */
 static jd_turn delete_gone(api_ask *k, const jd_doc *d, const jd_change_req *rq) {
     jd_evolution e, deletions;
-    if (known(k, d, rq, JD_TP_OBSERVED, 0, &e) || known(k, d, rq, JD_TP_DELETED, 1, &deletions)) return api_fail(k);
+    if (known(k, d, rq, JD_TP_MODIFIED, 1, &e) || known(k, d, rq, JD_TP_DELETED, 1, &deletions)) return api_fail(k);
     const jd_tattr *t = e.attrs_n ? &e.attrs[0] : NULL;
     size_t n = 0;
     jd_write *w = JD_NEWN(k->a, jd_write, t ? t->n : 0);

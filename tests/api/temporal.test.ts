@@ -1,5 +1,5 @@
-// Provision of the temporal evolution of entities: create or update 5.6.11, add 5.6.12, delete an attribute 5.6.13, modify
-// and delete an instance 5.6.14 and 5.6.15, delete 5.6.16; deletion from the core API, 5.6.5; and Jindu's own batch.
+// Provision of the temporal evolution of entities: create or update 5.6.11, add 5.6.12, delete an attribute 5.6.13,
+// modify and delete an instance 5.6.14 and 5.6.15, delete 5.6.16; deletion from the core API, 5.6.5; Jindu's own batch.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ask, check, NULL, problem, serve, sorted, zh, type City, type Json, type Want } from "./server.ts";
@@ -392,6 +392,33 @@ test("own: temporal writes beside a current entity do not change what is now", a
     check(await city.post(te, bus), 204);
     assert.deepEqual(await city.entity(id), { id, type: "Bus", speed: property(100, 50) });
     assert.deepEqual((await evolution(city)).speed, [...bus.speed, property(100, 50)]);
+});
+
+test("own: to modify or delete the present instance changes the entity", async () => {
+    const city = await server.city({ id, type: "Bus", speed: property(100, 50) });
+    check(await city.post(`${path}/attrs`, { speed: property(90, 40) }), 204);
+    const [, present] = await instances(city, "speed");
+    check(await city.patch(`${path}/attrs/speed/${present.instanceId}`, { value: 101 }), 204);
+    assert.deepEqual((await city.entity(id)).speed, property(101, 50));
+    assert.deepEqual((await evolution(city)).speed, [property(90, 40), property(101, 50)]);
+    check(await city.del(`${path}/attrs/speed/${present.instanceId}`), 204);
+    assert.equal((await city.entity(id)).speed, undefined);
+    assert.deepEqual((await evolution(city)).speed, [property(90, 40)]);
+});
+
+test("own: one entity may be told with more instances than a current one may have", async () => {
+    const city = await server.city();
+    const speed = Array.from({ length: 12_000 }, (_, i) => ({
+        type: "Property",
+        value: i,
+        observedAt: new Date(Date.UTC(2026, 0, 1) + i * 1000).toISOString(),
+    }));
+    check(await city.post(te, { id, type: "Bus", speed }), 201);
+    const page = await city.get(`${path}?timerel=after&timeAt=2026-01-01T00:00:00Z`);
+    check(page, 206, "the default page is of 10,000");
+    assert.equal((page.json.speed as Json[]).length, 10_000);
+    const last = await evolution(city, "?lastN=1");
+    assert.equal(last.speed[0].value, 11_999);
 });
 
 // ---- batches ----

@@ -1,5 +1,5 @@
-// Pages of an evolution, 6.3.10: more instances than fit an answer are cut in time, over all entities and attributes, and
-// Content-Range says how far they reach.
+// Pages of an evolution, 6.3.10: more instances than fit an answer are cut in time, over all entities and attributes,
+// and Content-Range says how far they reach.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ask, check, serve, type Answer, type Json } from "./server.ts";

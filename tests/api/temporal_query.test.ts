@@ -1,5 +1,5 @@
-// Consumption of the temporal evolution of entities: retrieve 5.7.3, query 5.7.4; temporal query 4.11, aggregation 4.5.19,
-// representations 4.5.6-4.5.9, scopes over time 4.18 and 4.19.
+// Consumption of the temporal evolution of entities: retrieve 5.7.3, query 5.7.4; temporal query 4.11, aggregation
+// 4.5.19, representations 4.5.6-4.5.9, scopes over time 4.18 and 4.19.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ask, check, ld, serve, sorted, zh, type City, type Headers, type Json, type Want } from "./server.ts";

@@ -315,8 +315,131 @@ static void observed_against_model(void **state) {
     random_rounds(JD_OP_OBSERVE);
 }
 
+/* ---- retention ---- */
+
+static void put_policy(jd_engine *e, const char *json) {
+    jd_arena a;
+    jd_arena_init(&a);
+    jd_write w = {.kind = JD_K_POLICY, .rq.id = JD_STR("air"), .raw_body = jd_str_of(json)};
+    assert_int_equal(submit(e, &w, &a), JD_E_OK);
+    jd_arena_fini(&a);
+}
+
+static void tell_one(jd_engine *e, int entity, int time, int64_t m) {
+    jd_arena a;
+    jd_arena_init(&a);
+    char id[64];
+    jd_err err = {0};
+    jd_sym type = jd_sym_intern(jd_engine_symbols(e), JD_STR(JD_DEFAULT_VOCAB "Station"), NULL);
+    jd_attr at = number_at(&a, attr_sym(e, 0), 0, time, m, 0);
+    jd_ent ent = {.id = entity_id(id, entity), .types = &type, .types_n = 1, .expires = JD_TIME_NONE, .attrs = &at};
+    ent.attrs_n = 1;
+    jd_write w = {0};
+    assert_int_equal(jd_moments_make(e, &ent, &a, &w, &err), 0);
+    w.rq.op = JD_OP_T_UPSERT;
+    assert_int_equal(submit(e, &w, &a), JD_E_OK);
+    jd_arena_fini(&a);
+}
+
+/* Sum, count, least and greatest by day against the values themselves; how many instances are left as they came. */
+static size_t check_days(jd_engine *e, const int64_t *v, const int *there, int n) {
+    jd_arena a;
+    jd_arena_init(&a);
+    jd_err err = {0};
+    jd_view view;
+    jd_doc d;
+    int hidden;
+    char id[64];
+    jd_view_begin(&view, e, 0, &a);
+    assert_int_equal(jd_view_get_temporal(&view, entity_id(id, 0), &d, &hidden), 1);
+    jd_time day0 = T0 - T0 % (24 * STEP);
+    jd_window win = {.given = 1, .from = day0, .to = INT64_MAX};
+    jd_period day = {.us = 24 * STEP};
+    jd_taggr *g;
+    size_t gn, b = 0;
+    unsigned all = JD_AGG_SUM | JD_AGG_TOTAL | JD_AGG_MIN | JD_AGG_MAX | JD_AGG_SUMSQ;
+    if (jd_view_aggregate(&view, &d, NULL, &win, &day, day0, all, &a, &g, &gn, &err)) fail_msg("%s", err.en);
+    assert_int_equal(gn, 1);
+    for (jd_time start = day0; start < T0 + n * STEP; start += 24 * STEP) {
+        int64_t sum = 0, sumsq = 0, least = INT64_MAX, most = INT64_MIN;
+        uint64_t count = 0;
+        for (int i = 0; i < n; i++) {
+            if (!there[i] || T0 + i * STEP < start || T0 + i * STEP >= start + 24 * STEP) continue;
+            count++;
+            sum += v[i];
+            sumsq += v[i] * v[i];
+            if (v[i] < least) least = v[i];
+            if (v[i] > most) most = v[i];
+        }
+        if (!count) continue;
+        assert_true(b < g[0].n && g[0].bucket[b].start == start);
+        assert_int_equal(jd_acc_count(g[0].bucket[b].acc), count);
+        const struct {
+            unsigned method;
+            int64_t is;
+        } each[] = {{JD_AGG_SUM, sum}, {JD_AGG_SUMSQ, sumsq}, {JD_AGG_MIN, least}, {JD_AGG_MAX, most}};
+        for (size_t k = 0; k < sizeof each / sizeof *each; k++) {
+            jd_buf text = {0};
+            assert_int_equal(jd_acc_print(g[0].bucket[b].acc, each[k].method, &text), 0);
+            jd_buf_c(&text, 0);
+            if (strtoll(text.p, NULL, 10) != each[k].is)
+                fail_msg("day %zu method %u: %s instead of %lld", b, each[k].method, text.p, (long long)each[k].is);
+            jd_buf_fini(&text);
+        }
+        b++;
+    }
+    assert_int_equal(b, g[0].n);
+    jd_evolution ev;
+    if (jd_view_evolution(&view, &d, NULL, &win, 0, &a, &ev, &err)) fail_msg("%s", err.en);
+    size_t left = ev.attrs_n ? ev.attrs[0].n : 0;
+    jd_view_end(&view);
+    jd_arena_fini(&a);
+    return left;
+}
+
+static void settle_all(jd_engine *e) {
+    jd_err err = {0};
+    assert_int_equal(jd_engine_settle(e, &err), 0);
+    steps(e, 50);
+}
+
+static void old_readings_become_rollups(void **state) {
+    (void)state;
+    enum { N = 300 };
+    int64_t v[N];
+    int there[N];
+    fresh_dir();
+    jd_engine *e = open_engine();
+    for (int i = 0; i < N; i++) {
+        v[i] = (int64_t)below(2000) - 1000;
+        there[i] = i % 37 != 5;
+        if (there[i]) tell_one(e, 0, i, v[i]);
+    }
+    settle_all(e);
+    assert_int_equal(check_days(e, v, there, N), N - 8);
+    put_policy(e, "{\"types\":[\"" JD_DEFAULT_VOCAB "Station\"],\"raw\":\"P90D\",\"rollups\":[{\"period\":\"PT1H\"},"
+                  "{\"period\":\"P1D\"}]}");
+    settle_all(e);
+    assert_int_equal(check_days(e, v, there, N), 0); /* all of it is years old */
+    for (int i = 5; i < N; i += 37) {                /* what comes late is counted too */
+        there[i] = 1;
+        v[i] = (int64_t)below(2000) - 1000;
+        tell_one(e, 0, i, v[i]);
+        if (i == 42) settle_all(e);
+    }
+    assert_int_equal(check_days(e, v, there, N), 6);
+    settle_all(e);
+    assert_int_equal(check_days(e, v, there, N), 0);
+    jd_engine_close(e);
+    e = open_engine();
+    assert_int_equal(check_days(e, v, there, N), 0);
+    jd_engine_close(e);
+    drop_dir();
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(temporal_against_model),
-                                       cmocka_unit_test(observed_against_model)};
+                                       cmocka_unit_test(observed_against_model),
+                                       cmocka_unit_test(old_readings_become_rollups)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

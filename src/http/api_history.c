@@ -1,0 +1,106 @@
+/* Jindu's own API for history: how long readings are kept and as what (engine/retention.h), and settling on demand. */
+#include "engine/history.h"
+#include "engine/retention.h"
+#include "http/api_int.h"
+
+#include <string.h>
+
+static int may_administer(api_ask *k) {
+    if (k->app->open) return 0;
+    return jd_fail(&k->err, JD_E_NOT_SUPPORTED, "this needs --open", "此操作需要 --open 模式");
+}
+
+static void written(jd_job *job) {
+    api_ask *k = job->user;
+    jd_write *w = &job->writes[0];
+    if (w->err.code != JD_E_OK) {
+        k->err = w->err;
+        api_fail(k);
+    } else {
+        api_done(k, w->applied.created ? 201 : 204);
+    }
+    jd_req_resume(k->r);
+}
+
+static jd_turn write_policy(api_ask *k, jd_str body) {
+    jd_write *w = JD_NEW(k->a, jd_write);
+    w->kind = JD_K_POLICY;
+    w->rq.id = k->r->parts[0];
+    w->raw_body = body;
+    k->job.writes = w;
+    k->job.n = 1;
+    k->job.make_tenant = body.p != NULL;
+    k->job.done = written;
+    return api_submit(k);
+}
+
+/* Types are kept as IRIs, whoever asks later with another @context. */
+static jd_str with_iris(api_ask *k) {
+    for (uint32_t i = 0; i < k->body.n; i++) {
+        jd_jval *v = &k->body.members[i].val;
+        if (!jd_str_is(k->body.members[i].name, "types")) continue;
+        for (uint32_t t = 0; t < v->n; t++)
+            v->items[t] = jd_jmake_str(jd_ctx_expand(k->ctx, k->a, jd_jstr(&v->items[t])));
+    }
+    jd_buf b = {0};
+    jd_json_write(&b, &k->body);
+    jd_str text = jd_arena_dup(k->a, jd_buf_view(&b));
+    jd_buf_fini(&b);
+    return text;
+}
+
+/* PUT /api/history/policies/{name}: 201 made, 204 changed. */
+jd_turn api_policy_put(jd_req *r) {
+    jd_turn turn;
+    jd_policy p;
+    api_ask *k = api_begin(r, API_BODY | API_OBJECT | API_MAKES_TENANT, &turn);
+    if (!k) return turn;
+    if (may_administer(k) || jd_policy_parse(&k->body, &p, &k->err)) return api_fail(k);
+    return write_policy(k, with_iris(k));
+}
+
+jd_turn api_policy_delete(jd_req *r) {
+    jd_turn turn;
+    api_ask *k = api_begin(r, 0, &turn);
+    if (!k) return turn;
+    return may_administer(k) ? api_fail(k) : write_policy(k, (jd_str){NULL, 0});
+}
+
+typedef struct listing {
+    jd_buf *out;
+    int n;
+} listing;
+
+static void list_one(void *user, jd_str id, jd_str body) {
+    listing *l = user;
+    jd_buf_z(l->out, l->n++ ? ",{\"id\":" : "{\"id\":");
+    jd_json_write_str(l->out, id);
+    jd_buf_c(l->out, ',');
+    jd_buf_add(l->out, body.p + 1, body.n - 1);
+}
+
+/* GET /api/history/policies: all of the tenant, types as IRIs. */
+jd_turn api_policies_list(jd_req *r) {
+    jd_turn turn;
+    api_ask *k = api_begin(r, API_READ | API_ANY_TENANT, &turn);
+    if (!k) return turn;
+    listing l = {.out = &r->out};
+    jd_buf_c(&r->out, '[');
+    if (k->tenant_no >= 0) {
+        if (api_view_begin(k)) return api_fail(k);
+        jd_view_each_kind(&k->view, JD_K_POLICY, &l, list_one);
+    }
+    jd_buf_c(&r->out, ']');
+    r->type = "application/json";
+    return api_done(k, 200);
+}
+
+/* POST /api/history/settle: readings in memory are sealed, all runs merged, policies applied; 204 once it is done. */
+jd_turn api_history_settle(jd_req *r) {
+    jd_turn turn;
+    api_ask *k = api_begin(r, 0, &turn);
+    if (!k) return turn;
+    if (may_administer(k)) return api_fail(k);
+    if (!r->may_block) return api_wait(k);
+    return jd_engine_settle(k->app->engine, &k->err) ? api_fail(k) : api_done(k, 204);
+}
