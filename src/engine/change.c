@@ -3,7 +3,8 @@
 
 #include <stdlib.h>
 
-static void keep_history(overlay *o, coll *c, uint32_t serial, remember *r) {
+static void keep_history(jd_engine *e, overlay *o, coll *c, uint32_t serial, remember *r) {
+    if (r->latest > e->now_last) e->now_last = r->latest;
     size_t at = r->start, n = remember_end(r);
     if (!n) return;
     hist_change h = {(uint64_t)key_of(c, serial), at, n};
@@ -110,7 +111,7 @@ static int apply_entity(jd_engine *e, overlay *o, jd_tenant *t, jd_write *w, jd_
         }
         w->etag = etag_of(jd_buf_view(&out));
         serial = state_set(e, o, c, w->rq.id, p, serial, jd_buf_view(&out), !out.n);
-        keep_history(o, c, serial, &r);
+        keep_history(e, o, c, serial, &r);
     } else if (cur) {
         w->etag = etag_of(cur->bytes);
     }
@@ -180,7 +181,7 @@ static int apply_observed(jd_engine *e, overlay *o, jd_tenant *t, jd_write *w, j
             w->etag = etag_of(jd_buf_view(&out));
             serial = state_set(e, o, c, w->rq.id, p, serial, jd_buf_view(&out), 0);
         }
-        keep_history(o, c, serial, &r);
+        keep_history(e, o, c, serial, &r);
     }
     jd_buf_fini(&out);
     return rc;
@@ -215,7 +216,7 @@ static int apply_temporal(jd_engine *e, overlay *o, jd_tenant *t, jd_write *w, j
         handled = temporal_present(e, v, w, now, &r, &out);
         if (out.n) rc = fit_to_keep(e, w, jd_buf_view(&out));
         if (out.n && !rc) serial = state_set(e, o, c, w->rq.id, p, serial, jd_buf_view(&out), 0);
-        e->now_last = now + 1; /* it may bear that time */
+        if (e->now_last <= now) e->now_last = now + 1; /* it may bear that time */
     }
     if (!rc && !handled) remember_temporal(&r, w);
     if (r.out->n - r.start > e->o.history_write_max) rc = too_many_readings(e, w, r.out->n - r.start);
@@ -224,7 +225,7 @@ static int apply_temporal(jd_engine *e, overlay *o, jd_tenant *t, jd_write *w, j
         o->hist.n = r.start;
         remember_end(&r);
     } else {
-        keep_history(o, c, serial, &r);
+        keep_history(e, o, c, serial, &r);
     }
     jd_buf_fini(&out);
     return rc;
@@ -248,6 +249,8 @@ static int apply_raw(jd_engine *e, overlay *o, jd_tenant *t, jd_write *w) {
 }
 
 int change_apply(jd_engine *e, overlay *o, jd_tenant *t, jd_write *w, jd_arena *results, jd_time now) {
+    if (now <= e->now_last) now = e->now_last + 1;
+    e->now_last = now;
     w->err.code = JD_E_OK;
     if (w->kind == JD_K_ENTITY && w->rq.op >= JD_OP_T_UPSERT && w->rq.op <= JD_OP_T_GONE)
         return apply_temporal(e, o, t, w, now);

@@ -236,7 +236,7 @@ struct jd_engine {
 
     /* the writer's own */
     struct overlay *overlay;
-    jd_time now_last; /* of groups: never steps back */
+    jd_time now_last; /* of writes: each has a time of its own, later than all before it, whatever the clock does */
     limbo limbo;
     due due;
     jd_arena scratch;
@@ -280,6 +280,7 @@ typedef struct remember {
     size_t start; /* of this one */
     hist_body body;
     int begun;
+    jd_time latest;        /* of readings without observedAt that follow each other from now on */
     jd_buf skeleton, nums; /* scratch */
 } remember;
 void remember_begin(remember *r, jd_engine *e, jd_buf *out, jd_time now);

@@ -25,6 +25,7 @@ struct heads {
     head_entity *table; /* open addressing */
     uint32_t cap, n;
     uint64_t readings, upto, since_ns;
+    jd_time latest;
 };
 
 /* ---- the log's form ---- */
@@ -173,6 +174,8 @@ int heads_take(heads *h, uint64_t entity, jd_str body, uint64_t group) {
         r->nums_n = nums;
         r->flags = flags;
         r->digits = digits;
+        if (recorded > h->latest) h->latest = recorded;
+        if (!(flags & (JD_R_OBSERVED | JD_R_VOID | JD_R_CLEAR)) && at > h->latest) h->latest = at;
         for (uint32_t i = 0; i < nums; i++) {
             r->nums[i].scale = *p++;
             r->nums[i].m = jd_unzigzag(jd_varint_get(&p, end));
@@ -197,6 +200,9 @@ size_t heads_bytes(const heads *h) {
 }
 uint64_t heads_readings(const heads *h) {
     return h->readings;
+}
+jd_time heads_latest(const heads *h) {
+    return h->latest;
 }
 uint64_t heads_upto(const heads *h) {
     return h->upto;

@@ -91,6 +91,13 @@ int history_load_change(history *h, uint64_t entity, jd_str body, uint64_t group
                    (unsigned long long)group);
 }
 
+jd_time history_latest(history *h) {
+    jd_time t = heads_latest(h->state->active);
+    for (uint32_t i = 0; i < h->state->runs_n; i++)
+        if (h->state->runs[i]->latest > t) t = h->state->runs[i]->latest;
+    return t;
+}
+
 void history_start(history *h) {
     if (h->o.manual) return;
     if (pthread_create(&h->thread, NULL, historian_main, h)) abort();

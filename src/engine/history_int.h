@@ -52,6 +52,7 @@ void heads_unref(heads *h);
 int heads_take(heads *h, uint64_t entity, jd_str body, uint64_t group);
 size_t heads_bytes(const heads *h);
 uint64_t heads_readings(const heads *h);
+jd_time heads_latest(const heads *h); /* greatest time recorded, or of a reading without observedAt; 0: empty */
 uint64_t heads_upto(const heads *h);     /* newest group in it; 0: empty */
 uint64_t heads_since_ns(const heads *h); /* when its first reading came, monotonic */
 const head_series *heads_of(const heads *h, uint64_t entity);
@@ -73,6 +74,7 @@ typedef struct run {
     int64_t id;
     uint32_t level;
     uint64_t first_group, last_group; /* orders runs by age */
+    jd_time latest;                   /* as of heads */
     run_row *rows;                    /* by first key */
     uint32_t rows_n, rows_cap;
     uint64_t readings, bytes;
@@ -121,6 +123,8 @@ typedef struct history {
 
 int history_open(history *h, jd_engine *e, jd_store *s, const hist_opts *o, jd_err *err); /* before the log is loaded */
 int history_load_change(history *h, uint64_t entity, jd_str body, uint64_t group, jd_err *err);
+/* The latest time that anything in it bears: what is recorded from now on must be later, whatever the clock says. */
+jd_time history_latest(history *h);
 void history_start(history *h);
 /* The historian ends; what is in the heads stays in the log. After the writer has ended. */
 void history_close(history *h);

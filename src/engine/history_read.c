@@ -47,24 +47,30 @@ static void head_part(parts *l, const heads *hs, const jd_skey *key, jd_time fro
     *more(l) = (hist_part){.readings = r, .n = n, .from = s->from, .to = s->to, .clears = s->clears};
 }
 
+/* The chunks of a series within one row. */
+static int row_parts(parts *l, const jd_row *row, int64_t id, const jd_skey *key, jd_time from, jd_time to,
+                     jd_err *err) {
+    jd_chunkhead c[JD_ROW_STRIDE];
+    for (uint32_t k = jd_row_seek(row, key), n = 0; k < row->chunks; k += n) {
+        if (jd_row_chunks(row, k, c, &n, err)) return jd_fail_at(err, "chunk %lld", (long long)id);
+        for (uint32_t i = 0; i < n; i++) {
+            if (jd_skey_cmp(&c[i].key, key) != 0) return 0;
+            if (!c[i].clears && (c[i].to < from || c[i].from > to)) continue;
+            *more(l) = (hist_part){.row = id, .c = c[i], .from = c[i].from, .to = c[i].to, .clears = c[i].clears};
+        }
+    }
+    return 0;
+}
+
 static int run_parts(history *h, parts *l, const run *r, const jd_skey *key, jd_time from, jd_time to, jd_err *err) {
     for (uint32_t i = run_seek(r, key); i < r->rows_n && jd_skey_cmp(&r->rows[i].head.first, key) <= 0; i++) {
         const run_row *row = &r->rows[i];
         if (!row->head.clears && (row->head.to < from || row->head.from > to)) continue;
         row_ref ref;
         if (row_get(h, row->id, &ref, err)) return -1;
-        jd_chunkhead c;
-        for (uint32_t k = jd_row_seek(&ref.row, key); k < ref.row.chunks; k++) {
-            if (jd_row_chunk(&ref.row, k, &c, err)) {
-                jd_fail_at(err, "chunk %lld", (long long)row->id);
-                row_put(h, &ref);
-                return -1;
-            }
-            if (jd_skey_cmp(&c.key, key) != 0) break;
-            if (!c.clears && (c.to < from || c.from > to)) continue;
-            *more(l) = (hist_part){.row = row->id, .c = c, .from = c.from, .to = c.to, .clears = c.clears};
-        }
+        int rc = row_parts(l, &ref.row, row->id, key, from, to, err);
         row_put(h, &ref);
+        if (rc) return -1;
     }
     return 0;
 }

@@ -209,6 +209,7 @@ int engine_load(jd_engine *e, jd_err *err) {
     uint64_t last = 0;
     if (read_all(e, &last, err)) return -1;
     atomic_store(&e->published, last);
+    if (history_latest(&e->history) > e->now_last) e->now_last = history_latest(&e->history);
     load_finish(e, &e->tenant_docs);
     uint32_t n = atomic_load(&e->tenant_docs.slots);
     for (uint32_t i = 0; i < n; i++) {

@@ -163,6 +163,7 @@ int merge_runs(history *h, hist_state *st, uint32_t first, uint32_t last, jd_err
         m.cur[i].r = r;
         gone[i] = r->id;
         if (r->level > level) level = r->level;
+        if (r->latest > s.r->latest) s.r->latest = r->latest;
         if (!rc) rc = cursor_load(h, &m.cur[i], err);
     }
     s.r->level = level + 1;

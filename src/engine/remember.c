@@ -38,7 +38,8 @@ void remember_run(remember *r, const jd_moments *m, size_t n) {
     for (size_t i = 0; i < n; i++) {
         jd_reading rd = m->r[i];
         rd.recorded = r->now;
-        if (!(rd.flags & (JD_R_OBSERVED | JD_R_CLEAR))) rd.at = r->now + (jd_time)i; /* each is one of its own */
+        if (!(rd.flags & (JD_R_OBSERVED | JD_R_CLEAR))) /* each is one of its own */
+            rd.at = r->latest = (r->latest > r->now ? r->latest : r->now) + 1;
         hist_body_add(&r->body, m->attr, m->dataset, &rd);
     }
     r->body.last.p = NULL;

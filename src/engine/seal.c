@@ -25,6 +25,7 @@ void run_note_write(jd_buf *b, const run *r) {
     jd_buf_varint(b, r->level);
     jd_buf_varint(b, r->first_group);
     jd_buf_varint(b, r->last_group);
+    jd_buf_varint(b, jd_zigzag(r->latest));
 }
 
 int run_note_read(jd_str note, run *r) {
@@ -32,6 +33,7 @@ int run_note_read(jd_str note, run *r) {
     r->level = (uint32_t)jd_varint_get(&p, end);
     r->first_group = jd_varint_get(&p, end);
     r->last_group = jd_varint_get(&p, end);
+    r->latest = jd_unzigzag(jd_varint_get(&p, end));
     return p == end ? 0 : -1;
 }
 
@@ -131,6 +133,7 @@ int seal_frozen(history *h, jd_err *err) {
     uint64_t newest = st->runs_n ? st->runs[0]->last_group : 0;
     s.r->first_group = newest + 1;
     s.r->last_group = heads_upto(hs);
+    s.r->latest = heads_latest(hs);
     jd_skey *keys;
     size_t n = heads_keys(hs, &keys);
     jd_rowmaker *m = jd_rowmaker_new();

@@ -360,9 +360,6 @@ int writer_step(jd_engine *e, jd_job *jobs) {
     *tail = jobs;
     if (!o->turn && !e->due.n) return 0;
     jd_time now = jd_now();
-    if (now <= e->now_last)
-        now = e->now_last + 1; /* what is recorded later has a later time, whatever the clock does */
-    e->now_last = now;
     int worked = expire_due(e, o, now);
     jd_job *again = NULL, **again_tail = &again;
     while (o->turn && o->n < e->o.group_changes_max && o->bytes < e->o.group_bytes_max) {
