@@ -8,6 +8,7 @@
 #include "cmd/cmd.h"
 #include "cmd/listen.h"
 #include "http/server.h"
+#include "model/symbol.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -20,12 +21,14 @@
 enum { DEAD_STOP_SECONDS = 10 };
 
 typedef struct serving {
-    const char *data, *listen, *contexts, *web, *config, *log_level, *base_url, *alias, *fetch_allow;
+    const char *data, *listen, *contexts, *web, *config, *log_level, *base_url, *alias, *fetch_allow, *history_off;
     int open, no_fetch;
     uint64_t min_free, log_bytes_max, names_max, tenants_max, group_changes_max, queue_bytes_max, query_scan_max;
     uint64_t limit_default, limit_max, batch_max, temporal_page;
     uint64_t io_threads, workers, body_max, bodies_max, header_max, target_max, connections_max, connections_per_ip_max;
     uint64_t idle_ms, slow_ms, jobs_max;
+    uint64_t history_heads_bytes, history_heads_age, history_fan, history_cache_bytes, history_read_max;
+    uint64_t history_write_max;
 } serving;
 
 #define AT(member) offsetof(serving, member)
@@ -65,6 +68,19 @@ static const cmd_opt opts[] = {
     SIZE("queue-bytes-max", queue_bytes_max, 64 * KIB, TIB, "changes that wait; beyond: 503",
          "等待写入的上限，超出则 503"),
     NUMBER("query-scan-max", query_scan_max, 1, UINT32_MAX, "entities one query may test", "一次查询最多检查的实体数"),
+    SIZE("history-heads-bytes", history_heads_bytes, 16 * KIB, 64 * GIB, "readings kept in memory before they are sealed",
+         "封存前保留在内存中的读数字节数"),
+    NUMBER("history-heads-age", history_heads_age, 1, 86400, "seconds after which they are sealed anyway",
+           "最长多少秒后封存"),
+    NUMBER("history-fan", history_fan, 2, 64, "sealed runs of a level that are merged into one", "同级批次达到此数即合并"),
+    SIZE("history-cache-bytes", history_cache_bytes, 64 * KIB, TIB, "sealed rows kept in memory",
+         "内存中缓存的已封存数据"),
+    NUMBER("history-read-max", history_read_max, 1000, UINT32_MAX, "readings that one temporal query may open",
+           "一次时态查询最多读取的读数"),
+    SIZE("history-write-max", history_write_max, KIB, 128 * MIB, "readings of one entity that one request may tell",
+         "一次请求可写入单个实体的读数字节数"),
+    TEXT("history-off", "LIST", history_off, "entity types whose changes leave no history, by comma; *: all",
+         "变更不留历史的实体类型，以逗号分隔；* 表示全部"),
     NUMBER("limit-default", limit_default, 1, 1000000, "entities of a page when none is asked", "默认每页实体数"),
     NUMBER("limit-max", limit_max, 1, 1000000, "entities of a page at most", "每页实体数上限"),
     NUMBER("batch-max", batch_max, 1, 10000000, "items of one batch", "一批的条目上限"),
@@ -97,6 +113,12 @@ static void defaults(void *settings) {
                    .group_changes_max = 1024,
                    .queue_bytes_max = 256 * MIB,
                    .query_scan_max = 50000000,
+                   .history_heads_bytes = 64 * MIB,
+                   .history_heads_age = 600,
+                   .history_fan = 8,
+                   .history_cache_bytes = 32 * MIB,
+                   .history_read_max = 20000000,
+                   .history_write_max = 64 * MIB,
                    .limit_default = 20,
                    .limit_max = 1000,
                    .batch_max = 10000,
@@ -209,6 +231,20 @@ static const char **prefixes(jd_arena *a, const char *list) {
     return out;
 }
 
+/* Types as IRIs: a name alone is one of the default vocabulary, as in a request without @context. */
+static const jd_str *types(jd_arena *a, const char *list, size_t *n) {
+    const char **names = prefixes(a, list);
+    *n = 0;
+    if (!names) return NULL;
+    while (names[*n]) ++*n;
+    jd_str *out = JD_NEWN(a, jd_str, *n + 1);
+    for (size_t i = 0; i < *n; i++) {
+        int whole = !strcmp(names[i], "*") || strchr(names[i], ':');
+        out[i] = jd_arena_printf(a, "%s%s", whole ? "" : JD_DEFAULT_VOCAB, names[i]);
+    }
+    return out;
+}
+
 static int serve_city(const serving *s, const cmd_address *at, jd_arena *a) {
     fate f = {0};
     uint64_t began = jd_mono_ns();
@@ -235,6 +271,12 @@ static int serve_city(const serving *s, const cmd_address *at, jd_arena *a) {
         .log_bytes_max = s->log_bytes_max,
         .min_free = s->min_free,
         .queue_bytes_max = s->queue_bytes_max,
+        .history_heads_bytes = s->history_heads_bytes,
+        .history_heads_age_ms = s->history_heads_age * 1000,
+        .history_cache_bytes = s->history_cache_bytes,
+        .history_fan = (uint32_t)s->history_fan,
+        .history_read_max = (uint32_t)s->history_read_max,
+        .history_write_max = s->history_write_max,
         .open = s->open,
         .on_dead = on_dead,
         .on_dead_user = &f,
@@ -250,6 +292,7 @@ static int serve_city(const serving *s, const cmd_address *at, jd_arena *a) {
                  .slow_ms = (unsigned)s->slow_ms,
                  .jobs_max = (unsigned)s->jobs_max},
     };
+    so.history_off = types(a, s->history_off, &so.history_off_n);
     sigset_t signals;
     sigemptyset(&signals);
     sigaddset(&signals, SIGTERM);

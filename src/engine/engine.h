@@ -127,6 +127,9 @@ typedef struct jd_view {
     jd_time now;     /* documents past their expiry at this time are not there */
     jd_arena *arena; /* for trimmed documents */
     int reader;      /* the engine's */
+    int no_wait; /* questions about history fail with JD_E_BUSY, and would_wait is set, where they would read the disk
+                  */
+    int would_wait; /* or open many readings */
 } jd_view;
 /* tenant: a number from jd_tenant_find. */
 void jd_view_begin(jd_view *v, jd_engine *e, int tenant, jd_arena *a);

@@ -18,6 +18,8 @@ int jd_view_get_temporal(jd_view *v, jd_str id, jd_doc *out, int *hidden) {
 
 /* ---- one series ---- */
 
+enum { FEW_READINGS = 8192 }; /* about 200 us: what may be opened where others wait behind it */
+
 int reader_begin(reader *k, jd_view *v, const jd_doc *d, const jd_window *win, jd_arena *a, jd_err *err) {
     *k = (reader){.v = v, .h = &v->e->history, .win = win, .a = a, .err = err, .d = d};
     coll *c = &v->t->entities;
@@ -29,15 +31,21 @@ int reader_begin(reader *k, jd_view *v, const jd_doc *d, const jd_window *win, j
     k->hidden = (jd_doc_flags(d->bytes) & JD_D_HIDDEN) != 0;
     k->entity = (uint64_t)key_of(c, serial);
     k->st = history_hold(k->h);
+    row_patience(v->no_wait ? &v->would_wait : NULL);
     return hist_cleared(k->h, k->st, k->entity, a, &k->cleared, err);
 }
 
 void reader_end(reader *k) {
+    row_patience(NULL);
     if (k->st) history_release(k->h, k->st);
 }
 
 int reader_too_much(reader *k, uint64_t n) {
     k->opened += n;
+    if (k->v->no_wait && k->opened > FEW_READINGS) {
+        k->v->would_wait = 1;
+        return jd_fail(k->err, JD_E_BUSY, "this would take long", "此操作耗时较长");
+    }
     if (k->opened <= k->v->e->o.history_read_max) return 0;
     return jd_fail(
         k->err, JD_E_TOO_COMPLEX_QUERY,

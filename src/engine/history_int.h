@@ -52,7 +52,7 @@ void heads_unref(heads *h);
 int heads_take(heads *h, uint64_t entity, jd_str body, uint64_t group);
 size_t heads_bytes(const heads *h);
 uint64_t heads_readings(const heads *h);
-jd_time heads_latest(const heads *h); /* greatest time recorded, or of a reading without observedAt; 0: empty */
+jd_time heads_latest(const heads *h);    /* greatest time recorded, or of a reading without observedAt; 0: empty */
 uint64_t heads_upto(const heads *h);     /* newest group in it; 0: empty */
 uint64_t heads_since_ns(const heads *h); /* when its first reading came, monotonic */
 const head_series *heads_of(const heads *h, uint64_t entity);
@@ -167,6 +167,8 @@ typedef struct row_ref {
     struct cached_row *c;
 } row_ref;
 int row_get(history *h, int64_t id, row_ref *out, jd_err *err);
+/* This thread does not wait for the disk from here on: *would is set and row_get fails where it would. NULL: it may. */
+void row_patience(int *would);
 void row_put(history *h, row_ref *r);
 struct row_cache *row_cache_new(size_t bytes);
 void row_cache_free(struct row_cache *c);

@@ -35,7 +35,7 @@ jd_time jd_policy_horizon(const jd_policy *p, jd_time now);
 typedef struct jd_fold { /* of one tier's period */
     jd_time at;
     jd_str skeleton; /* of a reading in it: tells kind, unit and datasetId */
-    jd_chunkhead h; /* count, scale, sum, sumsq, min, max, first, last */
+    jd_chunkhead h;  /* count, scale, sum, sumsq, min, max, first, last */
 } jd_fold;
 /* 0, or -1: sum or sumsq would overflow; nothing was added. */
 int jd_fold_num(jd_fold *f, jd_num n);

@@ -183,7 +183,17 @@ size_t row_cache_bytes(struct row_cache *c) {
     return n;
 }
 
+static _Thread_local int *would_wait;
+
+void row_patience(int *would) {
+    would_wait = would;
+}
+
 static int read_row(history *h, int64_t id, cached_row **out, jd_err *err) {
+    if (would_wait) {
+        *would_wait = 1;
+        return jd_fail(err, JD_E_BUSY, "this would have to wait for the disk", "此操作需要等待磁盘");
+    }
     jd_buf b = {0};
     int rc = jd_store_read_row(h->store, id, &b, err);
     if (rc == 0) jd_fail(err, JD_E_INTERNAL, "history: row %lld is missing", "历史：缺少行 %lld", (long long)id);

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 
+#include <malloc.h>
 #include <stdlib.h>
 
 /* ---- due times ---- */
@@ -254,6 +255,13 @@ static void die(jd_engine *e, const jd_err *err) {
     if (e->o.on_dead) e->o.on_dead(e->o.on_dead_user, err->en);
 }
 
+/* The checkpoint helper may have met the failed sync: then the store only refuses. */
+static int store_dead(jd_engine *e) {
+    jd_store_stats s;
+    jd_store_get_stats(e->store, &s);
+    return s.dead;
+}
+
 static void commit(jd_engine *e, overlay *o) {
     jd_store_group g = {.number = atomic_load(&e->published) + 1};
     uint32_t symbols = jd_symtab_count(e->symbols);
@@ -324,7 +332,7 @@ static void commit(jd_engine *e, overlay *o) {
     pthread_mutex_unlock(&e->mutex);
     for (uint32_t i = 0; i < o->finished_n; i++) o->finished[i]->done(o->finished[i]);
     overlay_clear(o);
-    if (rc == JD_STORE_UNKNOWN) die(e, &err);
+    if (rc == JD_STORE_UNKNOWN || (rc == JD_STORE_REFUSED && store_dead(e))) die(e, &err);
 }
 
 /* ---- the loop ---- */
@@ -392,7 +400,7 @@ static jd_job *take_queue(jd_engine *e) {
 
 /* Between two groups the queue is empty for a moment even under full load: tidying up begins only after so long a
  * silence, because a group that arrives meanwhile waits for it. */
-enum { QUIET_US = 4000, TICK_US = 1000000 };
+enum { QUIET_US = 4000, TICK_US = 1000000, IDLE_TURNS = 5 };
 
 /* Waits for a job, for the next due time, or for `most` microseconds; the mutex is held. 1: something is there. */
 static int wait_for_work(jd_engine *e, jd_time most) {
@@ -419,7 +427,7 @@ static int history_work(jd_engine *e, int quiet, int *tidy_later) {
     jd_err err = {0};
     if (atomic_load(&e->dead)) return 0;
     int rc = history_turn(&e->history, quiet, &err);
-    if (rc == JD_STORE_UNKNOWN)
+    if (rc == JD_STORE_UNKNOWN || (rc < 0 && store_dead(e)))
         die(e, &err);
     else if (rc < 0 && !*tidy_later)
         jd_log(JD_LOG_WARN, "history.store", "why=\"%s\"", err.en);
@@ -430,6 +438,7 @@ static int history_work(jd_engine *e, int quiet, int *tidy_later) {
 static void *writer_main(void *arg) {
     jd_engine *e = arg;
     int clean = 0, tidy_later = 0; /* nothing is left to be written behind; the last try failed */
+    int idle = 0;                  /* turns with nothing to do; one takes TICK_US */
     for (;;) {
         pthread_mutex_lock(&e->mutex);
         int work = wait_for_work(e, clean ? TICK_US : QUIET_US);
@@ -440,6 +449,8 @@ static void *writer_main(void *arg) {
         if (stop) break;
         int worked = work && writer_step(e, jobs);
         int sealed = history_work(e, !worked, &tidy_later);
+        idle = worked || sealed || !clean ? 0 : idle + 1;
+        if (idle == IDLE_TURNS) malloc_trim(0);
         if (worked || sealed) {
             clean = 0;
             continue;

@@ -9,6 +9,11 @@
 
 /* ---- retrieve ---- */
 
+static char *put_hex(char *p, uint64_t v, int digits) {
+    while (digits--) *p++ = "0123456789abcdef"[v >> (4 * digits) & 15];
+    return p;
+}
+
 /* What shapes the answer besides the document: form, parameters, @context. */
 static jd_str etag_of(api_ask *k, const jd_doc *d) {
     const char *query = memchr(k->r->target.p, '?', k->r->target.n);
@@ -16,7 +21,14 @@ static jd_str etag_of(api_ask *k, const jd_doc *d) {
     uint64_t form = url.n ? jd_hash_fixed(url.p, url.n) : 0;
     if (query) form = form * 31 + jd_hash_fixed(query, (size_t)(k->r->target.p + k->r->target.n - query));
     form = form * 31 + (unsigned)k->accept * 4 + (unsigned)k->prefer_json * 2 + (unsigned)k->prefer_minor * 16;
-    return jd_arena_printf(k->a, "\"%016llx-%08x\"", (unsigned long long)jd_doc_etag(d), (unsigned)(form ^ form >> 32));
+    char *text = jd_arena_alloc(k->a, 28), *p = text;
+    *p++ = '"';
+    p = put_hex(p, jd_doc_etag(d), 16);
+    *p++ = '-';
+    p = put_hex(p, form ^ form >> 32, 8);
+    *p++ = '"';
+    *p = 0;
+    return (jd_str){text, (size_t)(p - text)};
 }
 
 static int listed(jd_str list, jd_str etag) {

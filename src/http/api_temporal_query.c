@@ -58,6 +58,7 @@ static int retrieve(api_tq *q, int *status) {
     int hidden;
     *status = 200;
     if (api_view_begin(k)) return -1;
+    k->view.no_wait = !k->r->may_block; /* what is in memory is answered at once */
     if (!jd_view_get_temporal(&k->view, k->r->parts[0], &d, &hidden)) return not_known(k);
     if (k->evolution == API_E_AGGREGATED) return has_ever(q, &d) < 0 ? -1 : write_aggregated(q, &d);
     api_tpage page;
@@ -76,7 +77,6 @@ jd_turn api_temporal_get(jd_req *r) {
     jd_turn turn;
     api_ask *k = api_begin(r, API_READ | API_ID | API_O_TEMPORAL | API_O_SYSATTRS, &turn);
     if (!k) return turn;
-    if (!r->may_block) return api_wait(k);
     api_texts t;
     api_twords w;
     api_tq q;
@@ -86,6 +86,7 @@ jd_turn api_temporal_get(jd_req *r) {
     api_twords_of_params(k, &w);
     int rc = api_no_entity_map(k) || api_tq_make(k, &t, &w, 1, s, &q) || retrieve(&q, &status);
     api_select_fini(s);
+    if (rc && k->view.would_wait) return api_wait(k);
     return rc ? api_fail(k) : answer(k, status);
 }
 

@@ -79,8 +79,8 @@ int jd_workers_push(jd_workers *w, call *c) {
         w->head = c;
     w->tail = c;
     w->queued++;
-    pthread_cond_signal(&w->some);
     pthread_mutex_unlock(&w->lock);
+    pthread_cond_signal(&w->some); /* outside, so that who wakes need not wait for the lock */
     return 0;
 }
 

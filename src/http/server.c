@@ -38,6 +38,14 @@ static int open_rooms(jd_server *s, const jd_server_opts *o, jd_err *err) {
                          .group_changes_max = o->group_changes_max,
                          .queue_bytes_max = o->queue_bytes_max,
                          .query_scan_max = o->query_scan_max,
+                         .history_heads_bytes = o->history_heads_bytes,
+                         .history_heads_age_ms = o->history_heads_age_ms,
+                         .history_cache_bytes = o->history_cache_bytes,
+                         .history_fan = o->history_fan,
+                         .history_write_max = o->history_write_max,
+                         .history_read_max = o->history_read_max,
+                         .history_off = o->history_off,
+                         .history_off_n = o->history_off_n,
                          .on_dead = o->on_dead,
                          .on_dead_user = o->on_dead_user};
     if (jd_engine_open(&s->api.engine, &eo, err)) return -1;

@@ -20,6 +20,12 @@ typedef struct jd_server_opts {
     uint32_t names_max, tenants_max, group_changes_max, query_scan_max; /* see engine.h */
     uint64_t log_bytes_max, min_free;
     size_t queue_bytes_max;
+    /* history; 0: as engine.h says */
+    size_t history_heads_bytes, history_cache_bytes, history_write_max;
+    uint64_t history_heads_age_ms;
+    uint32_t history_fan, history_read_max;
+    const jd_str *history_off; /* they live as long as the server */
+    size_t history_off_n;
     /* of the door; see door.h. host, port, web_dir, routes and app are filled in here. */
     jd_door_opts door;
     void (*on_dead)(void *user, const char *why); /* after a failed sync; from the writer thread */

@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 static const char schema[] =
-    "CREATE TABLE meta(name TEXT PRIMARY KEY, value INTEGER NOT NULL);"
+    "CREATE TABLE meta(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE symbol(number INTEGER PRIMARY KEY, name TEXT NOT NULL, crc INTEGER NOT NULL);"
     "CREATE TABLE document(key INTEGER PRIMARY KEY, body BLOB NOT NULL);"
     "CREATE TABLE log(grp INTEGER PRIMARY KEY, body BLOB NOT NULL);"
