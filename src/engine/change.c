@@ -105,6 +105,8 @@ static int apply_entity(jd_engine *e, overlay *o, jd_tenant *t, jd_write *w, jd_
         if (w->applied.gone && remember_wanted(e, &doc)) {
             remember_change(&r, &doc, NULL, 0);
             hidden_doc(e, &doc, now, &out);
+        } else if (w->applied.gone) { /* its key may serve another one day: what was told of it goes with it */
+            remember_mark(&r, 0, 0, JD_CLEAR_AT, JD_R_CLEAR);
         } else if (!w->applied.gone && v && !v->hidden) {
             jd_doc_open(&is, jd_buf_view(&out));
             remember_change(&r, &doc, &is, w->rq.op == JD_OP_EXPIRE);

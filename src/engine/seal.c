@@ -253,6 +253,7 @@ static int retain_old(history *h, jd_err *err) {
 void *historian_main(void *arg) {
     history *h = arg;
     uint64_t seen = UINT64_MAX;
+    jd_store_warm(h->store);
     for (;;) {
         uint64_t every = retain_every_ms(h);
         pthread_mutex_lock(&h->mutex);

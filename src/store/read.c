@@ -23,14 +23,12 @@ static int reader_open(jd_store *s, store_reader *r, jd_err *err) {
 
 /* A reader that nobody else uses, its lock held; NULL with *err. */
 static store_reader *take(jd_store *s, jd_err *err) {
-    unsigned first = atomic_fetch_add_explicit(&s->reader_next, 1, memory_order_relaxed);
     store_reader *r = NULL;
-    for (unsigned i = 0; !r && i < STORE_READERS; i++) {
-        store_reader *one = &s->readers[(first + i) % STORE_READERS];
-        if (pthread_mutex_trylock(&one->lock) == 0) r = one;
-    }
+    /* the first that is free: its cache has what was read last */
+    for (unsigned i = 0; !r && i < STORE_READERS; i++)
+        if (pthread_mutex_trylock(&s->readers[i].lock) == 0) r = &s->readers[i];
     if (!r) {
-        r = &s->readers[first % STORE_READERS];
+        r = &s->readers[atomic_fetch_add_explicit(&s->reader_next, 1, memory_order_relaxed) % STORE_READERS];
         pthread_mutex_lock(&r->lock);
     }
     if (r->db || reader_open(s, r, err) == 0) return r;
@@ -87,6 +85,14 @@ int jd_store_read_row(jd_store *s, int64_t id, jd_buf *out, jd_err *err) {
     int rc = read_one(r, r->row, "chunk", id, out, err);
     pthread_mutex_unlock(&r->lock);
     return rc;
+}
+
+void jd_store_warm(jd_store *s) {
+    for (unsigned i = 0; i < STORE_READERS; i++) {
+        pthread_mutex_lock(&s->readers[i].lock);
+        if (!s->readers[i].db) (void)reader_open(s, &s->readers[i], NULL); /* who reads later is told why it fails */
+        pthread_mutex_unlock(&s->readers[i].lock);
+    }
 }
 
 void store__readers_close(jd_store *s, int keep_wal) {

@@ -128,6 +128,8 @@ typedef struct jd_store_row_loader {
     int (*row)(void *user, int64_t run, int64_t id, jd_str head, uint64_t body_bytes, jd_err *err);
 } jd_store_row_loader;
 int jd_store_load_rows(jd_store *s, const jd_store_row_loader *loader, jd_err *err);
+/* Opens what reading needs ahead of the first question. Any thread, after jd_store_load. */
+void jd_store_warm(jd_store *s);
 /* The row's body, its checksum verified, appended to *out, whatever its run is: a gone one's until it is dropped.
  * 1 found, 0 absent, -1 error. Any thread. */
 int jd_store_read_row(jd_store *s, int64_t id, jd_buf *out, jd_err *err);
