@@ -47,6 +47,7 @@ bench:
 	@scripts/need.sh program web
 	@scripts/npm.sh
 	@$(MAKE) --no-print-directory web
+	@scripts/need.sh peers || echo "make bench: what needs PostgreSQL or InfluxDB is skipped"
 	@[ -f build-bench/build.ninja ] || meson setup build-bench --buildtype=release -Dtests=false -Dbench=true
 	@ninja -C build-bench -j $(JOBS)
 	@JINDU_BIN=$(CURDIR)/build-bench/jindu meson test -C build-bench --benchmark --num-processes 1 --verbose

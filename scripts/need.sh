@@ -1,7 +1,8 @@
 #!/bin/sh
 # need.sh [--check] GROUP...: installs the Debian packages of the groups, and only those that are missing, so that a
 # machine that has them needs no network. With --check it installs nothing and names what is missing.
-# Groups: program (compiler and libraries), web (node and npm), fuzz (clang), lint (clang-format), deb (dpkg-dev).
+# Groups: program (compiler and libraries), web (node and npm), fuzz (clang), lint (clang-format), deb (dpkg-dev),
+# peers (PostgreSQL and InfluxDB, which `make bench` runs as private instances beside Jindu).
 set -eu
 
 check=no
@@ -38,6 +39,11 @@ for group in "$@"; do
         ;;
     lint) want_tool clang-format clang-format ;;
     deb) want_tool dpkg-shlibdeps dpkg-dev ;;
+    peers)
+        want_package postgresql-15
+        want_package libpq-dev
+        want_tool influxd influxdb
+        ;;
     *)
         echo "need.sh: no group '$group'" >&2
         exit 2
