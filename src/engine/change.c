@@ -173,7 +173,8 @@ static int apply_observed(jd_engine *e, overlay *o, jd_tenant *t, jd_write *w, j
         if (cur) remember_change(&r, cur, &is, 0);
     }
     if (!rc && remember_wanted(e, &is))
-        for (size_t i = 0; i < w->moments_n; i++) remember_run(&r, &w->moments[i], older_than_now(&w->moments[i], &is));
+        for (size_t i = 0; i < w->moments_n; i++)
+            remember_run(&r, &w->moments[i], older_than_now(&w->moments[i], &is, now));
     if (!rc && r.out->n - r.start > e->o.history_write_max) rc = too_many_readings(e, w, r.out->n - r.start);
     if (rc) {
         o->hist.n = r.start;

@@ -303,7 +303,7 @@ int find_instance(const jd_doc *d, jd_sym name, jd_str dataset, jd_attrview *out
 /* Is the newest reading told of an instance what the entity has already? */
 int told_again(const jd_write *w, const jd_attrview *has);
 /* How many readings of a series are history: all but the last, when the entity has taken that. */
-size_t older_than_now(const jd_moments *m, const jd_doc *now);
+size_t older_than_now(const jd_moments *m, const jd_doc *is, jd_time now);
 /* Which readings a temporal write leaves. */
 void remember_temporal(remember *r, const jd_write *w);
 void remember_replaced(remember *r, const jd_attrview *old);

@@ -23,7 +23,7 @@ typedef struct sealer {
     history *h;
     run *r;
     hist_step *step;
-    uint32_t beside; /* a merge looks after frozen heads between two series */
+    uint32_t beside; /* a merge looks after frozen heads now and then */
 } sealer;
 sealer sealer_begin(history *h, uint32_t level);
 int sealer_row(void *sealer, const jd_rowhead *head, jd_str bytes, jd_err *err); /* a jd_row_fn */

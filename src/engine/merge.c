@@ -145,6 +145,8 @@ static int merge_series(merger *m, jd_rowmaker *maker, sealer *s, const jd_skey 
         n = jd_readings_settle(all, n, cleared, m->how);
         if (m->keep && key->attr) n = retain_readings(m->keep, key, all, n);
         if (n && jd_rowmaker_add(maker, key, all, n, sealer_row, s, err)) return -1;
+        /* heads that were frozen meanwhile go first: the writer may be waiting for room */
+        if (!m->h->o.manual && ++s->beside % 16 == 0 && seal_frozen(m->h, err)) return -1;
     }
     return 0;
 }
@@ -175,7 +177,6 @@ int merge_runs(history *h, hist_state *st, uint32_t first, uint32_t last, jd_err
     while (!rc && (more = gather(&m, &key, err)) == 1) {
         if (m.keep) rc = retain_flush(m.keep, &key, maker, &s, err);
         if (!rc) rc = merge_series(&m, maker, &s, &key, err);
-        if (!rc && !h->o.manual && ++s.beside % 64 == 0) rc = seal_frozen(h, err);
     }
     if (more < 0) rc = -1;
     if (!rc && m.keep) rc = retain_flush(m.keep, NULL, maker, &s, err);

@@ -121,16 +121,17 @@ int told_again(const jd_write *w, const jd_attrview *has) {
     return m && m->n && is_now(&m->r[m->n - 1], has);
 }
 
-size_t older_than_now(const jd_moments *m, const jd_doc *now) {
+size_t older_than_now(const jd_moments *m, const jd_doc *is, jd_time now) {
     const jd_reading *last = &m->r[m->n - 1];
     jd_attrview v;
     jd_bytes rest;
     if (!(last->flags & JD_R_OBSERVED)) return m->n - 1; /* it is the entity's state since now */
-    if (!jd_doc_attr(now, m->attr, &v, &rest)) return m->n;
+    if (!jd_doc_attr(is, m->attr, &v, &rest)) return m->n;
     do
         if (jd_inst_dataset_no(v.dataset) == m->dataset)
-            return v.observed == last->at && is_now(last, &v) ? m->n - 1 : m->n;
-    while (jd_attr_next(&rest, now->created, &v) && v.name == m->attr);
+            /* what the entity has had for longer is told again: the last word, should it have been corrected since */
+            return v.observed == last->at && v.modified == now && is_now(last, &v) ? m->n - 1 : m->n;
+    while (jd_attr_next(&rest, is->created, &v) && v.name == m->attr);
     return m->n;
 }
 
