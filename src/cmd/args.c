@@ -131,6 +131,11 @@ static const cmd_opt *find(const cmd_spec *spec, jd_str name) {
     return NULL;
 }
 
+int cmd_given(const cmd_line *line, const char *option) {
+    const cmd_opt *o = find(line->spec, jd_str_of(option));
+    return o && line->given[o - line->spec->opts];
+}
+
 static int hint(const char *name) {
     cmd_say("see \"jindu %s --help\"", "请看“jindu %s --help”", name);
     return CMD_USAGE;

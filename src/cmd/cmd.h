@@ -87,6 +87,8 @@ int cmd_opt_set(const cmd_opt *o, void *settings, jd_str text, jd_err *err);
 void cmd_help(const cmd_spec *spec, FILE *to);
 /* The name most like `typed`, or NULL when none is near. names: n pointers, each `stride` bytes after the other. */
 const char *cmd_nearest(jd_str typed, const char *const *first, size_t n, size_t stride);
+/* Did the command line have the option? */
+int cmd_given(const cmd_line *line, const char *option);
 /* Says that a command needs one option or the other. CMD_USAGE. */
 int cmd_usage(const cmd_line *line, const char *en, const char *zh, ...)
     __attribute__((format(printf, 2, 4), format(printf, 3, 4)));

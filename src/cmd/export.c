@@ -1,7 +1,7 @@
 /* jindu export: all entities of a tenant as NDJSON, in order of creation, from a folder that nobody serves (one
  * snapshot) or from a running Jindu (page by page: what changes meanwhile may be missed or come twice). */
 #include "cmd/client.h"
-#include "cmd/cmd.h"
+#include "cmd/export.h"
 #include "cmd/input.h"
 #include "http/api.h"
 #include "model/render.h"
@@ -11,12 +11,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 
-enum { PAGE = 1000, WRITE_BYTES = 256 << 10 };
-
-typedef struct exporting {
-    const char *data, *url, *tenant, *type, *format, *context, *contexts, *out;
-    int sysattrs, no_fetch;
-} exporting;
+enum { PAGE = 1000 };
 
 #define AT(member) offsetof(exporting, member)
 
@@ -27,8 +22,10 @@ static const cmd_opt opts[] = {
     {"tenant", "NAME", CMD_TEXT, 0, AT(tenant), 0, 0, NULL, "of this tenant", "租户"},
     {"type", "TYPES", CMD_TEXT, 0, AT(type), 0, 0, NULL, "only these types (a type selection as in a query)",
      "只导出这些类型（写法同查询的 type）"},
-    {"format", "FORMAT", CMD_CHOICE, 0, AT(format), 0, 0, "normalized|concise|simplified", "form of the entities",
-     "实体格式"},
+    {"format", "FORMAT", CMD_CHOICE, 0, AT(format), 0, 0, "normalized|concise|simplified|csv",
+     "form of the entities; csv only with --history", "实体格式；csv 只能配合 --history"},
+    {"history", NULL, CMD_FLAG, 0, AT(history), 0, 0, NULL,
+     "all that was, not what is now: temporal representations, or csv", "导出全部历史（时序表示或 csv），而不是当前值"},
     {"sysattrs", NULL, CMD_FLAG, 0, AT(sysattrs), 0, 0, NULL, "with createdAt and modifiedAt",
      "包含 createdAt 与 modifiedAt"},
     {"context", "FILE|URL", CMD_TEXT, 0, AT(context), 0, 0, NULL,
@@ -45,17 +42,7 @@ static void defaults(void *settings) {
     ((exporting *)settings)->format = "normalized";
 }
 
-typedef struct exporter {
-    const exporting *set;
-    cmd_out out;
-    cmd_progress progress;
-    jd_buf line;
-    uint64_t done, bytes;
-    int write_failed;
-} exporter;
-
-/* Hands on what has gathered. 0, or -1: no room, or nobody reads any more. */
-static int write_out(exporter *x, size_t least) {
+int export_write(exporter *x, size_t least) {
     if (x->line.n < least || !x->line.n) return 0;
     if (fwrite(x->line.p, 1, x->line.n, x->out.f) != x->line.n) x->write_failed = errno ? errno : EIO;
     x->bytes += x->line.n;
@@ -84,7 +71,7 @@ static int each(void *user, const jd_doc *d) {
     jd_arena_rewind(&f->arena, mark);
     jd_buf_c(&f->x->line, '\n');
     f->x->done++;
-    return write_out(f->x, WRITE_BYTES) || cmd_interrupted();
+    return export_write(f->x, EXPORT_WRITE_BYTES) || cmd_interrupted();
 }
 
 static int context_from(const exporting *s, jd_contexts *contexts, jd_arena *a, jd_context **out, jd_err *err) {
@@ -112,6 +99,7 @@ static int walk(exporter *x, jd_engine *e, jd_context *ctx, jd_arena *a, jd_err 
     jd_typeq *types = NULL;
     jd_names names = {a, ctx, jd_engine_symbols(e)};
     if (s->type && jd_typeq_compile(&names, jd_str_of(s->type), &types, err)) return -1;
+    if (s->history) return export_history(x, e, tenant, ctx, types, err);
     jd_arena_init(&f.arena);
     f.render = (jd_render){.ctx = ctx,
                            .symbols = jd_engine_symbols(e),
@@ -142,7 +130,10 @@ static int is_store(const char *dir, jd_err *err) {
 static int from_folder(exporter *x, jd_err *err) {
     const exporting *s = x->set;
     jd_engine *e;
-    jd_engine_opts eo = {.dir = s->data, .query_scan_max = UINT32_MAX, .manual = 1}; /* manual: nothing is written */
+    jd_engine_opts eo = {.dir = s->data,
+                         .query_scan_max = UINT32_MAX,
+                         .history_read_max = EXPORT_READINGS,
+                         .manual = 1}; /* manual: nothing is written */
     if (is_store(s->data, err) || jd_engine_open(&e, &eo, err)) return -1;
     jd_arena a;
     jd_arena_init(&a);
@@ -201,7 +192,7 @@ static int from_server(exporter *x, jd_err *err) {
         rc = cmd_client_ask(c, &q, &status, &answer, err);
         if (!rc && status != 200) rc = cmd_client_refused(status, jd_buf_view(&answer), err);
         if (!rc) rc = put_page(x, jd_buf_view(&answer), &n, err);
-        if (!rc) rc = write_out(x, 0);
+        if (!rc) rc = export_write(x, 0);
     }
     jd_buf_fini(&path);
     jd_buf_fini(&answer);
@@ -212,7 +203,7 @@ static int from_server(exporter *x, jd_err *err) {
 /* ---- the command ---- */
 
 static int finish(exporter *x, int rc, jd_err *err) {
-    if (!rc) rc = write_out(x, 0);
+    if (!rc) rc = export_write(x, 0);
     if (x->write_failed) rc = cannot_write(x, err);
     cmd_progress_hide(&x->progress);
     if (!rc && !cmd_interrupted()) rc = cmd_out_commit(&x->out, err);
@@ -236,6 +227,10 @@ static int export(const cmd_line *line) {
         return cmd_usage(line, "--tenant: \"%s\" is no name of a tenant", "--tenant：“%s”不是有效的租户名", s->tenant);
     if (s->url && s->context && !strstr(s->context, "://"))
         return cmd_usage(line, "with --url the --context must be a URL", "使用 --url 时 --context 须为 URL");
+    if (s->history && s->url)
+        return cmd_usage(line, "--history is read from a folder (--data)", "--history 只能从目录导出（--data）");
+    if (!s->history && s->format[0] == 'c' && s->format[1] == 's')
+        return cmd_usage(line, "--format csv goes with --history", "--format csv 只能配合 --history");
     if (s->url && (s->contexts || s->no_fetch))
         return cmd_usage(line, "--contexts and --no-fetch go with --data", "--contexts 与 --no-fetch 只能配合 --data");
     exporter x = {.set = s};
@@ -261,9 +256,17 @@ const cmd_spec cmd_export = {
     .zh = "将全部实体导出为 NDJSON",
     .more_en =
         "One entity a line, in order of creation. Without --context names are full URIs, which import reads anywhere.\n"
-        "From a folder it is one snapshot; from a running server it goes page by page.\n",
+        "From a folder it is one snapshot; from a running server it goes page by page.\n"
+        "With --history each line is a temporal representation (clause 4.5.6; a long one goes on in further lines of "
+        "the\n"
+        "same id), or with --format csv each line is one reading: id,type,attribute,datasetId,observedAt,value,unit\n"
+        "(RFC 4180), and with --sysattrs createdAt,modifiedAt,deletedAt.\n",
     .more_zh = "每行一个实体，按创建次序。不给 --context 时名称为完整 URI，可在任何地方导入。\n"
-               "从目录导出为同一时刻的快照；从运行中的服务导出则逐页进行。\n",
+               "从目录导出为同一时刻的快照；从运行中的服务导出则逐页进行。\n"
+               "使用 --history 时每行为一个时序表示（4.5.6；较长的在同一 id 的后续行中继续）；加 --format csv "
+               "则每行一个读数：\n"
+               "id,type,attribute,datasetId,observedAt,value,unit（RFC 4180），加 --sysattrs 另有 "
+               "createdAt,modifiedAt,deletedAt。\n",
     .opts = opts,
     .opts_n = CMD_COUNT_OF(opts),
     .settings_size = sizeof(exporting),

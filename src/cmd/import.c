@@ -2,10 +2,9 @@
 #include "cmd/client.h"
 #include "cmd/import.h"
 
-#include "engine/engine.h"
-
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -26,6 +25,18 @@ static const cmd_opt opts[] = {
      "配合 --data：离线 @context 目录（含 index.json）"},
     {"no-fetch", NULL, CMD_FLAG, 0, AT(no_fetch), 0, 0, NULL, "with --data: never fetch an @context",
      "配合 --data：从不下载 @context"},
+    {"map", "MAPPING", CMD_TEXT, 0, AT(map), 0, 0, NULL, "FILEs are tables, which this mapping document reads",
+     "FILE 为数据表，按此映射文件读取"},
+    {"dry-run", NULL, CMD_FLAG, 0, AT(dry_run), 0, 0, NULL,
+     "with --map: reads all, writes nothing, shows some entities", "配合 --map：只读取检查，不写入，并显示几个实体"},
+    {"show", "N", CMD_COUNT, 0, AT(show), 0, 1000000, NULL, "with --dry-run: rows that are shown as entities",
+     "配合 --dry-run：显示为实体的行数"},
+    {"refused", "FILE|DIR/", CMD_TEXT, 0, AT(refused), 0, 0, NULL,
+     "with --map: refused rows go here, to be mended and given again",
+     "配合 --map：被拒绝的行写到此处，修正后可再次导入"},
+    {"refused-max", "PERCENT", CMD_COUNT, 0, AT(refused_max), 0, 100, NULL,
+     "with --map: nothing is written when more rows are refused (else what the mapping says, or 10)",
+     "配合 --map：拒绝的行超过该比例则不写入（否则按映射文件，默认 10）"},
     {"min-free", "BYTES", CMD_SIZE, 0, AT(min_free), 1 << 20, (uint64_t)1 << 50, NULL,
      "with --data: stop below this much free disk", "配合 --data：磁盘剩余低于此值时停止"},
     {"errors-shown", "N", CMD_COUNT, 0, AT(errors_shown), 0, UINT32_MAX, NULL, "refused entities that are shown",
@@ -36,6 +47,7 @@ static void defaults(void *settings) {
     importing *s = settings;
     s->mode = "upsert";
     s->errors_shown = 1000;
+    s->show = 3;
     s->min_free = (uint64_t)64 << 20;
 }
 
@@ -124,12 +136,11 @@ static void summary(const importer *im) {
              (unsigned long long)im->refused, s, s > 0.001 ? (double)im->done / s : 0.0);
 }
 
-/* --context: a URL, or a file that holds a context or an object with one. */
-static int load_context(importer *im, jd_arena *a, jd_err *err) {
-    const char *name = im->set->context;
+int import_context(const importing *set, jd_arena *a, jd_jval *out, int *has, const char **url, jd_err *err) {
+    const char *name = set->context;
     if (!name) return 0;
     if (strstr(name, "://")) {
-        im->context_url = name;
+        *url = name;
         return 0;
     }
     jd_buf file = {0};
@@ -143,8 +154,8 @@ static int load_context(importer *im, jd_arena *a, jd_err *err) {
         return jd_fail_at(err, "%s", name);
     }
     const jd_jval *inner = jd_jget(v, "@context");
-    im->context = inner ? *inner : *v;
-    im->has_context = 1;
+    *out = inner ? *inner : *v;
+    *has = 1;
     return 0;
 }
 
@@ -168,6 +179,10 @@ static int import_from(importer *im, int fd) {
 static int import(const cmd_line *line) {
     const importing *s = line->settings;
     const char *file = line->args[0];
+    if (s->map) return import_tables(line);
+    if (s->dry_run || s->refused || cmd_given(line, "refused-max") || cmd_given(line, "show"))
+        return cmd_usage(line, "--dry-run, --show, --refused and --refused-max go with --map",
+                         "--dry-run、--show、--refused 与 --refused-max 只能配合 --map");
     if (!s->data == !s->url)
         return cmd_usage(line, "one of --data and --url must be given", "--data 与 --url 须给出其一");
     if (s->url && !cmd_client_is_url(s->url))
@@ -177,6 +192,7 @@ static int import(const cmd_line *line) {
         return cmd_usage(line, "--tenant: \"%s\" is no name of a tenant", "--tenant：“%s”不是有效的租户名", s->tenant);
     if (s->url && (s->contexts || s->no_fetch))
         return cmd_usage(line, "--contexts and --no-fetch go with --data", "--contexts 与 --no-fetch 只能配合 --data");
+    if (line->args_n > 1) return cmd_usage(line, "\"%s\" is one argument too many", "多余的参数“%s”", line->args[1]);
     int from_stdin = !strcmp(file, "-"), fd = from_stdin ? STDIN_FILENO : open(file, O_RDONLY | O_CLOEXEC);
     if (fd < 0) {
         cmd_say("%s: %s", "%s：%s", file, strerror(errno));
@@ -187,7 +203,7 @@ static int import(const cmd_line *line) {
     jd_err err = {0};
     importer im = {.set = s, .file = from_stdin ? cmd_word("<stdin>", "<标准输入>") : file};
     int code = CMD_FAILED;
-    if (load_context(&im, &a, &err))
+    if (import_context(s, &a, &im.context, &im.has_context, &im.context_url, &err))
         cmd_say_err(&err);
     else
         code = import_from(&im, fd);
@@ -198,19 +214,26 @@ static int import(const cmd_line *line) {
 
 const cmd_spec cmd_import = {
     .name = "import",
-    .operands = "FILE",
+    .operands = "FILE...",
     .args_least = 1,
-    .args_most = 1,
-    .en = "brings entities in: NDJSON or a JSON array",
-    .zh = "导入实体：NDJSON 或 JSON 数组",
-    .more_en = "FILE holds normalized or concise NGSI-LD entities, one a line, or one JSON array of them; - is "
-               "standard input.\n"
-               "mode upsert: new entities are created, existing ones get the attributes given, and keep others.\n"
-               "mode replace: existing ones become exactly what is given. mode create: existing ones are refused.\n"
-               "Refused entities are reported as FILE:LINE: reason, the others go in; the exit code is 3 then.\n",
+    .args_most = INT_MAX,
+    .en = "brings entities in: NDJSON or a JSON array; or, by a mapping, readings from tables",
+    .zh = "导入实体：NDJSON 或 JSON 数组；或按映射文件从数据表导入读数",
+    .more_en =
+        "FILE holds normalized or concise NGSI-LD entities, one a line, or one JSON array of them; - is "
+        "standard input.\n"
+        "mode upsert: new entities are created, existing ones get the attributes given, and keep others.\n"
+        "mode replace: existing ones become exactly what is given. mode create: existing ones are refused.\n"
+        "Refused entities are reported as FILE:LINE: reason, the others go in; the exit code is 3 then.\n"
+        "With --map, FILEs are tables (CSV, JSON, GeoJSON, packed by gzip or not) whose rows become readings with\n"
+        "their times, see docs/mapping.md. All of them are read and judged before anything is written; a reading\n"
+        "that is there already changes nothing. Into a running server (--url) tables cannot go yet.\n",
     .more_zh = "FILE 每行一个 normalized 或 concise 格式的 NGSI-LD 实体，或整个文件为一个 JSON 数组；- 表示标准输入。\n"
                "upsert：新实体创建，已有实体写入所给属性，其余保留。replace：已有实体整体替换。create：已有实体拒绝。\n"
-               "被拒绝的实体以“文件:行: 原因”列出，其余照常导入，此时退出码为 3。\n",
+               "被拒绝的实体以“文件:行: 原因”列出，其余照常导入，此时退出码为 3。\n"
+               "使用 --map 时 FILE 为数据表（CSV、JSON、GeoJSON，可用 gzip 压缩），每行成为带时间的读数，见 "
+               "docs/mapping.md。\n"
+               "写入之前先全部读取检查；已有的相同读数不产生变化。数据表暂不能导入运行中的服务（--url）。\n",
     .opts = opts,
     .opts_n = CMD_COUNT_OF(opts),
     .settings_size = sizeof(importing),

@@ -4,7 +4,10 @@
 #define JD_CMD_IMPORT_H
 #include "cmd/cmd.h"
 #include "cmd/input.h"
-#include "json/json.h"
+#include "engine/engine.h"
+#include "model/context.h"
+
+#include <stdatomic.h>
 
 enum { IMPORT_BATCH = 1000, IMPORT_BATCH_BYTES = 4 << 20 };
 
@@ -12,6 +15,9 @@ typedef struct importing { /* the command's settings */
     const char *data, *url, *tenant, *context, *contexts, *mode;
     int no_fetch;
     uint64_t errors_shown, min_free;
+    const char *map, *refused; /* tables */
+    uint64_t refused_max, show;
+    int dry_run;
 } importing;
 
 typedef struct importer {
@@ -29,6 +35,24 @@ void import_refuse(importer *im, uint64_t line, uint64_t column, const jd_err *e
 /* Is it the record's fault, so that the work may go on? */
 int import_is_about_record(jd_errcode code);
 
+/* ---- a folder that nobody serves, opened ---- */
+typedef struct import_rooms {
+    jd_engine *engine;
+    jd_contexts *contexts;
+    atomic_int dead; /* a sync failed */
+} import_rooms;
+/* group_changes, group_bytes: of one durable group. What was opened before it failed is closed by import_rooms_close.
+ */
+int import_rooms_open(import_rooms *r, const importing *set, uint32_t group_changes, size_t group_bytes, jd_err *err);
+void import_rooms_close(import_rooms *r);
+/* --context FILE: a context, or an object with one. *url is set instead when it is a URL; neither without the option.
+ */
+int import_context(const importing *set, jd_arena *a, jd_jval *out, int *has, const char **url, jd_err *err);
+
+/* ---- tables through a mapping: --map ---- */
+int import_tables(const cmd_line *line);
+
+/* ---- entities ---- */
 typedef struct import_sink {
     /* Each returns CMD_OK, or the exit code with which the work stops (it has said why). */
     int (*put)(struct import_sink *s, const cmd_record *r);

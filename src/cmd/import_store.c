@@ -25,15 +25,13 @@ typedef struct batch {
 
 typedef struct store_sink {
     import_sink base;
-    jd_engine *engine;
-    jd_contexts *contexts;
+    import_rooms rooms;
     jd_context *context; /* of entities without their own */
     unsigned flags;
     batch *batches[2];
     int filling;
     pthread_mutex_t lock;
     pthread_cond_t settled;
-    atomic_int dead;
 } store_sink;
 
 static store_sink *sink_of(import_sink *s) {
@@ -60,7 +58,7 @@ static void written(jd_job *job) { /* on the writer thread */
 /* Attributes that the entity kept although others were given: they are the line's errors too. */
 static void partly(store_sink *s, jd_write *w) {
     const jd_not_updated *u = &w->applied.not_updated[0];
-    jd_str name = jd_sym_name(jd_engine_symbols(s->engine), u->attr);
+    jd_str name = jd_sym_name(jd_engine_symbols(s->rooms.engine), u->attr);
     jd_fail(&w->err, JD_E_BAD_REQUEST_DATA, "%u attributes were left as they were: %s", "%u 个属性未更新：%s",
             w->applied.not_updated_n, u->reason);
     jd_fail_at(&w->err, "%.*s", (int)(name.n > 150 ? 150 : name.n), name.p);
@@ -82,7 +80,7 @@ static int settle(store_sink *s, batch *b) {
         } else if (import_is_about_record(w->err.code)) {
             import_refuse(im, b->lines[i], 1, &w->err);
         } else if (!code) {
-            code = w->err.code == JD_E_UNKNOWN_OUTCOME || atomic_load(&s->dead) ? CMD_DIED : CMD_FAILED;
+            code = w->err.code == JD_E_UNKNOWN_OUTCOME || atomic_load(&s->rooms.dead) ? CMD_DIED : CMD_FAILED;
             cmd_progress_hide(&im->progress);
             cmd_say("stopped at %s:%llu: %s", "停在 %s:%llu：%s", im->file, (unsigned long long)b->lines[i],
                     cmd_err_text(&w->err));
@@ -108,11 +106,11 @@ static int submit(store_sink *s) {
     b->job.done = written;
     b->job.user = b;
     b->submitted = 1;
-    if (!jd_submit(s->engine, &b->job, &err)) return CMD_OK;
+    if (!jd_submit(s->rooms.engine, &b->job, &err)) return CMD_OK;
     b->submitted = 0;
     cmd_progress_hide(&s->base.im->progress);
     cmd_say_err(&err);
-    return atomic_load(&s->dead) ? CMD_DIED : CMD_FAILED;
+    return atomic_load(&s->rooms.dead) ? CMD_DIED : CMD_FAILED;
 }
 
 /* ---- records ---- */
@@ -121,7 +119,7 @@ static int context_of(store_sink *s, batch *b, const jd_jval *v, jd_context **ou
     const jd_jval *own = jd_jget(v, "@context");
     *out = s->context;
     if (!own) return 0;
-    if (jd_contexts_get(s->contexts, own, 1, out, err)) return -1;
+    if (jd_contexts_get(s->rooms.contexts, own, 1, out, err)) return -1;
     b->contexts[b->contexts_n++] = *out;
     return 0;
 }
@@ -130,7 +128,7 @@ static int read_entity(store_sink *s, batch *b, jd_str text, jd_err *err) {
     jd_jval v;
     jd_context *ctx;
     if (jd_json_parse(&b->arena, text, NULL, &v, err) || context_of(s, b, &v, &ctx, err)) return -1;
-    jd_parse p = {.arena = &b->arena, .ctx = ctx, .symbols = jd_engine_symbols(s->engine)};
+    jd_parse p = {.arena = &b->arena, .ctx = ctx, .symbols = jd_engine_symbols(s->rooms.engine)};
     jd_ent *e = JD_NEW(&b->arena, jd_ent);
     if (jd_ent_parse(&p, &v, JD_IN_ENTITY, (jd_str){NULL, 0}, e, err)) return -1;
     b->writes[b->job.n] =
@@ -163,9 +161,36 @@ static int flush(import_sink *base) {
 
 /* ---- open and close ---- */
 
+static void on_dead(void *user, const char *why) {
+    (void)why; /* the writes say it */
+    atomic_store(&((import_rooms *)user)->dead, 1);
+}
+
+int import_rooms_open(import_rooms *r, const importing *set, uint32_t group_changes, size_t group_bytes, jd_err *err) {
+    jd_engine_opts eo = {.dir = set->data,
+                         .min_free = set->min_free,
+                         .group_changes_max = group_changes,
+                         .slice_changes = group_changes,
+                         .group_bytes_max = group_bytes,
+                         .on_dead = on_dead,
+                         .on_dead_user = r};
+    if (jd_engine_open(&r->engine, &eo, err)) return -1;
+    jd_contexts_opts co = {.offline_dir = set->contexts, .no_fetch = set->no_fetch};
+    r->contexts = jd_contexts_create(jd_engine_symbols(r->engine), &co, err);
+    if (!r->contexts) return -1;
+    jd_api api = {.engine = r->engine, .contexts = r->contexts}; /* hosted contexts are part of the city */
+    return jd_api_start(&api, err);
+}
+
+void import_rooms_close(import_rooms *r) {
+    if (r->engine) jd_engine_drain(r->engine);
+    if (r->contexts) jd_contexts_destroy(r->contexts);
+    if (r->engine) jd_engine_close(r->engine);
+}
+
 static void close_sink(import_sink *base) {
     store_sink *s = sink_of(base);
-    if (s->engine) jd_engine_drain(s->engine);
+    if (s->rooms.engine) jd_engine_drain(s->rooms.engine);
     for (int i = 0; i < 2; i++) {
         batch *b = s->batches[i];
         while (b->contexts_n) jd_ctx_unref(b->contexts[--b->contexts_n]);
@@ -173,35 +198,17 @@ static void close_sink(import_sink *base) {
         free(b);
     }
     if (s->context) jd_ctx_unref(s->context);
-    if (s->contexts) jd_contexts_destroy(s->contexts);
-    if (s->engine) jd_engine_close(s->engine);
+    import_rooms_close(&s->rooms);
     pthread_mutex_destroy(&s->lock);
     pthread_cond_destroy(&s->settled);
     free(s);
 }
 
-static void on_dead(void *user, const char *why) {
-    (void)why; /* the writes say it */
-    atomic_store(&((store_sink *)user)->dead, 1);
-}
-
 static int open_rooms(store_sink *s, jd_err *err) {
     importer *im = s->base.im;
-    jd_engine_opts eo = {.dir = im->set->data,
-                         .min_free = im->set->min_free,
-                         .group_changes_max = STORE_BATCH,
-                         .slice_changes = STORE_BATCH,
-                         .group_bytes_max = 4 * (size_t)STORE_BATCH_BYTES,
-                         .on_dead = on_dead,
-                         .on_dead_user = s};
-    if (jd_engine_open(&s->engine, &eo, err)) return -1;
-    jd_contexts_opts co = {.offline_dir = im->set->contexts, .no_fetch = im->set->no_fetch};
-    s->contexts = jd_contexts_create(jd_engine_symbols(s->engine), &co, err);
-    if (!s->contexts) return -1;
-    jd_api api = {.engine = s->engine, .contexts = s->contexts}; /* hosted contexts are part of the city */
-    if (jd_api_start(&api, err)) return -1;
-    if (im->context_url) return jd_contexts_get_url(s->contexts, jd_str_of(im->context_url), 1, &s->context, err);
-    return jd_contexts_get(s->contexts, im->has_context ? &im->context : NULL, 1, &s->context, err);
+    if (import_rooms_open(&s->rooms, im->set, STORE_BATCH, 4 * (size_t)STORE_BATCH_BYTES, err)) return -1;
+    if (im->context_url) return jd_contexts_get_url(s->rooms.contexts, jd_str_of(im->context_url), 1, &s->context, err);
+    return jd_contexts_get(s->rooms.contexts, im->has_context ? &im->context : NULL, 1, &s->context, err);
 }
 
 import_sink *import_into_store(importer *im, int *code) {

@@ -203,7 +203,7 @@ static int by_zone(jd_feed *f, int64_t local, jd_str text, map_ref ref, feed_fau
         if (!t->by_cell && !f->map->id.by_cell && feed__template(f, &f->map->id, &f->text, &missing))
             who = jd_buf_view(&f->text);
         const int64_t *last = feed__nums_at(&f->order, jd_hash(who.p, who.n), &made);
-        if (!made && *last >= first) f->time = second;
+        if (!made && *last >= first && *last < first + INT64_C(86400000000)) f->time = second;
     }
     return 0;
 }

@@ -138,6 +138,7 @@ static void wrap(const jd_table *t, int open, jd_buf *out) {
 }
 
 void jd_table_keep_head(const jd_table *t, jd_buf *out) {
+    if (table__marked(t->form.encoding)) jd_buf_z(out, "\xEF\xBB\xBF");
     if (t->form.kind == JD_TABLE_CSV) {
         jd_buf_str(out, jd_buf_view(&t->head));
         if (t->form.header && t->head.n && t->header_n) {

@@ -35,6 +35,8 @@ size_t table__utf8_bad(const char *s, size_t n);
 jd_str table__trim(jd_str s);
 /* Is there an encoding of that name? */
 int table__encoding_known(jd_str name);
+/* Does a text in it begin with a mark of the order of its bytes? */
+int table__marked(jd_str name);
 
 /* ---- table.c ---- */
 

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <iconv.h>
 #include <stdlib.h>
+#include <strings.h>
 #include <unistd.h>
 #include <zlib.h>
 
@@ -76,13 +77,26 @@ static int is_utf8(jd_str name) {
     return !name.n;
 }
 
+/* Encodings whose texts begin with a mark of the order of bytes: iconv would put one before every piece. */
+static const char *with_mark(jd_str name) {
+    static const char *const names[][2] = {{"UTF-16", "UTF-16LE"}, {"UTF16", "UTF-16LE"}, {"UTF-32", "UTF-32LE"}};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (name.n == strlen(names[i][0]) && !strncasecmp(name.p, names[i][0], name.n)) return names[i][1];
+    return NULL;
+}
+
+int table__marked(jd_str name) {
+    return with_mark(name) != NULL;
+}
+
 void jd_table_encode(const jd_table *t, jd_str utf8, jd_buf *out) {
     if (is_utf8(t->form.encoding)) {
         jd_buf_str(out, utf8);
         return;
     }
     char *z = jd_xstrdup(t->form.encoding);
-    iconv_t cv = conversion(z, "UTF-8");
+    const char *plain = with_mark(t->form.encoding);
+    iconv_t cv = conversion(plain ? plain : z, "UTF-8");
     free(z);
     if (cv == (iconv_t)-1) {
         jd_buf_str(out, utf8);
@@ -109,6 +123,9 @@ int table__window_open(table__window *w, const jd_source *src, jd_str encoding, 
     *w = (table__window){.src = *src, .line = 1, .column = 1};
     w->codec = jd_xcalloc(1, sizeof *w->codec);
     w->codec->cv = (iconv_t)-1;
+    jd_buf_room(&w->buf, 1); /* there is a place to point to even in an empty table */
+    jd_buf_room(&w->codec->in, 1);
+    jd_buf_room(&w->codec->plain, 1);
     if (is_utf8(encoding)) return 0;
     char *z = jd_xstrdup(encoding);
     w->codec->cv = conversion("UTF-8", z);
@@ -243,8 +260,8 @@ int table__refill(table__window *w, jd_err *err) {
     drop_front(&w->buf, &w->at);
     size_t before = w->buf.n;
     if (first && look(w, err)) return -1;
-    do {
-        if (c->plain_at == c->plain.n || !first) {
+    for (int looked = first; !w->eof; looked = 0) {
+        if (!looked || c->plain_at == c->plain.n) { /* looking at the first bytes has read some */
             size_t had = c->plain.n - c->plain_at;
             if (more_plain(w, err)) return -1;
             if (c->plain.n - c->plain_at == had) w->eof = 1;
@@ -255,7 +272,8 @@ int table__refill(table__window *w, jd_err *err) {
         } else {
             decode(w, w->eof);
         }
-    } while (!w->eof && (w->buf.n == before || (first && w->buf.n < 3)));
+        if (w->buf.n > before && (!first || w->buf.n >= 3)) break;
+    }
     if (first) eat_mark(w);
     return 0;
 }

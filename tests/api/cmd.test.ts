@@ -174,7 +174,7 @@ test("options that are wrong are refused by name, with the nearest", () => {
     refused(2, /log-level: "loud" is none of debug\|info/, ["serve", "--log-level", "loud"]);
     refused(2, /"extra" is one argument too many/, ["version", "extra"]);
     refused(2, /FILE DIR must be given/, ["restore", "one"]);
-    refused(2, /FILE must be given/, ["import", "--data", "x"]);
+    refused(2, /FILE\.\.\. must be given/, ["import", "--data", "x"]);
 });
 
 test("version names itself, its libraries and the store's format", () => {

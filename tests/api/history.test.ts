@@ -22,7 +22,8 @@ const policy = {
 };
 const own = (method: string, path: string, body?: Json): Promise<Answer> => {
     const text = body === undefined ? undefined : JSON.stringify(body);
-    const headers = text === undefined ? {} : { "Content-Type": "application/json", "Content-Length": `${text.length}` };
+    const length = `${text?.length ?? 0}`;
+    const headers = text === undefined ? {} : { "Content-Type": "application/json", "Content-Length": length };
     return server.call(method, `/api/history${path}`, text, headers);
 };
 const settle = async (): Promise<void> => {
@@ -62,7 +63,7 @@ for (const [what, change, place] of [
     ["no duration", { raw: "90 days" }, "raw"],
     ["nothing kept", { raw: "PT0S" }, "raw"],
     ["a period of months", { rollups: [{ period: "P1M" }] }, "rollups.period"],
-    ["a period that the next is no multiple of", { rollups: [{ period: "PT2H" }, { period: "PT3H" }] }, "rollups.period"],
+    ["periods that do not fit", { rollups: [{ period: "PT2H" }, { period: "PT3H" }] }, "rollups.period"],
     ["an offset that is none", { utcOffset: "Asia/Shanghai" }, "utcOffset"],
 ] as const)
     test(`a policy with ${what} is refused, and the place is named`, async () => {

@@ -28,7 +28,7 @@ static void keep_first(void *user, const char *finding) {
     if (!first[0]) snprintf(first, 200, "%s", finding);
 }
 
-static int check_is_clean(disk *d, char *why, size_t cap) {
+int crash_check(disk *d, char *why, size_t cap) {
     char first[200] = "";
     jd_err err = {0};
     int64_t n = store__check_file(STORE_DB_NAME, disk_vfs(d), keep_first, first, NULL, NULL, &err);
@@ -43,7 +43,7 @@ int crash_verify(disk *d, const crash_opts *o, model *found, char *why, size_t c
     jd_store *s = NULL;
     char other[200] = "";
     int rc = -1;
-    if (o->founded && check_is_clean(d, why, cap) != 0) return -1;
+    if (o->founded && crash_check(d, why, cap) != 0) return -1;
     jd_store_opts opts = crash_store_opts(o->dir, d, !o->founded);
     if (jd_store_open(&s, &opts, &err) != 0)
         snprintf(why, cap, "open: %s", err.en);

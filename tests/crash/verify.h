@@ -17,6 +17,8 @@ jd_store_opts crash_store_opts(const char *dir, const disk *d, int create);
 int crash_seal_due(jd_store *s);
 /* 0: as it must be. *found becomes a copy of what was found (NULL: not wanted). Else `why` says what is wrong. */
 int crash_verify(disk *d, const crash_opts *o, model *found, char *why, size_t cap);
+/* jd_store_check of what lies on the disk. 0: clean. */
+int crash_check(disk *d, char *why, size_t cap);
 /* A new folder for locks, and its removal. */
 char *crash_folder(void);
 void crash_folder_gone(char *dir);
