@@ -80,7 +80,7 @@ static int open_engine(city *c, jd_err *err) {
                         .log_bytes_max = 256 << 10,
                         .group_changes_max = GROUP_MAX,
                         .history_heads_bytes = 1, /* whatever is there when the writer has a moment */
-                        .history_cache_bytes = 48 << 10,
+                        .history_cache_bytes = 128 << 10,
                         .history_fan = 2 + (uint32_t)(c->t->seed & 1),
                         .history_write_max = PAST_WRITE_MAX};
     if (rng_below(&clock_rng, 4) == 0) clock_us -= 60000000; /* set back while nobody was here */
@@ -347,7 +347,7 @@ static void cut_rounds(trial *t) {
     settle_images(&c);
     disk_free(c.d);
     int idle = t->merges < 10 || t->rows < 50 || t->refused < 10 || t->second < 50;
-    if (idle && !t->failures && t->steps >= 200) fail_at(t, "the load", 0, "-", "did too little");
+    if (idle && !t->failures && t->steps >= 180) fail_at(t, "the load", 0, "-", "did too little");
     printf("seed %llu: jobs %llu, writes %llu (refused %llu, log full %llu), rows sealed %llu, merges %llu\n",
            (unsigned long long)t->seed, (unsigned long long)t->jobs, (unsigned long long)t->writes,
            (unsigned long long)t->refused, (unsigned long long)t->busy, (unsigned long long)t->rows,
@@ -558,14 +558,14 @@ static void fault_rounds(trial *t) {
         (unsigned long long)t->fault_idle, (unsigned long long)t->fault_open, (unsigned long long)t->fault_unseen,
         t->failures);
     int little = !t->fault_refused || !t->fault_full || !t->fault_unknown || !t->fault_idle;
-    if (little && !t->failures && t->faults >= 60) fail_at(t, "the faults", 0, "-", "met too little");
+    if (little && !t->failures && t->faults >= 50) fail_at(t, "the faults", 0, "-", "met too little");
 }
 
 int main(int argc, char **argv) {
     trial *t = jd_xcalloc(1, sizeof *t);
     t->seed = 1;
-    t->steps = 200;
-    t->faults = 60;
+    t->steps = 180;
+    t->faults = 50;
     for (int i = 1; i < argc; i++) {
         if (!strcmp(argv[i], "--no-sync"))
             t->no_sync = 1;

@@ -28,8 +28,8 @@ jd_str past_tenant(int entity) {
 
 /* What a value is written as: a number, or a text; some texts are so long that runs have many rows. */
 static jd_str text_of(jd_arena *a, int64_t v) {
-    if (v % 5) return jd_arena_printf(a, "%lld", (long long)v);
-    int n = v % 35 ? 40 : 800;
+    if (v % 10) return jd_arena_printf(a, "%lld", (long long)v);
+    int n = v % 50 ? 20 : 1000;
     jd_buf b = {0};
     rng r = {(uint64_t)v};
     jd_buf_printf(&b, "s%lld:", (long long)v);
