@@ -139,8 +139,7 @@ static void fuzz_head(const char *p, size_t n) {
         jd_str target = {raw + c.uri, strnlen(raw + c.uri, c.version - 1 - c.uri)};
         int bad = jd_head_read(h, exact, c.size, exact + c.uri, target, exact + c.version, &err);
         /* As read_head of door_call.c does: NULs may make more lines for us than the library saw. */
-        /* look like CR LF by then: known, see src/http/DOOR.md */
-        int hidden = memmem(raw, c.size, "\0\n", 2) || memmem(raw, c.size, "\n\0", 2);
+        int hidden = memchr(raw, 0, c.size) != NULL; /* looks like an end of line by then: see src/http/DOOR.md */
         if (!bad && !hidden && h->headers_n == c.headers_n) judge(raw, c.size, h);
         free(exact);
         free(h);
