@@ -278,6 +278,31 @@ function shape(p: Held): Json {
     };
 }
 
+/** Reads while it is told, sealed and merged, until the server is gone: no moment shows a reading twice. */
+async function watch(list: Worker[]): Promise<void> {
+    for (;;) {
+        const worker = list[random(list.length)]!;
+        const id = worker.ids()[random(entities)]!;
+        let answer: Answer;
+        try {
+            answer = await worker.city.get(`/temporal/entities/${id}${random(2) ? "" : "?attrs=speed&lastN=20"}`);
+        } catch {
+            return;
+        }
+        if (answer.status === 404) continue;
+        assert.equal(answer.status, 200, answer.text);
+        for (const name of names) {
+            const list = ((answer.json[name] ?? []) as Json[]).filter((one) => one.deletedAt === undefined);
+            const times = list.map((one) => minuteOf(one.observedAt));
+            assert.ok(
+                times.every((time, i) => i === 0 || time > times[i - 1]!),
+                `${id} ${name}: ${times} (seed ${seed})`,
+            );
+            for (const one of list) numberOf(one.value);
+        }
+    }
+}
+
 async function figure(server: Server, name: string): Promise<number> {
     const text = (await server.call("GET", "/metrics")).text;
     return Number(new RegExp(`^${name} (\\d+)$`, "m").exec(text)?.[1] ?? 0);
@@ -300,7 +325,7 @@ test(
             for (let round = 0; round < kills; round++) {
                 await server.start();
                 await settle();
-                const load = list.map((worker) => worker.run());
+                const load = [...list.map((worker) => worker.run()), watch(list), watch(list)];
                 await new Promise((done) => setTimeout(done, round % 8 === 0 ? random(5) : random(400)));
                 if (round % 3 === 2) merges += await figure(server, "jindu_history_merges_total");
                 await server.kill();
@@ -327,7 +352,7 @@ test(
     },
 );
 
-test("a type without history: who comes after an entity that went does not get its past", { timeout: 120_000 }, async () => {
+test("own: who takes the place of an entity without history does not get its past", { timeout: 120_000 }, async () => {
     const server = new Server(folder(), ["--history-off", "Quiet", "--log-bytes-max", "1M", "--log-level", "error"]);
     try {
         await server.start();
