@@ -370,7 +370,7 @@ test("a failed sync ends serve and import with 4", { skip: noShim }, async () =>
     const fails = fresh("fails");
     const server = await serve(data, [], preload({ JD_SYNC_FAILS: fails }));
     assert.equal((await post(server, "/ngsi-ld/v1/entities", JSON.parse(lamp(1)))).status, 201);
-    await pause(500); // what is written behind meanwhile would meet the failure first, and end the program before we ask
+    await pause(500); // what is written behind meanwhile would meet the failure first, and end the program
     writeFileSync(fails, "");
     const unknown = await post(server, "/ngsi-ld/v1/entities", JSON.parse(lamp(2)));
     assert.equal(unknown.status, 500);
