@@ -140,6 +140,7 @@ static void move_to(history *h, hist_state *s) {
 }
 
 static void freeze(history *h) {
+    h->log_since = 0;
     hist_state *was = h->state, *s = state_new(heads_new(), heads_ref(was->active), was->runs_n);
     for (uint32_t i = 0; i < was->runs_n; i++) s->runs[s->runs_n++] = run_ref(was->runs[i]);
     move_to(h, s);
@@ -169,7 +170,8 @@ static void take_whole(history *h, hist_step *step) {
     move_to(h, s);
 }
 
-void history_publish(history *h, const hist_change *c, size_t n, const char *bytes, uint64_t group) {
+void history_publish(history *h, const hist_change *c, size_t n, const char *bytes, uint64_t group, size_t weight) {
+    if (n || h->log_since) h->log_since += weight;
     if (!n) return;
     pthread_rwlock_wrlock(&h->lock);
     uint64_t before = heads_readings(h->state->active);
@@ -258,25 +260,27 @@ static int behind(history *h, uint64_t log_max) {
     return log_max && st.log_bytes > log_max / 8 * 7;
 }
 
-static int due(history *h, int quiet, uint64_t log_max) {
+static int due(const history *h, int quiet, uint64_t log_max) {
     const heads *a = h->state->active;
     if (!heads_readings(a) || h->state->frozen) return 0;
-    if (h->settle || heads_bytes(a) >= h->o.heads_bytes) return 1;
+    /* the log cannot be trimmed beyond the first group that the heads hold */
+    if (h->settle || heads_bytes(a) >= h->o.heads_bytes || h->log_since > log_max / 4) return 1;
     uint64_t age_ms = (jd_mono_ns() - heads_since_ns(a)) / 1000000;
-    if (age_ms >= h->o.heads_age_ms || (quiet && age_ms >= h->o.heads_age_ms / 10)) return 1;
-    jd_store_stats st;
-    jd_store_get_stats(h->store, &st);
-    return log_max && st.log_bytes > log_max / 2;
+    return age_ms >= h->o.heads_age_ms || (quiet && age_ms >= h->o.heads_age_ms / 10);
 }
+
+enum { STEP_PAUSE_NS = 15000000 };
 
 int history_turn(history *h, int quiet, jd_err *err) {
     uint64_t log_max = history_log_max(h);
     if (due(h, quiet, log_max)) freeze(h);
     if (h->o.manual) historian_step(h);
     int rc = 0, did = 0;
-    /* beside groups one step at a time; where sealing has fallen behind, as many as it takes */
-    while (waiting(h) || quiet) {
+    /* beside groups one step now and then, each costs a sync; where sealing has fallen behind, as many as it takes */
+    int soon = !quiet && !behind(h, log_max) && jd_mono_ns() - h->stored_ns < STEP_PAUSE_NS;
+    while (!soon && (waiting(h) || quiet)) {
         rc = history_store(h, err);
+        h->stored_ns = jd_mono_ns();
         if (rc <= 0) break;
         did = 1;
         if (!behind(h, log_max)) break;

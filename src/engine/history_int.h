@@ -102,6 +102,8 @@ typedef struct history {
     hist_opts o;
     pthread_rwlock_t lock;
     hist_state *state;
+    uint64_t stored_ns; /* writer: when rows were last stored */
+    uint64_t log_since; /* writer: bytes of log since the active heads began */
 
     pthread_mutex_t mutex;
     pthread_cond_t moved; /* either side */
@@ -135,7 +137,8 @@ typedef struct hist_change {
     uint64_t entity;
     size_t at, n; /* within the group's buffer */
 } hist_change;
-void history_publish(history *h, const hist_change *c, size_t n, const char *bytes, uint64_t group);
+/* weight: bytes of the group in the log, about. */
+void history_publish(history *h, const hist_change *c, size_t n, const char *bytes, uint64_t group, size_t weight);
 /* Writer, between groups: stores rows that wait. 1: did something; 0: nothing to do; JD_STORE_REFUSED,
  * JD_STORE_UNKNOWN. */
 int history_store(history *h, jd_err *err);

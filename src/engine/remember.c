@@ -165,7 +165,18 @@ void remember_change(remember *r, const jd_doc *was, const jd_doc *now, int expi
     if (!remember_wanted(r->e, was)) return;
     jd_attrview old, fresh;
     jd_bytes rest = now ? now->attrs : (jd_bytes){NULL, NULL};
-    for (jd_bytes olds = was->attrs; jd_attr_next(&olds, was->created, &old);) {
+    for (jd_bytes olds = was->attrs; olds.p && olds.p < olds.end;) {
+        /* most are the same bytes in the same place: passed over unread */
+        jd_bytes whole = olds;
+        jd_sym name;
+        jd_kind kind;
+        jd_attr_peek(&olds, &name, &kind);
+        size_t n = (size_t)(olds.p - whole.p);
+        if (now && (size_t)(rest.end - rest.p) >= n && memcmp(whole.p, rest.p, n) == 0) {
+            rest.p += n;
+            continue;
+        }
+        jd_attr_next(&whole, was->created, &old);
         /* instances mostly stand in the same order */
         jd_bytes ahead = rest;
         int there = now && ((jd_attr_next(&ahead, now->created, &fresh) && same_instance(&fresh, old.name, old.dataset))

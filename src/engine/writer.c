@@ -232,7 +232,7 @@ static void publish(jd_engine *e, overlay *o, uint64_t group) {
     }
     if (locked) pthread_rwlock_unlock(&locked->lock);
     /* before the group is: who sees its documents sees their past */
-    history_publish(&e->history, o->hists, o->hists_n, o->hist.p, group);
+    history_publish(&e->history, o->hists, o->hists_n, o->hist.p, group, o->bytes);
     atomic_store(&e->published, group);
     for (uint32_t i = 0; i < o->n; i++)
         if (o->p[i].c->kind == JD_K_POLICY) history_policies_changed(&e->history);
