@@ -99,6 +99,9 @@ jd_time history_latest(history *h) {
 }
 
 void history_start(history *h) {
+    jd_store_stats st;
+    jd_store_get_stats(h->store, &st);
+    h->log_since = st.log_bytes; /* what was loaded from it */
     if (h->o.manual) return;
     if (pthread_create(&h->thread, NULL, historian_main, h)) abort();
     h->started = 1;
@@ -265,6 +268,10 @@ static int due(const history *h, int quiet, uint64_t log_max) {
     if (!heads_readings(a) || h->state->frozen) return 0;
     /* the log cannot be trimmed beyond the first group that the heads hold */
     if (h->settle || heads_bytes(a) >= h->o.heads_bytes || h->log_since > log_max / 4) return 1;
+    jd_store_stats st;
+    jd_store_get_stats(h->store, &st);
+    if (st.log_bytes > log_max / 16 * 13 && (quiet || h->log_since > log_max / 16))
+        return 1; /* above what sweeps let it be */
     uint64_t age_ms = (jd_mono_ns() - heads_since_ns(a)) / 1000000;
     return age_ms >= h->o.heads_age_ms || (quiet && age_ms >= h->o.heads_age_ms / 10);
 }
