@@ -83,11 +83,12 @@ void load_run(const load_plan *plan, load_result *out) {
     }
     double begin = bench_seconds(), last = begin, now = begin;
     uint64_t due_n = 0; /* requests that fell due so far */
-    unsigned idle = 0;
+    /* who is free, in turn: requests spread over all connections, as they do over a city's clients */
+    unsigned idle = 0, next = 0;
     connection **free_list = jd_xcalloc(plan->connections, sizeof(connection *));
     for (unsigned i = 0; i < plan->connections; i++) {
         if (plan->rate > 0)
-            free_list[idle++] = &cs[i];
+            free_list[(next + idle++) % plan->connections] = &cs[i];
         else
             ask(&cs[i], plan, now);
     }
@@ -116,13 +117,15 @@ void load_run(const load_plan *plan, load_result *out) {
             if (closing || plan->rate > 0) {
                 c->busy = 0;
                 busy--;
-                free_list[idle++] = c;
+                free_list[(next + idle++) % plan->connections] = c;
             } else {
                 ask(c, plan, now);
             }
         }
         while (plan->rate > 0 && !closing && idle && begin + (double)due_n / plan->rate <= now) {
-            ask(free_list[--idle], plan, begin + (double)due_n / plan->rate);
+            ask(free_list[next], plan, begin + (double)due_n / plan->rate);
+            next = (next + 1) % plan->connections;
+            idle--;
             busy++;
             due_n++;
         }

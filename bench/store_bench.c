@@ -182,7 +182,7 @@ static figures bench_store(jd_store *s, city *c, uint64_t last, double seconds, 
         for (int i = 0; i < CHANGES; i++) {
             jd_key key = (jd_key)(rng() % c->hot) + 1;
             fill(bodies[i], key, c->version[key - 1] + 1);
-            changes[i] = (jd_store_change){key, {bodies[i], BODY}};
+            changes[i] = (jd_store_change){.key = key, .body = {bodies[i], BODY}};
         }
         jd_store_group g = {.number = ++last, .changes = changes, .changes_n = CHANGES};
         if (jd_store_commit(s, &g, &err) != JD_STORE_OK) die(err.en);

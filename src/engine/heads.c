@@ -242,22 +242,43 @@ size_t heads_copy(const head_series *s, jd_time from, jd_time to, jd_reading *ou
     return n;
 }
 
+/* By byte, from the last: numbers of entities differ in few of their bytes, and the others are passed over. */
+size_t heads_entities(const heads *h, uint64_t **out) {
+    uint64_t *k = jd_xmalloc((h->n + 1) * sizeof *k), *to = jd_xmalloc((h->n + 1) * sizeof *to), all = 0, any = 0;
+    size_t n = 0;
+    for (uint32_t i = 0; i < h->cap; i++)
+        if (h->table[i].entity) k[n++] = h->table[i].entity, any |= k[n - 1], all = n == 1 ? any : all & k[n - 1];
+    for (unsigned shift = 0; shift < 64; shift += 8) {
+        if (((any ^ all) >> shift & 255) == 0) continue;
+        size_t at[256] = {0}, sum = 0;
+        for (size_t i = 0; i < n; i++) at[k[i] >> shift & 255]++;
+        for (size_t i = 0; i < 256; i++) {
+            size_t c = at[i];
+            at[i] = sum;
+            sum += c;
+        }
+        for (size_t i = 0; i < n; i++) to[at[k[i] >> shift & 255]++] = k[i];
+        uint64_t *t = k;
+        k = to;
+        to = t;
+    }
+    free(to);
+    *out = k;
+    return n;
+}
+
 static int key_cmp(const void *a, const void *b) {
     return jd_skey_cmp(a, b);
 }
 
-size_t heads_keys(const heads *h, jd_skey **out) {
-    size_t n = 0, cap = 256;
-    jd_skey *k = jd_xmalloc(cap * sizeof *k);
-    for (uint32_t i = 0; i < h->cap; i++)
-        for (const head_series *s = h->table[i].series; s; s = s->next) {
-            if (n == cap) {
-                cap *= 2;
-                k = jd_xrealloc(k, cap * sizeof *k);
-            }
-            k[n++] = (jd_skey){.entity = h->table[i].entity, .attr = s->attr, .dataset = s->dataset};
-        }
-    if (n) qsort(k, n, sizeof *k, key_cmp);
+size_t heads_keys(const heads *h, uint64_t entity, jd_arena *a, jd_skey **out) {
+    size_t n = 0;
+    for (const head_series *s = heads_of(h, entity); s; s = s->next) n++;
+    jd_skey *k = jd_arena_alloc(a, n * sizeof *k);
+    n = 0;
+    for (const head_series *s = heads_of(h, entity); s; s = s->next)
+        k[n++] = (jd_skey){.entity = entity, .attr = s->attr, .dataset = s->dataset};
+    if (n > 1) qsort(k, n, sizeof *k, key_cmp);
     *out = k;
     return n;
 }

@@ -101,7 +101,8 @@ jd_time history_latest(history *h) {
 void history_start(history *h) {
     jd_store_stats st;
     jd_store_get_stats(h->store, &st);
-    h->log_since = st.log_bytes; /* what was loaded from it */
+    h->log_loaded = st.log_bytes;
+    h->log_from = heads_readings(h->state->active) ? 0 : UINT64_MAX;
     if (h->o.manual) return;
     if (pthread_create(&h->thread, NULL, historian_main, h)) abort();
     h->started = 1;
@@ -143,7 +144,7 @@ static void move_to(history *h, hist_state *s) {
 }
 
 static void freeze(history *h) {
-    h->log_since = 0;
+    h->log_from = UINT64_MAX;
     hist_state *was = h->state, *s = state_new(heads_new(), heads_ref(was->active), was->runs_n);
     for (uint32_t i = 0; i < was->runs_n; i++) s->runs[s->runs_n++] = run_ref(was->runs[i]);
     move_to(h, s);
@@ -173,9 +174,18 @@ static void take_whole(history *h, hist_step *step) {
     move_to(h, s);
 }
 
-void history_publish(history *h, const hist_change *c, size_t n, const char *bytes, uint64_t group, size_t weight) {
-    if (n || h->log_since) h->log_since += weight;
+/* Bytes of log since the active heads began: it cannot be trimmed beyond the first group that they hold. */
+static uint64_t log_since(const history *h, const jd_store_stats *st) {
+    return h->log_from == UINT64_MAX ? 0 : st->logged + h->log_loaded - h->log_from;
+}
+
+void history_publish(history *h, const hist_change *c, size_t n, const char *bytes, uint64_t group) {
     if (!n) return;
+    if (h->log_from == UINT64_MAX) {
+        jd_store_stats st;
+        jd_store_get_stats(h->store, &st);
+        h->log_from = st.logged + h->log_loaded;
+    }
     pthread_rwlock_wrlock(&h->lock);
     uint64_t before = heads_readings(h->state->active);
     for (size_t i = 0; i < n; i++)
@@ -266,14 +276,22 @@ static int behind(history *h, uint64_t log_max) {
 static int due(const history *h, int quiet, uint64_t log_max) {
     const heads *a = h->state->active;
     if (!heads_readings(a) || h->state->frozen) return 0;
-    /* the log cannot be trimmed beyond the first group that the heads hold */
-    if (h->settle || heads_bytes(a) >= h->o.heads_bytes || h->log_since > log_max / 4) return 1;
     jd_store_stats st;
     jd_store_get_stats(h->store, &st);
-    if (st.log_bytes > log_max / 16 * 13 && (quiet || h->log_since > log_max / 16))
-        return 1; /* above what sweeps let it be */
+    uint64_t since = log_since(h, &st);
+    if (h->settle || heads_bytes(a) >= h->o.heads_bytes || since > log_max / 4) return 1;
+    if (st.log_bytes > log_max / 16 * 13 && (quiet || since > log_max / 16)) return 1; /* above what sweeps let it be */
     uint64_t age_ms = (jd_mono_ns() - heads_since_ns(a)) / 1000000;
     return age_ms >= h->o.heads_age_ms || (quiet && age_ms >= h->o.heads_age_ms / 10);
+}
+
+static void note(history *h, uint64_t log_max) {
+    jd_store_stats st;
+    jd_store_get_stats(h->store, &st);
+    /* both bounds of `due` and `behind` that the log sets: a quarter since the last freeze, seven eighths in all */
+    uint64_t in_all = st.log_bytes > log_max / 4 * 3 ? (st.log_bytes - log_max / 4 * 3) * 2 : 0;
+    uint64_t since = log_since(h, &st);
+    pace_note(h, heads_bytes(h->state->active), since > in_all ? since : in_all, log_max / 4);
 }
 
 enum { STEP_PAUSE_NS = 15000000 };
@@ -281,6 +299,7 @@ enum { STEP_PAUSE_NS = 15000000 };
 int history_turn(history *h, int quiet, jd_err *err) {
     uint64_t log_max = history_log_max(h);
     if (due(h, quiet, log_max)) freeze(h);
+    if (!quiet) note(h, log_max);
     if (h->o.manual) historian_step(h);
     int rc = 0, did = 0;
     /* beside groups one step now and then, each costs a sync; where sealing has fallen behind, as many as it takes */

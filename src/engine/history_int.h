@@ -59,8 +59,10 @@ const head_series *heads_of(const heads *h, uint64_t entity);
 const head_series *heads_find(const heads *h, const jd_skey *key);
 /* Copies the readings with from <= at <= to (CLEAR always) behind out; returns how many. They point into the heads. */
 size_t heads_copy(const head_series *s, jd_time from, jd_time to, jd_reading *out);
-/* All keys in order; free() it. */
-size_t heads_keys(const heads *h, jd_skey **out);
+/* All entities, ascending; free() it. */
+size_t heads_entities(const heads *h, uint64_t **out);
+/* The keys of an entity in order, in the arena. */
+size_t heads_keys(const heads *h, uint64_t entity, jd_arena *a, jd_skey **out);
 
 /* ---- runs: rows of the store ---- */
 typedef struct run_row {
@@ -102,8 +104,9 @@ typedef struct history {
     hist_opts o;
     pthread_rwlock_t lock;
     hist_state *state;
-    uint64_t stored_ns; /* writer: when rows were last stored */
-    uint64_t log_since; /* writer: bytes of log since the active heads began */
+    uint64_t stored_ns;  /* writer: when rows were last stored */
+    uint64_t log_loaded; /* bytes of log that stood there at the start */
+    uint64_t log_from;   /* writer: bytes logged, with those, when the active heads began; UINT64_MAX: they are empty */
 
     pthread_mutex_t mutex;
     pthread_cond_t moved; /* either side */
@@ -116,6 +119,9 @@ typedef struct history {
     uint64_t moves;             /* states so far: whoever waits for one sees it move */
     int64_t next_row, next_run; /* the historian's, after opening */
     uint64_t retain_every_ms, retained_ns; /* policies: 0 there is none; when they were last looked at */
+    uint64_t piece_ns;                     /* historian: since when it has worked without a rest */
+    _Atomic uint64_t group_ns;             /* when the last group was published, monotonic */
+    _Atomic uint32_t fill;                 /* per mille of what the heads may hold */
     pthread_t thread;
     int started;
 
@@ -137,8 +143,7 @@ typedef struct hist_change {
     uint64_t entity;
     size_t at, n; /* within the group's buffer */
 } hist_change;
-/* weight: bytes of the group in the log, about. */
-void history_publish(history *h, const hist_change *c, size_t n, const char *bytes, uint64_t group, size_t weight);
+void history_publish(history *h, const hist_change *c, size_t n, const char *bytes, uint64_t group);
 /* Writer, between groups: stores rows that wait. 1: did something; 0: nothing to do; JD_STORE_REFUSED,
  * JD_STORE_UNKNOWN. */
 int history_store(history *h, jd_err *err);

@@ -54,6 +54,13 @@ uint64_t retain_every_ms(history *h);
 /* Does any run hold readings that a policy wants folded? */
 int retain_due(history *h, const hist_state *s);
 
+/* ---- pace.c: how fast the historian goes ---- */
+void pace_begin(history *h); /* in the historian's thread */
+/* Writer, with each group: bytes in the active heads; log bytes against what they may be (0: no bound). */
+void pace_note(history *h, uint64_t in_heads, uint64_t log, uint64_t log_max);
+/* Historian, between two small pieces of work: rests when it is due. */
+void pace_rest(history *h);
+
 void *historian_main(void *history);
 /* Manual mode: what the historian would do now, its rows left in the queue. */
 void historian_step(history *h);

@@ -27,19 +27,27 @@ coll *coll_of_key(jd_engine *e, jd_key key, uint32_t *serial) {
     return tenant_coll(e->tenants[tenant], kind);
 }
 
-static int load_body(jd_engine *e, jd_key key, jd_str body, jd_err *err) {
+static _Atomic(version *) *place_of(jd_engine *e, jd_key key, coll **c, jd_err *err) {
     uint32_t serial = 0;
-    coll *c = coll_of_key(e, key, &serial);
-    if (!c)
-        return jd_fail(err, JD_E_INTERNAL, "document key %lld is of no known kind", "文档键 %lld 的类别未知",
-                       (long long)key);
-    coll_reserve(c, serial);
-    _Atomic(version *) *slot = slot_of(c, serial);
+    *c = coll_of_key(e, key, &serial);
+    if (!*c) {
+        jd_fail(err, JD_E_INTERNAL, "document key %lld is of no known kind", "文档键 %lld 的类别未知", (long long)key);
+        return NULL;
+    }
+    coll_reserve(*c, serial);
+    return slot_of(*c, serial);
+}
+
+/* checked: its sum is that of a document that was looked at before it was promised */
+static int load_body(jd_engine *e, jd_key key, jd_str body, int checked, jd_err *err) {
+    coll *c;
+    _Atomic(version *) *slot = place_of(e, key, &c, err);
+    if (!slot) return -1;
     version *was = atomic_load(slot);
     if (was) version_free(e, was);
     atomic_store(slot, (version *)NULL);
     if (!body.p) return 0;
-    if (c->kind == JD_K_ENTITY && jd_doc_check(body, jd_symtab_count(e->symbols), err))
+    if (!checked && c->kind == JD_K_ENTITY && jd_doc_check(body, jd_symtab_count(e->symbols), err))
         return jd_fail_at(err, "document %lld", (long long)key);
     int hidden = c->kind == JD_K_ENTITY && jd_doc_flags(body) & JD_D_HIDDEN;
     version *v = version_make(e, body, 0, hidden);
@@ -52,9 +60,30 @@ static int load_body(jd_engine *e, jd_key key, jd_str body, jd_err *err) {
 
 enum { PARCEL_BYTES = 1 << 20 };
 
-typedef struct parcel { /* (key, length, bytes) one after the other; length UINT32_MAX: the document is gone */
+/* (key, length, bytes) one after the other; of a patch the length has its top bit set; GONE: the document is gone */
+typedef struct parcel {
     jd_buf b;
 } parcel;
+#define PATCH (UINT32_C(1) << 31)
+#define GONE UINT32_MAX
+
+typedef struct keys {
+    jd_key *k;
+    size_t n, cap;
+} keys;
+
+static void keys_add(keys *s, jd_key key) {
+    if (s->n == s->cap) {
+        s->cap = s->cap ? s->cap * 2 : 256;
+        s->k = jd_xrealloc(s->k, s->cap * sizeof *s->k);
+    }
+    s->k[s->n++] = key;
+}
+
+static int key_cmp(const void *a, const void *b) {
+    jd_key x = *(const jd_key *)a, y = *(const jd_key *)b;
+    return (x > y) - (x < y);
+}
 
 typedef struct pass {
     jd_engine *e;
@@ -64,7 +93,32 @@ typedef struct pass {
     pthread_mutex_t mutex;
     pthread_cond_t moved;
     pthread_t taker;
+    jd_buf patched;
+    keys orphans, removed; /* patched while absent; removed by the log: those are among these */
 } pass;
+
+static int load_patch(pass *p, jd_key key, jd_str patch, jd_err *err) {
+    coll *c;
+    _Atomic(version *) *slot = place_of(p->e, key, &c, err);
+    if (!slot) return -1;
+    version *was = atomic_load(slot);
+    if (!was) {
+        keys_add(&p->orphans, key);
+        return 0;
+    }
+    p->patched.n = 0;
+    if (jd_store_patch(key, (jd_str){was->bytes, was->n}, patch, &p->patched, err)) return -1;
+    return load_body(p->e, key, jd_buf_view(&p->patched), 1, err);
+}
+
+/* A document that was absent when the log changed it has been removed behind the log's back: the log says so later. */
+static int no_orphans(pass *p, jd_err *err) {
+    if (p->removed.n) qsort(p->removed.k, p->removed.n, sizeof *p->removed.k, key_cmp);
+    for (size_t i = 0; i < p->orphans.n; i++)
+        if (!p->removed.n || !bsearch(&p->orphans.k[i], p->removed.k, p->removed.n, sizeof *p->removed.k, key_cmp))
+            return jd_store_patch(p->orphans.k[i], (jd_str){NULL, 0}, (jd_str){NULL, 0}, NULL, err);
+    return 0;
+}
 
 static int take_parcel(pass *p, jd_err *err) {
     const char *at = p->handed.b.p, *end = at + p->handed.b.n;
@@ -74,8 +128,10 @@ static int take_parcel(pass *p, jd_err *err) {
         memcpy(&key, at, sizeof key);
         memcpy(&n, at + sizeof key, sizeof n);
         at += sizeof key + sizeof n;
-        jd_str body = n == UINT32_MAX ? (jd_str){NULL, 0} : (jd_str){at, n};
-        if (load_body(p->e, key, body, err)) return -1;
+        int patch = n != GONE && n & PATCH;
+        jd_str body = n == GONE ? (jd_str){NULL, 0} : (jd_str){at, n & ~PATCH};
+        if (patch ? load_patch(p, key, body, err) : load_body(p->e, key, body, 0, err)) return -1;
+        if (n == GONE) keys_add(&p->removed, key);
         at += body.n;
     }
     return 0;
@@ -114,8 +170,8 @@ static int hand_over(pass *p, jd_err *err) {
     return failed ? -1 : 0;
 }
 
-static int pack(pass *p, jd_key key, jd_str body, jd_err *err) {
-    uint32_t n = body.p ? (uint32_t)body.n : UINT32_MAX;
+static int pack(pass *p, jd_key key, jd_str body, uint32_t flag, jd_err *err) {
+    uint32_t n = body.p ? (uint32_t)body.n | flag : GONE;
     jd_buf_add(&p->filling.b, &key, sizeof key);
     jd_buf_add(&p->filling.b, &n, sizeof n);
     jd_buf_str(&p->filling.b, body);
@@ -129,14 +185,19 @@ static int load_symbol(void *user, uint32_t number, jd_str name, jd_err *err) {
 }
 
 static int load_document(void *user, jd_key key, jd_str body, jd_err *err) {
-    return pack(user, key, body, err);
+    return pack(user, key, body, 0, err);
 }
 
 static int load_change(void *user, uint64_t group, jd_key key, jd_str body, jd_err *err) {
     pass *p = user;
     if (((uint64_t)key >> 40 & 0xff) == JD_K_HISTORY) /* under the entity's key; the taker has nothing to do with it */
         return history_load_change(&p->e->history, entity_key(key), body, group, err);
-    return pack(p, key, body, err);
+    return pack(p, key, body, 0, err);
+}
+
+static int load_change_by_patch(void *user, uint64_t group, jd_key key, jd_str patch, jd_err *err) {
+    (void)group;
+    return pack(user, key, patch, PATCH, err);
 }
 
 static int read_all(jd_engine *e, uint64_t *last, jd_err *err) {
@@ -144,7 +205,7 @@ static int read_all(jd_engine *e, uint64_t *last, jd_err *err) {
     pthread_mutex_init(&p.mutex, NULL);
     pthread_cond_init(&p.moved, NULL);
     if (pthread_create(&p.taker, NULL, taker_main, &p)) abort();
-    jd_store_loader loader = {&p, load_symbol, load_document, load_change};
+    jd_store_loader loader = {&p, load_symbol, load_document, load_change, load_change_by_patch};
     int rc = jd_store_load(e->store, &loader, last, err);
     if (!rc) rc = hand_over(&p, err);
     pthread_mutex_lock(&p.mutex);
@@ -153,6 +214,10 @@ static int read_all(jd_engine *e, uint64_t *last, jd_err *err) {
     pthread_mutex_unlock(&p.mutex);
     pthread_join(p.taker, NULL);
     if (!rc && p.failed) *err = p.err, rc = -1;
+    if (!rc) rc = no_orphans(&p, err);
+    free(p.orphans.k);
+    free(p.removed.k);
+    jd_buf_fini(&p.patched);
     jd_buf_fini(&p.filling.b);
     jd_buf_fini(&p.handed.b);
     pthread_mutex_destroy(&p.mutex);

@@ -145,6 +145,7 @@ static int merge_series(merger *m, jd_rowmaker *maker, sealer *s, const jd_skey 
         n = jd_readings_settle(all, n, cleared, m->how);
         if (m->keep && key->attr) n = retain_readings(m->keep, key, all, n);
         if (n && jd_rowmaker_add(maker, key, all, n, sealer_row, s, err)) return -1;
+        pace_rest(m->h);
         /* heads that were frozen meanwhile go first: the writer may be waiting for room */
         if (!m->h->o.manual && ++s->beside % 16 == 0 && seal_frozen(m->h, err)) return -1;
     }

@@ -5,8 +5,6 @@
 #include "base/log.h"
 
 #include <stdlib.h>
-#include <sys/resource.h>
-#include <unistd.h>
 
 enum { STEP_BYTES = 192 << 10, QUEUE_BYTES = 1 << 20 };
 
@@ -124,6 +122,15 @@ static jd_time cleared_in(const heads *hs, uint64_t entity, jd_arena *a) {
     return newest;
 }
 
+static int seal_entity(sealer *s, jd_rowmaker *m, const heads *hs, uint64_t entity, jd_arena *a, jd_err *err) {
+    jd_time cleared = cleared_in(hs, entity, a);
+    jd_skey *keys;
+    size_t n = heads_keys(hs, entity, a, &keys);
+    for (size_t i = 0; i < n; i++)
+        if (seal_series(s, m, hs, &keys[i], cleared, a, err)) return -1;
+    return 0;
+}
+
 int seal_frozen(history *h, jd_err *err) {
     hist_state *st = history_hold(h);
     if (!st->frozen) {
@@ -136,28 +143,26 @@ int seal_frozen(history *h, jd_err *err) {
     s.r->first_group = newest + 1;
     s.r->last_group = heads_upto(hs);
     s.r->latest = heads_latest(hs);
-    jd_skey *keys;
-    size_t n = heads_keys(hs, &keys);
+    uint64_t *entities;
+    size_t n = heads_entities(hs, &entities);
     jd_rowmaker *m = jd_rowmaker_new();
     jd_arena a;
     jd_arena_init(&a);
     int rc = 0;
-    jd_time cleared = JD_TIME_NONE;
     for (size_t i = 0; i < n && !rc; i++) {
-        if (!i || keys[i].entity != keys[i - 1].entity) cleared = cleared_in(hs, keys[i].entity, &a);
-        rc = seal_series(&s, m, hs, &keys[i], cleared, &a, err);
+        rc = seal_entity(&s, m, hs, entities[i], &a, err);
         jd_arena_reset(&a);
+        pace_rest(h);
     }
     if (!rc) rc = jd_rowmaker_end(m, sealer_row, &s, err);
     jd_arena_fini(&a);
     jd_rowmaker_free(m);
-    free(keys);
-    uint64_t upto = heads_upto(hs);
-    history_release(h, st);
+    free(entities);
     if (rc)
         sealer_give_up(&s);
     else
-        sealer_end(&s, upto, NULL, 0);
+        sealer_end(&s, heads_upto(hs), NULL, 0);
+    history_release(h, st); /* last, so that it is not the writer who frees the heads */
     return rc;
 }
 
@@ -255,8 +260,7 @@ static int retain_old(history *h, jd_err *err) {
 void *historian_main(void *arg) {
     history *h = arg;
     uint64_t seen = UINT64_MAX;
-    setpriority(PRIO_PROCESS, (id_t)gettid(),
-                5); /* on Linux: this thread alone; whoever waits for an answer goes first */
+    pace_begin(h);
     jd_store_warm(h->store);
     for (;;) {
         uint64_t every = retain_every_ms(h);

@@ -232,7 +232,7 @@ static void publish(jd_engine *e, overlay *o, uint64_t group) {
     }
     if (locked) pthread_rwlock_unlock(&locked->lock);
     /* before the group is: who sees its documents sees their past */
-    history_publish(&e->history, o->hists, o->hists_n, o->hist.p, group, o->bytes);
+    history_publish(&e->history, o->hists, o->hists_n, o->hist.p, group);
     atomic_store(&e->published, group);
     for (uint32_t i = 0; i < o->n; i++)
         if (o->p[i].c->kind == JD_K_POLICY) history_policies_changed(&e->history);
@@ -272,13 +272,16 @@ static void commit(jd_engine *e, overlay *o) {
     size_t n = 0;
     for (uint32_t i = 0; i < o->n; i++) {
         pending *p = &o->p[i];
-        if (!p->v || (is_tombstone(p->v) && !newest(p->c, p->serial))) continue;
-        o->changes[n++] = (jd_store_change){key_of(p->c, p->serial),
-                                            is_tombstone(p->v) ? (jd_str){NULL, 0} : (jd_str){p->v->bytes, p->v->n}};
+        const version *was = newest(p->c, p->serial);
+        if (!p->v || (is_tombstone(p->v) && !was)) continue;
+        jd_store_change *c = &o->changes[n++];
+        *c = (jd_store_change){.key = key_of(p->c, p->serial)};
+        if (!is_tombstone(p->v)) c->body = (jd_str){p->v->bytes, p->v->n};
+        if (was && !is_tombstone(was)) c->base = (jd_str){was->bytes, was->n};
     }
     for (uint32_t i = 0; i < o->hists_n; i++)
-        o->changes[n++] =
-            (jd_store_change){history_key(o->hists[i].entity), {o->hist.p + o->hists[i].at, o->hists[i].n}};
+        o->changes[n++] = (jd_store_change){.key = history_key(o->hists[i].entity),
+                                            .body = {o->hist.p + o->hists[i].at, o->hists[i].n}};
     uint32_t more = symbols - e->symbols_stored;
     if (more > o->symbols_cap) {
         o->symbols_cap = more * 2;

@@ -94,7 +94,8 @@ static void check_document(checker *c, sqlite3_stmt *q) {
     unsigned kind = (unsigned)(key >> 40 & 0xff);
     if (kind < 64 && ((uint64_t)c->log_only >> kind & 1))
         found(c, "document %lld: of a kind that has no documents", (long long)key);
-    store_bad bad = store__unseal((uint64_t)key, blob.p, blob.n, &body);
+    uint64_t group;
+    store_bad bad = store__unseal_document(key, blob, &group, &body);
     if (bad) found(c, "document %lld: %s", (long long)key, store__bad_en(bad));
 }
 
@@ -108,8 +109,8 @@ static void check_log(checker *c, sqlite3_stmt *q) {
     store_log_reader r;
     jd_key key;
     store_bad bad = store__log_begin(&r, (uint64_t)group, blob.p, blob.n);
-    int more = 1;
-    while (!bad && (more = store__log_next(&r, &key, &body)) == 1) {}
+    int more = 1, patch;
+    while (!bad && (more = store__log_next(&r, &key, &body, &patch)) == 1) {}
     if (!bad && more < 0) bad = STORE_BAD_SHAPE;
     if (bad) found(c, "log %lld: %s", (long long)group, store__bad_en(bad));
 }

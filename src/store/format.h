@@ -6,8 +6,9 @@
 #include "store/store.h"
 
 enum {
-    STORE_ENVELOPE = 5,    /* bytes before what a body holds: format number, CRC-32C */
-    STORE_ENVELOPE_V1 = 1, /* the only format number so far */
+    STORE_ENVELOPE = 5, /* bytes before what a body holds: format number, CRC-32C */
+    STORE_ENVELOPE_V1 = 1,
+    STORE_ENVELOPE_V2 = 2, /* of documents: a group stands before the body; of log rows: there may be patches */
 };
 
 typedef enum store_bad {
@@ -25,6 +26,10 @@ const char *store__bad_zh(store_bad b);
 void store__seal(jd_buf *out, uint64_t key, jd_str body);
 /* Verifies a sealed blob of `key` (document key or group number); *body is the part behind the envelope. */
 store_bad store__unseal(uint64_t key, const void *blob, size_t n, jd_str *body);
+/* The same for a document: of all changes up to `group` the body is what they left. 0: not known (written before format
+ * 3). */
+void store__seal_document(jd_buf *out, jd_key key, uint64_t group, jd_str body);
+store_bad store__unseal_document(jd_key key, jd_str blob, uint64_t *group, jd_str *body);
 /* The checksum in the crc column of a symbol row. */
 uint32_t store__symbol_crc(uint32_t number, jd_str name);
 
@@ -50,8 +55,10 @@ typedef struct store_log_reader {
     const unsigned char *p, *end;
     uint64_t left;
     jd_key key;
+    int format;
 } store_log_reader;
 store_bad store__log_begin(store_log_reader *r, uint64_t group, const void *blob, size_t n);
-/* 1: *key and *body are set (body->p NULL: gone); 0: end; -1: malformed. The bytes belong to the blob. */
-int store__log_next(store_log_reader *r, jd_key *key, jd_str *body);
+/* 1: *key and *body are set (body->p NULL: gone; *patch: the body is a patch); 0: end; -1: malformed. The bytes belong
+ * to the blob. */
+int store__log_next(store_log_reader *r, jd_key *key, jd_str *body, int *patch);
 #endif

@@ -37,8 +37,8 @@ static store_reader *take(jd_store *s, jd_err *err) {
 }
 
 static store_bad unseal_document(sqlite3_stmt *q, int64_t key, jd_str *body) {
-    jd_str blob = store__blob(q, 0);
-    return store__unseal((uint64_t)key, blob.p, blob.n, body);
+    uint64_t group;
+    return store__unseal_document(key, store__blob(q, 0), &group, body);
 }
 
 static store_bad unseal_row(sqlite3_stmt *q, int64_t id, jd_str *body) {

@@ -213,7 +213,8 @@ static int found(jd_store *s, jd_err *err) {
 static int migrate(jd_store *s, int from, jd_err *err) {
     char sql[1024];
     if (from == JD_STORE_FORMAT) return 0;
-    snprintf(sql, sizeof sql, "BEGIN IMMEDIATE; %s PRAGMA user_version=%d; COMMIT", schema_2, JD_STORE_FORMAT);
+    snprintf(sql, sizeof sql, "BEGIN IMMEDIATE; %s PRAGMA user_version=%d; COMMIT", from < 2 ? schema_2 : "",
+             JD_STORE_FORMAT);
     int rc = store__exec(s->db, sql);
     if (rc != SQLITE_OK) return store__sql_fail(s->db, rc, err, "cannot migrate the store", "无法迁移数据文件");
     jd_log(JD_LOG_INFO, "store.migrated", "from=%d to=%d dir=%s", from, JD_STORE_FORMAT, s->dir);
@@ -410,6 +411,7 @@ void jd_store_close(jd_store *s) {
     jd_buf_fini(&s->row);
     jd_buf_fini(&s->sealed);
     free(s->sizes.at);
+    free(s->ahead);
     free(s->runs.at);
     free(s->planned.at);
     free(s->dir);
@@ -435,12 +437,38 @@ static int load_symbol(jd_store *s, const jd_store_loader *l, sqlite3_stmt *q, j
 }
 
 static int load_document(jd_store *s, const jd_store_loader *l, sqlite3_stmt *q, jd_err *err) {
-    (void)s;
     int64_t key = sqlite3_column_int64(q, 0);
-    jd_str blob = store__blob(q, 1), body;
-    store_bad bad = store__unseal((uint64_t)key, blob.p, blob.n, &body);
+    jd_str body;
+    uint64_t group;
+    store_bad bad = store__unseal_document(key, store__blob(q, 1), &group, &body);
     if (bad) return store__bad_fail(err, "document", key, bad);
+    if (group > s->trimmed) {
+        if (s->ahead_n == s->ahead_cap) {
+            s->ahead_cap = s->ahead_cap ? s->ahead_cap * 2 : 1024;
+            s->ahead = jd_xrealloc(s->ahead, s->ahead_cap * sizeof *s->ahead);
+        }
+        s->ahead[s->ahead_n++] = (struct store_ahead){key, group};
+    }
     return l->document && l->document(l->user, key, body, err) ? -1 : 0;
+}
+
+/* The group up to which the document's row holds all changes, if that is behind the log's beginning; else 0. */
+static uint64_t ahead_of(const jd_store *s, jd_key key) {
+    size_t from = 0, to = s->ahead_n;
+    while (from < to) {
+        size_t mid = (from + to) / 2;
+        if (s->ahead[mid].key < key)
+            from = mid + 1;
+        else
+            to = mid;
+    }
+    return from < s->ahead_n && s->ahead[from].key == key ? s->ahead[from].group : 0;
+}
+
+int jd_store_patch(jd_key key, jd_str base, jd_str patch, jd_buf *out, jd_err *err) {
+    if (base.p && store__patch_apply(base, patch, out) == 0) return 0;
+    return jd_fail(err, JD_E_INTERNAL, "store: damaged: a change of document %lld is of another body",
+                   "存储：数据损坏：文档 %lld 的变更与其内容不符", (long long)key);
 }
 
 static int load_group(jd_store *s, const jd_store_loader *l, sqlite3_stmt *q, jd_err *err) {
@@ -450,13 +478,18 @@ static int load_group(jd_store *s, const jd_store_loader *l, sqlite3_stmt *q, jd
     store_bad bad = store__log_begin(&r, (uint64_t)group, blob.p, blob.n);
     if (bad) return store__bad_fail(err, "log", group, bad);
     jd_key key;
-    int more;
-    while ((more = store__log_next(&r, &key, &body)) == 1) {
+    int more, patch;
+    while ((more = store__log_next(&r, &key, &body, &patch)) == 1) {
         if (!store__log_only(s, key)) {
+            if ((uint64_t)group <= ahead_of(s, key)) continue;
             store__dirty_mark(&s->dirty, key);
         } else {
             if ((uint64_t)group <= s->sealed_to) continue;
             store__hold(s, (uint64_t)group);
+        }
+        if (patch) {
+            if (l->patch && l->patch(l->user, (uint64_t)group, key, body, err)) return -1;
+            continue;
         }
         if (l->change && l->change(l->user, (uint64_t)group, key, body, err)) return -1;
     }
@@ -482,10 +515,14 @@ static int load_table(jd_store *s, const jd_store_loader *l, const char *sql, lo
 
 int jd_store_load(jd_store *s, const jd_store_loader *loader, uint64_t *last_group, jd_err *err) {
     if (store__dead(s)) return store__refuse_dead(err);
+    s->ahead_n = 0;
     if (load_table(s, loader, "SELECT number, name, crc FROM symbol ORDER BY number", load_symbol, err) != 0 ||
         load_table(s, loader, "SELECT key, body FROM document ORDER BY key", load_document, err) != 0 ||
         load_table(s, loader, "SELECT grp, body FROM log ORDER BY grp", load_group, err) != 0)
         return -1;
+    free(s->ahead);
+    s->ahead = NULL;
+    s->ahead_n = s->ahead_cap = 0;
     s->loaded = 1;
     *last_group = s->group_last;
     store__publish(s);
@@ -530,7 +567,7 @@ static int check_group(const jd_store *s, const jd_store_group *g, jd_err *err) 
         if (c->key <= 0 || c->key == INT64_MAX)
             return jd_fail(err, JD_E_INTERNAL, "store: key %lld is out of range", "存储：键 %lld 超出范围",
                            (long long)c->key);
-        bytes += c->body.n;
+        bytes += c->body.n; /* a patch of it is shorter */
     }
     if (bytes > STORE_GROUP_BYTES_MAX)
         return jd_fail(err, JD_E_TOO_LARGE, "store: a group of %llu bytes is larger than %d",
@@ -582,6 +619,7 @@ void jd_store_get_stats(jd_store *s, jd_store_stats *out) {
         .commits = atomic_load(&s->commits),
         .written_behind = atomic_load(&s->written_behind),
         .checkpoints = atomic_load(&s->checkpoints),
+        .logged = atomic_load(&s->logged),
         .sealed = atomic_load(&s->sealed_seen),
         .rows = atomic_load(&s->rows),
         .row_bytes = atomic_load(&s->row_bytes),

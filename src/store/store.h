@@ -54,13 +54,18 @@ void jd_store_set_current(jd_store *s, jd_store_current_fn fn, void *user);
 typedef struct jd_store_loader {
     void *user;
     /* All symbols in order of number, then all documents in key order, then the log's changes in group order (a change
-     * of the log stands above the document row; replaying one that is already written behind is harmless). A callback
+     * of the log stands above the document row; those that the row is known to hold are passed over). A callback
      * that returns non-zero stops the load, which then fails with *err as the callback left it. Bytes live for the
      * call. */
     int (*symbol)(void *user, uint32_t number, jd_str name, jd_err *err);
     int (*document)(void *user, jd_key key, jd_str body, jd_err *err);
     int (*change)(void *user, uint64_t group, jd_key key, jd_str body /* p NULL: gone */, jd_err *err);
+    /* A change that the log holds as a patch of the body that the key has by then (jd_store_patch makes the new one). A
+     * key that is absent by then has been removed later, and that change is to follow, else the store is damaged. */
+    int (*patch)(void *user, uint64_t group, jd_key key, jd_str patch, jd_err *err);
 } jd_store_loader;
+/* Appends what a patch makes of `base` to *out. 0, or -1: the patch is not of this base, *err says of which key. */
+int jd_store_patch(jd_key key, jd_str base, jd_str patch, jd_buf *out, jd_err *err);
 /* Also marks what the log holds as dirty (but for log-only kinds, whose changes are passed over when a whole run has
  * them: groups up to `sealed`), so it comes before the first commit. *last_group: the newest group, 0 when
  * none. A NULL callback is passed over. */
@@ -69,6 +74,8 @@ int jd_store_load(jd_store *s, const jd_store_loader *loader, uint64_t *last_gro
 typedef struct jd_store_change {
     jd_key key;
     jd_str body; /* p == NULL: the document goes */
+    jd_str base; /* its body with all groups before this one, where the key stands here for the first time: then the log
+                    may hold only how they differ. p == NULL: there was none, or it is not at hand */
 } jd_store_change;
 typedef struct jd_store_symbol {
     uint32_t number;
@@ -140,6 +147,7 @@ int jd_store_read(jd_store *s, jd_key key, jd_buf *out, jd_err *err);
 
 typedef struct jd_store_stats {
     uint64_t group_last, log_rows, log_bytes, dirty, wal_bytes, file_bytes, commits, written_behind, checkpoints;
+    uint64_t logged;            /* bytes of log rows written since the store was opened */
     uint64_t sealed;            /* see jd_store_seal_step; never below what has been trimmed */
     uint64_t rows, row_bytes;   /* of whole runs; bodies */
     int64_t row_last, run_last; /* the greatest ids in use, also of runs that nobody sees: new ones go above */
@@ -166,5 +174,5 @@ int64_t jd_store_check(const char *dir_or_file, void (*report)(void *user, const
  * one. *before, *after (may be NULL): bytes of the file. Fails like jd_store_open; a damaged file is not rewritten. */
 int jd_store_compact(const char *dir, uint64_t *before, uint64_t *after, jd_err *err);
 
-enum { JD_STORE_FORMAT = 2 };
+enum { JD_STORE_FORMAT = 3 };
 #endif

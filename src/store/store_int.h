@@ -3,6 +3,7 @@
 #define JD_STORE_INT_H
 #include "store/dirty.h"
 #include "store/format.h"
+#include "store/patch.h"
 #include "store/vfs.h"
 
 #include <pthread.h>
@@ -98,6 +99,11 @@ struct jd_store {
     uint64_t sealed_to;     /* log-only changes up to this group are not the log's any more; never below trimmed */
     uint64_t hold;          /* from this group on the log is held by log-only changes that are not sealed; 0: nothing */
     uint64_t log_only_last; /* newest group that has log-only changes */
+    struct store_ahead {    /* while loading: documents that stand ahead of the log's beginning, in order of key */
+        jd_key key;
+        uint64_t group;
+    } * ahead;
+    size_t ahead_n, ahead_cap;
     store_runs runs, planned;     /* planned: as they will be when the running transaction is durable */
     size_t drop_run[STORE_DROPS]; /* of each row to drop, its run in `planned`; SIZE_MAX: there is no such row */
     int64_t row_last, run_last;   /* the greatest ids */
@@ -112,7 +118,7 @@ struct jd_store {
 
     /* Written by the writer thread, read by any. */
     _Atomic uint64_t group_last_seen, log_rows, log_bytes, dirty_n, wal_bytes, commits, written_behind, checkpoints;
-    _Atomic uint64_t sealed_seen, rows, row_bytes;
+    _Atomic uint64_t sealed_seen, rows, row_bytes, logged;
     _Atomic int64_t row_last_seen, run_last_seen;
     _Atomic int dead;
 

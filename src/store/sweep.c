@@ -67,7 +67,7 @@ static int write_behind(jd_store *s, size_t n) {
         int rc = sqlite3_bind_int64(q, 1, key);
         if (body.p) {
             s->sealed.n = 0;
-            store__seal(&s->sealed, (uint64_t)key, body);
+            store__seal_document(&s->sealed, key, s->group_last, body);
             rc = sqlite3_bind_blob64(q, 2, s->sealed.p, s->sealed.n, SQLITE_STATIC);
         }
         if (rc == SQLITE_OK) rc = store__run(s, which);
@@ -152,6 +152,7 @@ static void settled(jd_store *s, const store_work *w, size_t taken, int swept, s
     }
     store__sizes_push(&s->sizes, (uint32_t)s->row.n);
     atomic_fetch_add(&s->log_bytes, s->row.n);
+    atomic_fetch_add(&s->logged, s->row.n);
     atomic_fetch_add(&s->commits, 1);
     s->group_last = w->group->number;
     if (w->group->symbols_n) s->symbol_last = w->group->symbols[w->group->symbols_n - 1].number;

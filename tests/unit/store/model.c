@@ -100,20 +100,43 @@ static int on_document(void *user, jd_key key, jd_str body, jd_err *err) {
     return 0;
 }
 
+static int on_patch(void *user, uint64_t group, jd_key key, jd_str patch, jd_err *err) {
+    model *m = user;
+    int i = model_index(key);
+    if (i < 0 || group < m->group)
+        return jd_fail(err, JD_E_INTERNAL, "test: patch of key %lld", "测试：键 %lld 的补丁", (long long)key);
+    m->group = group;
+    if (!m->there[i]) {
+        m->orphan[i] = 1;
+        return 0;
+    }
+    jd_buf body = {0};
+    int rc = jd_store_patch(key, body_of(m, (uint32_t)i), patch, &body, err);
+    if (rc == 0) model_set(m, (uint32_t)i, (jd_str){body.p ? body.p : "", body.n});
+    jd_buf_fini(&body);
+    return rc;
+}
+
 static int on_change(void *user, uint64_t group, jd_key key, jd_str body, jd_err *err) {
     model *m = user;
     if (group < m->group)
         return jd_fail(err, JD_E_INTERNAL, "test: group %llu", "测试：组 %llu", (unsigned long long)group);
     m->group = group;
+    if (!is_event(key) && !body.p && model_index(key) >= 0) m->orphan[model_index(key)] = 0;
     if (!is_event(key)) return on_document(user, key, body, err);
     rowmodel_event(&m->rows, group, key, body);
     return 0;
 }
 
 int model_load(jd_store *s, model *m, jd_err *err) {
-    jd_store_loader l = {.user = m, .symbol = on_symbol, .document = on_document, .change = on_change};
+    jd_store_loader l = {
+        .user = m, .symbol = on_symbol, .document = on_document, .change = on_change, .patch = on_patch};
     uint64_t last = 0;
     if (jd_store_load(s, &l, &last, err) != 0) return -1;
+    for (uint32_t i = 0; i < MODEL_KEYS; i++)
+        if (m->orphan[i])
+            return jd_fail(err, JD_E_INTERNAL, "test: key %u was patched while absent", "测试：键 %u 不存在却有补丁",
+                           i);
     m->group = last; /* a group without changes is not seen by on_change */
     if (rowmodel_load(s, &m->rows, err) != 0 || rowmodel_is_complete(&m->rows, err) != 0) return -1;
     rowmodel_reopened(&m->rows, s);
@@ -129,6 +152,16 @@ static void fill(rng *r, char *p, size_t n) {
     }
 }
 
+/* Mostly what the key holds, with some bytes changed, put in or taken out. */
+static void vary(rng *r, jd_str base, char *p, size_t n) {
+    fill(r, p, n);
+    size_t at = base.n ? rng_below(r, (uint32_t)base.n) : 0, head = at < n ? at : n;
+    memcpy(p, base.p, head);
+    size_t tail = base.n - at < n - head ? base.n - at : n - head;
+    if (tail && rng_below(r, 2)) tail -= rng_below(r, (uint32_t)(tail < 9 ? tail : 9));
+    memcpy(p + n - tail, base.p + base.n - tail, tail);
+}
+
 void model_draw(rng *r, const model *m, const model_shape *shape, model_group *out) {
     size_t n = rng_below(r, shape->changes_max + 1), sizes[64];
     size_t events = shape->events_max ? rng_below(r, shape->events_max + 1) : 0;
@@ -142,10 +175,18 @@ void model_draw(rng *r, const model *m, const model_shape *shape, model_group *o
         sizes[i] = event || rng_below(r, 8) ? rng_below(r, max + 1) : SIZE_MAX;
         if (event) sizes[i] += 8;
         out->changes[i].key = event ? event_key(rng_below(r, EVENT_KEYS)) : model_key(rng_below(r, shape->keys));
+        jd_str base = event ? (jd_str){NULL, 0} : model_current((void *)(uintptr_t)m, out->changes[i].key);
+        for (size_t k = 0; k < i && base.p; k++)
+            if (out->changes[k].key == out->changes[i].key) base.p = NULL;
+        out->changes[i].base = base;
         if (sizes[i] == SIZE_MAX) continue;
+        int like = base.p && rng_below(r, 3);
+        if (like && rng_below(r, 2)) sizes[i] = base.n;
         char *p = jd_buf_room(&out->bytes, sizes[i]);
         if (event)
             event_fill(r, ++last_event, p, sizes[i]);
+        else if (like)
+            vary(r, base, p, sizes[i]);
         else
             fill(r, p, sizes[i]);
         out->bytes.n += sizes[i];

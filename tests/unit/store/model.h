@@ -8,6 +8,7 @@ enum { MODEL_KEYS = 600 };
 typedef struct model {
     jd_buf body[MODEL_KEYS];
     int there[MODEL_KEYS];
+    int orphan[MODEL_KEYS]; /* while loading: patched while absent, so a removal is to follow */
     uint64_t group;
     uint32_t symbols; /* numbers 1 .. symbols */
     rowmodel rows;

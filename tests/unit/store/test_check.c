@@ -47,7 +47,8 @@ static void make(const char *dir) {
         y[i] = (jd_store_symbol){i + 1, jd_str_of(names[i])};
     }
     jd_store_change c[40];
-    for (uint32_t i = 0; i < 40; i++) c[i] = (jd_store_change){model_key(i), JD_STR("a body of some length")};
+    for (uint32_t i = 0; i < 40; i++)
+        c[i] = (jd_store_change){.key = model_key(i), .body = JD_STR("a body of some length")};
     jd_store_group g = {.number = 1, .changes = c, .changes_n = 40, .symbols = y, .symbols_n = 9};
     fx_ok(jd_store_commit(s, &g, &err), &err);
     model_apply(&m, &g);
@@ -223,9 +224,9 @@ static void test_what_cannot_be_checked(void **state) {
     assert_int_equal(check(none, &f), -1);
     assert_int_equal(check("/tmp", &f), -1);
     assert_non_null(strstr(f.text, "no store"));
-    fx_sql(db, "PRAGMA user_version=3");
+    fx_sql(db, "PRAGMA user_version=4");
     assert_int_equal(check(*state, &f), -1);
-    assert_non_null(strstr(f.text, "format 3"));
+    assert_non_null(strstr(f.text, "format 4"));
     fx_sql(db, "PRAGMA application_id=1");
     assert_int_equal(check(*state, &f), -1);
     assert_non_null(strstr(f.text, "not a Jindu store"));

@@ -72,7 +72,7 @@ static void is_migrated(const char *dir) {
     for (int i = 0; i < 2; i++) {
         fx_ok(jd_store_open(&s, &(jd_store_opts){.dir = dir, .step = 1, .log_only = EVENT_LOG_ONLY}, &err), &err);
         text.n = 0;
-        fx_ok(jd_store_load(s, &(jd_store_loader){&text, on_symbol, on_document, on_change}, &last, &err), &err);
+        fx_ok(jd_store_load(s, &(jd_store_loader){&text, on_symbol, on_document, on_change, NULL}, &last, &err), &err);
         assert_true(jd_str_is(jd_buf_view(&text), want));
         assert_int_equal(last, 7);
         fx_ok(jd_store_load_rows(s, &(jd_store_row_loader){0}, &err), &err);
@@ -86,7 +86,7 @@ static void is_migrated(const char *dir) {
     /* And takes what the new format has. */
     fx_ok(jd_store_open(&s, &(jd_store_opts){.dir = dir, .step = 1, .log_only = EVENT_LOG_ONLY}, &err), &err);
     fx_ok(jd_store_load(s, &(jd_store_loader){0}, &last, &err), &err);
-    jd_store_change c = {event_key(0), JD_STR("event")};
+    jd_store_change c = {.key = event_key(0), .body = JD_STR("event")};
     fx_ok(jd_store_commit(s, &(jd_store_group){.number = 8, .changes = &c, .changes_n = 1}, &err), &err);
     jd_store_row r = {1, 1, JD_STR("head"), JD_STR("body")};
     fx_ok(jd_store_seal(s, &(jd_store_seal_step){.rows = &r, .rows_n = 1, .whole = 1, .sealed = 8}, &err), &err);

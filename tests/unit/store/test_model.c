@@ -149,7 +149,7 @@ static void test_a_hot_key_coalesces(void **state) {
     jd_store *s = fx_open(&opts, &m);
     for (uint64_t i = 1; i <= 5000; i++) {
         memcpy(body, &i, sizeof i);
-        jd_store_change c = {model_key(0), {body, sizeof body}};
+        jd_store_change c = {.key = model_key(0), .body = {body, sizeof body}};
         jd_store_group g = {.number = i, .changes = &c, .changes_n = 1};
         fx_ok(jd_store_commit(s, &g, &err), &err);
         model_apply(&m, &g);

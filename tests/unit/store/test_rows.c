@@ -53,7 +53,8 @@ static void load_gives(jd_store *s, const char *want) {
     jd_err err = {0};
     listing l = {0};
     uint64_t last;
-    fx_ok(jd_store_load(s, &(jd_store_loader){&l, NULL, on_document, on_change}, &last, &err), &err);
+    fx_ok(jd_store_load(s, &(jd_store_loader){.user = &l, .document = on_document, .change = on_change}, &last, &err),
+          &err);
     jd_buf_c(&l.text, 0);
     assert_string_equal(l.text.p, want);
     jd_buf_fini(&l.text);
@@ -80,10 +81,10 @@ static void commit(jd_store *s, uint64_t number, int doc, int events) {
     jd_store_change c[9];
     jd_err err = {0};
     size_t n = 0;
-    if (doc) c[n++] = (jd_store_change){model_key((uint32_t)doc), JD_STR("document")};
+    if (doc) c[n++] = (jd_store_change){.key = model_key((uint32_t)doc), .body = JD_STR("document")};
     for (int i = 0; i < events; i++) {
         snprintf(body[i], sizeof body[i], "%llu.%d", (unsigned long long)number, i);
-        c[n++] = (jd_store_change){event_key(0), jd_str_of(body[i])};
+        c[n++] = (jd_store_change){.key = event_key(0), .body = jd_str_of(body[i])};
     }
     fx_ok(jd_store_commit(s, &(jd_store_group){.number = number, .changes = c, .changes_n = n}, &err), &err);
 }
@@ -309,7 +310,8 @@ static void test_a_log_full_of_unsealed_changes(void **state) {
     static model none;
     jd_store_set_current(s, model_current, &none);
     char body[1000] = "event";
-    jd_store_change c[2] = {{event_key(0), {body, sizeof body}}, {model_key(1), JD_STR("x")}};
+    jd_store_change c[2] = {{.key = event_key(0), .body = {body, sizeof body}},
+                            {.key = model_key(1), .body = JD_STR("x")}};
     for (uint64_t g = 1; g <= 3; g++)
         fx_ok(jd_store_commit(s, &(jd_store_group){.number = g, .changes = c, .changes_n = 2}, &err), &err);
     jd_store_group g = {.number = 4, .changes = c, .changes_n = 2};

@@ -52,12 +52,12 @@ static void test_large_last_group(void **state) {
         assert_int_equal(jd_store_open(&s, &o, &err), 0);
         uint64_t last = 0;
         size_t bytes = 0;
-        jd_store_loader loader = {&bytes, count_symbol, count_document, count_change};
+        jd_store_loader loader = {&bytes, count_symbol, count_document, count_change, NULL};
         assert_int_equal(jd_store_load(s, &loader, &last, &err), 0);
         char *body = malloc(sizes[i]);
         memset(body, 'x', sizes[i]);
         for (uint64_t g = 1; g <= 3; g++) {
-            jd_store_change c = {(jd_key)g, {body, g == 3 ? sizes[i] : 10}};
+            jd_store_change c = {.key = (jd_key)g, .body = {body, g == 3 ? sizes[i] : 10}};
             jd_store_group group = {.number = g, .changes = &c, .changes_n = 1};
             assert_int_equal(jd_store_commit(s, &group, &err), JD_STORE_OK);
         }

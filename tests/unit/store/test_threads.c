@@ -101,7 +101,7 @@ static void test_readers_and_backup_beside_the_writer(void **state) {
         for (size_t i = 0; i < n; i++) {
             jd_key key = 1 + rng_below(&r, KEYS);
             fill(body[i], key, g);
-            change[i] = (jd_store_change){key, {body[i], BODY}};
+            change[i] = (jd_store_change){.key = key, .body = {body[i], BODY}};
         }
         fx_ok(jd_store_commit(c->s, &(jd_store_group){.number = g, .changes = change, .changes_n = n}, &err), &err);
         for (size_t i = 0; i < n; i++) c->version[change[i].key - 1] = g;
@@ -166,7 +166,7 @@ static void test_row_readers_beside_the_writer(void **state) {
     char body[ROWS][BODY];
     jd_store_row rows[ROWS];
     for (int64_t run = 1; run <= RUNS; run++) {
-        jd_store_change c = {event_key(0), JD_STR("event")};
+        jd_store_change c = {.key = event_key(0), .body = JD_STR("event")};
         jd_store_group g = {.number = (uint64_t)run, .changes = &c, .changes_n = 1};
         fx_ok(jd_store_commit(a.s, &g, &err), &err);
         for (int64_t i = 0; i < ROWS; i++) {
