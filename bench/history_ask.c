@@ -2,8 +2,8 @@
  * day, the last 100, hourly averages of one series for a year, daily averages of a thousand series for a year. Each
  * server alone, asked over loopback by one client, series and times drawn anew for every question; first all warm
  * (files read, unmeasured rounds before), then all cold (server stopped, page cache dropped, one question of each kind
- * after every start). While Jindu is asked, updates of current state come in an open loop, and their wait is measured.
- * The answers of the three are held against each other.
+ * after every start). Then Jindu is asked all of it again while updates of current state come in an open loop, and
+ * their wait is measured. The answers of the three are held against each other.
  *
  *     history_ask JINDU FOLDER DATA [readings] [seconds] [cold rounds] [updates a second]
  */
@@ -379,6 +379,7 @@ static void say_updates(const char *when, bench_samples *s) {
 
 typedef struct table {
     bench_samples warm[SIDES][KINDS], cold[SIDES][KINDS], ready[SIDES], warm_updates, cold_updates;
+    bench_samples beside[KINDS]; /* Jindu's warm questions while updates come */
     answer check[SIDES][KINDS];
     uint64_t rss[SIDES];
     int asked[SIDES];
@@ -398,9 +399,16 @@ static void check(peer *p, table *t) {
     }
 }
 
-static void ask_warm(peer *p, table *t) {
+static void ask_all(peer *p, uint64_t *rng, bench_samples out[KINDS]) {
     static const int often[KINDS] = {20, 20, 5, 1};
     enum { LEAST = 7 };
+    double begin = bench_seconds();
+    while (bench_seconds() - begin < seconds || out[DAILY].n < LEAST)
+        for (int k = 0; k < KINDS; k++)
+            for (int i = 0; i < often[k]; i++) bench_add(&out[k], ask(p, draw(rng, k)).took);
+}
+
+static void ask_warm(peer *p, table *t) {
     start(p);
     warm(p);
     check(p, t);
@@ -411,13 +419,14 @@ static void ask_warm(peer *p, table *t) {
             if (k == DAILY) q.attr = (uint32_t)i;
             ask(p, q);
         }
-    beside b = {.rng = 5};
-    double longest = 0, begin = bench_seconds();
-    if (p->who == JINDU) updates_start(&b, seconds);
-    while (bench_seconds() - begin < seconds || t->warm[p->who][DAILY].n < LEAST)
-        for (int k = 0; k < KINDS; k++)
-            for (int i = 0; i < often[k]; i++) bench_add(&t->warm[p->who][k], ask(p, draw(&rng, k)).took);
-    if (p->who == JINDU) updates_join(&b, &t->warm_updates, &longest);
+    ask_all(p, &rng, t->warm[p->who]);
+    if (p->who == JINDU) {
+        beside b = {.rng = 5};
+        double longest = 0;
+        updates_start(&b, seconds);
+        ask_all(p, &rng, t->beside);
+        updates_join(&b, &t->warm_updates, &longest);
+    }
     pid_t pid = p->who == JINDU ? p->jindu : p->who == INFLUX ? p->influx.pid : 0;
     if (pid) t->rss[p->who] = bench_rss(pid);
     stop(p);
@@ -464,6 +473,10 @@ static void say(table *t) {
                 if (s) printf("   %7.2f x Jindu", m / mine);
                 printf("\n");
             }
+            if (!cold && t->beside[k].n)
+                printf("    %-22s %10.3f ms median of %5zu, p99 %10.3f ms\n", "Jindu, updates beside",
+                       bench_quantile(&t->beside[k], 0.5) * 1e3, t->beside[k].n,
+                       bench_quantile(&t->beside[k], 0.99) * 1e3);
         }
     say_updates("warm", &t->warm_updates);
     say_updates("cold", &t->cold_updates);

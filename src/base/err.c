@@ -1,6 +1,5 @@
 #include "base/err.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 
 static const struct row {
@@ -25,16 +24,22 @@ static void whole_chars(char *s, size_t cap, int wrote) {
     s[n] = 0;
 }
 
-int jd_fail(jd_err *e, jd_errcode code, const char *en, const char *zh, ...) {
+int jd_failv(jd_err *e, jd_errcode code, const char *en, const char *zh, va_list args) {
+    va_list again;
     if (!e) return -1;
     e->code = code;
     e->place[0] = 0;
+    va_copy(again, args);
+    whole_chars(e->en, sizeof e->en, vsnprintf(e->en, sizeof e->en, en, args));
+    whole_chars(e->zh, sizeof e->zh, vsnprintf(e->zh, sizeof e->zh, zh, again));
+    va_end(again);
+    return -1;
+}
+
+int jd_fail(jd_err *e, jd_errcode code, const char *en, const char *zh, ...) {
     va_list ap;
     va_start(ap, zh);
-    whole_chars(e->en, sizeof e->en, vsnprintf(e->en, sizeof e->en, en, ap));
-    va_end(ap);
-    va_start(ap, zh);
-    whole_chars(e->zh, sizeof e->zh, vsnprintf(e->zh, sizeof e->zh, zh, ap));
+    jd_failv(e, code, en, zh, ap);
     va_end(ap);
     return -1;
 }

@@ -5,6 +5,8 @@
 #define JD_BASE_ERR_H
 #include "base/arena.h"
 
+#include <stdarg.h>
+
 /* name, HTTP status, last part of the type URI, English title, Chinese title */
 #define JD_ERR_MAP(X)                                                                            \
     X(INVALID_REQUEST, 400, "InvalidRequest", "Invalid request", "请求无效")                     \
@@ -49,6 +51,8 @@ typedef struct jd_err {
  * Clears the place. Always returns -1, so that `return jd_fail(...)` reads well. */
 int jd_fail(jd_err *e, jd_errcode code, const char *en, const char *zh, ...)
     __attribute__((format(printf, 3, 5), format(printf, 4, 5)));
+int jd_failv(jd_err *e, jd_errcode code, const char *en, const char *zh, va_list args)
+    __attribute__((format(printf, 3, 0), format(printf, 4, 0)));
 /* Sets the place unless one is set already (the innermost one wins). Returns -1. */
 int jd_fail_at(jd_err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

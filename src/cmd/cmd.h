@@ -138,5 +138,6 @@ void cmd_interruptible(void);
 int cmd_interrupted(void);
 
 /* ---- the commands ---- */
-extern const cmd_spec cmd_serve, cmd_import, cmd_export, cmd_check, cmd_backup, cmd_restore, cmd_version;
+extern const cmd_spec cmd_serve, cmd_import, cmd_export, cmd_check, cmd_backup, cmd_restore, cmd_decode, cmd_replay,
+    cmd_version;
 #endif

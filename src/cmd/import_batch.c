@@ -133,106 +133,24 @@ static int settle(import_batches *x, batch *b) {
 
 /* ---- readings ---- */
 
-/* Instances of one attribute stand side by side, the default one first; within them the oldest comes first. */
-static int by_series(const void *x, const void *y) {
-    const jd_attr *a = x, *b = y;
-    if (a->name != b->name) return a->name < b->name ? -1 : 1;
-    if (!a->dataset.p != !b->dataset.p) return a->dataset.p ? 1 : -1;
-    int c = jd_str_cmp(a->dataset, b->dataset);
-    return c ? c : (a->observed > b->observed) - (a->observed < b->observed);
-}
-
 static int observe(batch *b, const subject *s, jd_err *err) {
-    jd_ent *e = JD_NEW(&b->arena, jd_ent);
-    *e = (jd_ent){.id = s->id,
-                  .types = s->types,
-                  .types_n = s->types_n,
-                  .created = JD_TIME_NONE,
-                  .modified = JD_TIME_NONE,
-                  .expires = JD_TIME_NONE};
-    e->attrs = JD_NEWN(&b->arena, jd_attr, s->readings);
+    jd_told t = {.id = s->id, .types = s->types, .types_n = s->types_n};
+    t.attrs = JD_NEWN(&b->arena, jd_attr, s->readings);
     for (const piece *p = s->first; p; p = p->next)
-        for (uint32_t i = 0; i < p->n; i++) e->attrs[e->attrs_n++] = p->attrs[i];
-    qsort(e->attrs, e->attrs_n, sizeof *e->attrs, by_series);
-    jd_write *w = &b->writes[b->job.n];
-    *w = (jd_write){.rq = {.op = JD_OP_OBSERVE, .id = s->id, .observed = JD_TIME_NONE}};
-    if (jd_moments_make(b->all->rooms->engine, e, &b->arena, w, err)) return -1;
+        for (uint32_t i = 0; i < p->n; i++) t.attrs[t.attrs_n++] = p->attrs[i];
+    if (jd_observe_readings(b->all->rooms->engine, &t, &b->arena, &b->writes[b->job.n], err)) return -1;
     b->write_readings[b->job.n++] = s->readings;
     return 0;
 }
 
-/* ---- what is said without a time ---- */
-
-/* Is it what the entity has already? Both are compared as history would keep them. */
-static int has_already(const jd_doc *d, const jd_attrview *mine) {
-    jd_attrview v;
-    jd_bytes rest;
-    if (!jd_doc_attr(d, mine->name, &v, &rest)) return 0;
-    do {
-        if (!v.dataset.p != !mine->dataset.p || !jd_str_eq(v.dataset, mine->dataset)) continue;
-        jd_buf s1 = {0}, n1 = {0}, s2 = {0}, n2 = {0};
-        jd_inst_split(&v, &s1, &n1);
-        jd_inst_split(mine, &s2, &n2);
-        int same = v.observed == mine->observed && jd_str_eq(jd_buf_view(&s1), jd_buf_view(&s2)) &&
-                   jd_str_eq(jd_buf_view(&n1), jd_buf_view(&n2));
-        jd_buf_fini(&s1);
-        jd_buf_fini(&n1);
-        jd_buf_fini(&s2);
-        jd_buf_fini(&n2);
-        return same;
-    } while (jd_attr_next(&rest, d->created, &v) && v.name == mine->name);
-    return 0;
-}
-
-/* Takes out of e what the entity that is there says already, in order of e's document. */
-static void only_new(batch *b, jd_ent *e, const jd_doc *mine, const jd_doc *there) {
-    uint32_t n = 0, i = 0;
-    jd_attrview v;
-    for (jd_bytes rest = mine->attrs; i < e->attrs_n && jd_attr_next(&rest, mine->created, &v); i++)
-        if (!has_already(there, &v)) e->attrs[n++] = e->attrs[i];
-    e->attrs_n = n;
-    (void)b;
-}
-
 static int fixed(batch *b, const subject *s, jd_err *err) {
     import_batches *x = b->all;
-    jd_ent *e = JD_NEW(&b->arena, jd_ent);
-    jd_str tenant = jd_str_of(x->set->tenant ? x->set->tenant : "");
-    *e = (jd_ent){.id = s->id,
-                  .types = s->types,
-                  .types_n = s->types_n,
-                  .created = JD_TIME_NONE,
-                  .modified = JD_TIME_NONE,
-                  .expires = JD_TIME_NONE,
-                  .attrs = s->fixed,
-                  .attrs_n = s->fixed_n};
-    qsort(e->attrs, e->attrs_n, sizeof *e->attrs, by_series);
-    int t = jd_tenant_find(x->rooms->engine, tenant);
-    if (t >= 0) {
-        jd_view v;
-        jd_doc there, mine;
-        jd_buf bytes = {0};
-        jd_ent trial = *e;
-        trial.created = trial.modified = 0;
-        trial.attrs = JD_NEWN(&b->arena, jd_attr, e->attrs_n);
-        for (uint32_t i = 0; i < e->attrs_n; i++) {
-            trial.attrs[i] = e->attrs[i];
-            trial.attrs[i].created = trial.attrs[i].modified = 0;
-        }
-        if (jd_doc_encode(&trial, jd_engine_symbols(x->rooms->engine), &bytes, err)) {
-            jd_buf_fini(&bytes);
-            return -1;
-        }
-        jd_doc_open(&mine, jd_buf_view(&bytes));
-        jd_view_begin(&v, x->rooms->engine, t, &b->arena);
-        if (jd_view_get(&v, s->id, &there)) only_new(b, e, &mine, &there);
-        jd_view_end(&v);
-        jd_buf_fini(&bytes);
-    }
-    if (!e->attrs_n) return 0;
-    b->writes[b->job.n] = (jd_write){
-        .rq = {.op = JD_OP_CREATE, .flags = JD_AP_UPDATE_EXISTING, .id = s->id, .ent = e, .observed = JD_TIME_NONE}};
-    b->write_readings[b->job.n++] = e->attrs_n;
+    jd_told t = {.id = s->id, .types = s->types, .types_n = s->types_n, .attrs = s->fixed, .attrs_n = s->fixed_n};
+    int tenant = jd_tenant_find(x->rooms->engine, jd_str_of(x->set->tenant ? x->set->tenant : ""));
+    int news = jd_observe_fixed(x->rooms->engine, tenant, &t, &b->arena, &b->writes[b->job.n], err);
+    if (news <= 0) return news;
+    b->write_readings[b->job.n] = b->writes[b->job.n].rq.ent->attrs_n;
+    b->job.n++;
     return 0;
 }
 

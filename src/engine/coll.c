@@ -29,9 +29,14 @@ jd_key key_of(const coll *c, uint32_t serial) {
 }
 
 void coll_init(coll *c, jd_tenant *t, jd_dkind kind) {
-    *c = (coll){.t = t, .kind = kind};
-    size_t bytes = sizeof(*c->chunks) * CHUNKS_MAX; /* untouched pages cost nothing */
-    void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    c->t = t; /* the rest is zero, and most of it is never touched */
+    c->kind = kind;
+}
+
+/* Untouched pages cost nothing, but a process may have only so many mappings: one comes with the first document. */
+static void map_chunks(coll *c) {
+    void *p = mmap(NULL, sizeof(*c->chunks) * CHUNKS_MAX, PROT_READ | PROT_WRITE,
+                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (p == MAP_FAILED) abort();
     c->chunks = p;
 }
@@ -44,13 +49,14 @@ void coll_fini(coll *c) {
             free(v);
         }
     for (uint32_t i = 0; i * SLOTS_PER_CHUNK < n; i++) free(atomic_load(&c->chunks[i]));
-    munmap(c->chunks, sizeof(*c->chunks) * CHUNKS_MAX);
+    if (c->chunks) munmap(c->chunks, sizeof(*c->chunks) * CHUNKS_MAX);
     for (int i = 0; i < SHARDS; i++) free(c->shards[i].cell);
     free(c->freed);
 }
 
 void coll_reserve(coll *c, uint32_t serial) {
     uint32_t k = serial / SLOTS_PER_CHUNK;
+    if (!c->chunks) map_chunks(c); /* readers look there only below `slots` */
     for (uint32_t i = k + 1; i-- > 0 && !atomic_load_explicit(&c->chunks[i], memory_order_relaxed);)
         atomic_store_explicit(&c->chunks[i], (chunk *)jd_xcalloc(1, sizeof(chunk)), memory_order_release);
     if (serial >= atomic_load_explicit(&c->slots, memory_order_relaxed))

@@ -38,16 +38,14 @@ jd_tenant *tenant_make(jd_engine *e, uint32_t number, jd_str name) {
     pthread_rwlock_init(&t->lock, &attr);
     pthread_rwlockattr_destroy(&attr);
     coll_init(&t->entities, t, JD_K_ENTITY);
-    coll_init(&t->contexts, t, JD_K_CONTEXT);
-    coll_init(&t->policies, t, JD_K_POLICY);
+    for (int k = JD_K_CONTEXT; k < JD_K_COUNT; k++) coll_init(&t->kinds[k], t, (jd_dkind)k);
     indexes_init(&t->ix);
     return t;
 }
 
 void tenant_free(jd_tenant *t) {
     coll_fini(&t->entities);
-    coll_fini(&t->contexts);
-    coll_fini(&t->policies);
+    for (int k = JD_K_CONTEXT; k < JD_K_COUNT; k++) coll_fini(&t->kinds[k]);
     indexes_fini(&t->ix);
     pthread_rwlock_destroy(&t->lock);
     free((char *)(uintptr_t)t->name.p);
@@ -77,14 +75,9 @@ jd_tenant *tenant_by_name(jd_engine *e, jd_str name) {
 }
 
 coll *tenant_coll(jd_tenant *t, jd_dkind kind) {
-    switch (kind) {
-    case JD_K_ENTITY: return &t->entities;
-    case JD_K_CONTEXT: return &t->contexts;
-    case JD_K_POLICY: return &t->policies;
-    case JD_K_TENANT: return &t->e->tenant_docs;
-    case JD_K_HISTORY: break;
-    }
-    return NULL;
+    if (kind == JD_K_ENTITY) return &t->entities;
+    if (kind == JD_K_TENANT) return &t->e->tenant_docs;
+    return kind == JD_K_HISTORY || kind >= JD_K_COUNT ? NULL : &t->kinds[kind];
 }
 
 int jd_tenant_find(jd_engine *e, jd_str name) {

@@ -53,14 +53,18 @@ typedef void (*jd_engine_progress)(void *user, uint64_t done, uint64_t total);
 int jd_engine_backup(jd_engine *e, const char *path, jd_engine_progress progress, void *user, jd_err *err);
 jd_symtab *jd_engine_symbols(jd_engine *e);
 
-/* Reserved kinds of documents (see kinds.c); entities are kind 0. */
+/* Reserved kinds of documents, stored: append only; entities are kind 0. */
 /* HISTORY is no kind of document: its changes live in the log until they are sealed. */
 typedef enum jd_dkind {
     JD_K_ENTITY = 0,
     JD_K_TENANT = 1,
     JD_K_CONTEXT = 2,
     JD_K_HISTORY = 3,
-    JD_K_POLICY = 4
+    JD_K_POLICY = 4,
+    JD_K_LINK = 5,       /* a link's declaration (link/links.h) */
+    JD_K_DEVICE = 6,     /* who speaks on a link, and which entity it is */
+    JD_K_QUARANTINE = 7, /* frames that were acknowledged, but that the link's mapping could not take */
+    JD_K_COUNT
 } jd_dkind;
 
 /* ---- tenants ---- */

@@ -165,7 +165,8 @@ typedef struct jd_tenant {
     uint32_t number;
     jd_str name;
     pthread_rwlock_t lock;
-    coll entities, contexts, policies;
+    coll entities;
+    coll kinds[JD_K_COUNT]; /* of reserved kinds, by kind */
     indexes ix;
 } jd_tenant;
 

@@ -52,6 +52,19 @@ int jd_evolution_doc(jd_view *v, const jd_evolution *e, jd_arena *a, jd_doc *out
  * attribute, which the current entity takes when it is newer than what it has. */
 int jd_moments_make(jd_engine *e, const jd_ent *ent, jd_arena *a, jd_write *w, jd_err *err);
 
+typedef struct jd_told { /* what tables and links tell of one entity, in any order */
+    jd_str id;
+    jd_sym *types;
+    uint32_t types_n;
+    jd_attr *attrs; /* put in order here */
+    uint32_t attrs_n;
+} jd_told;
+/* Readings, each with its time: *w becomes a JD_OP_OBSERVE. What t holds must live as long as the job. */
+int jd_observe_readings(jd_engine *e, const jd_told *t, jd_arena *a, jd_write *w, jd_err *err);
+/* What is told without a time: *w becomes a write of what the entity does not say already. tenant: -1 when it is not
+ * there yet. 1; 0: nothing is new; -1. */
+int jd_observe_fixed(jd_engine *e, int tenant, const jd_told *t, jd_arena *a, jd_write *w, jd_err *err);
+
 /* For JD_OP_T_ATTR_DELETE: fills w->moments so that all readings of the series that e holds go (e: an evolution of all
  * the instances that are to go, however many). */
 void jd_moments_clear(const jd_evolution *e, jd_arena *a, jd_write *w);

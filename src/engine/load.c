@@ -11,7 +11,7 @@ coll *coll_of_key(jd_engine *e, jd_key key, uint32_t *serial) {
     *serial = low - 1;
     if (*serial / SLOTS_PER_CHUNK >= CHUNKS_MAX) return NULL;
     if (kind == JD_K_TENANT) return &e->tenant_docs;
-    if (kind != JD_K_ENTITY && kind != JD_K_CONTEXT && kind != JD_K_POLICY) return NULL;
+    if (kind == JD_K_HISTORY || kind >= JD_K_COUNT) return NULL;
     /* a tenant's own document may come after its entities in key order: made here, named later */
     if (tenant >= e->tenants_cap || !e->tenants[tenant]) {
         jd_tenant *t = tenant_make(e, tenant, JD_STR(""));
@@ -293,8 +293,8 @@ int engine_load(jd_engine *e, jd_err *err) {
     for (uint32_t i = 0; i < e->tenants_n; i++)
         if (e->tenants[i]) {
             load_finish(e, &e->tenants[i]->entities);
-            load_finish(e, &e->tenants[i]->contexts);
-            load_finish(e, &e->tenants[i]->policies);
+            for (int k = JD_K_CONTEXT; k < JD_K_COUNT; k++)
+                if (k != JD_K_HISTORY) load_finish(e, &e->tenants[i]->kinds[k]);
         }
     return 0;
 }

@@ -228,4 +228,14 @@ jd_turn api_policy_put(jd_req *r);
 jd_turn api_policy_delete(jd_req *r);
 jd_turn api_policies_list(jd_req *r);
 jd_turn api_history_settle(jd_req *r);
+jd_turn api_links_list(jd_req *r);
+jd_turn api_link_get(jd_req *r);
+jd_turn api_link_put(jd_req *r);
+jd_turn api_link_delete(jd_req *r);
+jd_turn api_link_quarantine(jd_req *r);
+jd_turn api_devices_list(jd_req *r);
+jd_turn api_device_get(jd_req *r);
+jd_turn api_device_claim(jd_req *r);
+jd_turn api_device_refuse(jd_req *r);
+jd_turn api_device_command(jd_req *r);
 #endif

@@ -14,6 +14,7 @@ struct jd_server {
 static void metrics(void *app, jd_buf *out) {
     const jd_api *api = app;
     jd_engine_metrics(api->engine, out);
+    jd_links_metrics(api->links, out);
 }
 
 static int health(void *app, jd_buf *out) {
@@ -25,8 +26,13 @@ static int health(void *app, jd_buf *out) {
     return !s.dead;
 }
 
+/* What was read of devices goes to the writer first; what is durable is answered before their lines are closed. */
 static void drain(void *app) {
-    jd_engine_drain(((jd_api *)app)->engine);
+    jd_api *api = app;
+    jd_links_quiet(api->links);
+    jd_engine_drain(api->engine);
+    jd_links_stop(api->links);
+    api->links = NULL;
 }
 
 static int open_rooms(jd_server *s, const jd_server_opts *o, jd_err *err) {
@@ -90,7 +96,11 @@ int jd_server_start(const jd_server_opts *opts, jd_server **out, jd_err *err) {
     s->api.temporal_page = opts->temporal_page;
     s->api.open = opts->open;
     name_ourselves(s, opts);
-    if (open_rooms(s, opts, err) || jd_api_start(&s->api, err) || open_door(s, opts, err)) {
+    jd_links_opts lo = {.engine = NULL};
+    int rc = open_rooms(s, opts, err) || jd_api_start(&s->api, err);
+    lo.engine = s->api.engine;
+    lo.contexts = s->api.contexts;
+    if (rc || jd_links_start(&s->api.links, &lo, err) || open_door(s, opts, err)) {
         jd_server_stop(s);
         return -1;
     }
@@ -103,7 +113,10 @@ unsigned jd_server_port(const jd_server *s) {
 }
 
 void jd_server_stop(jd_server *s) {
-    if (s->door) jd_door_stop(s->door, drain);
+    if (s->door)
+        jd_door_stop(s->door, drain);
+    else if (s->api.links)
+        drain(&s->api);
     jd_contexts_destroy(s->api.contexts);
     jd_engine_close(s->api.engine);
     free(s->base_url);

@@ -50,6 +50,9 @@ jd_jval jd_jmake_str(jd_str s);
 jd_jval jd_jmake_bool(int on);
 jd_jval jd_jmake_null(void);
 
+/* Offset of the first byte that does not belong to well-formed UTF-8 (RFC 3629), or n. */
+size_t jd_utf8_bad(const char *s, size_t n);
+
 /* Printing: compact, UTF-8 as is, only what must be escaped is. */
 void jd_json_write(jd_buf *b, const jd_jval *v);
 void jd_json_write_str(jd_buf *b, jd_str s); /* with the quotes */

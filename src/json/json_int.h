@@ -3,9 +3,6 @@
 #define JD_JSON_INT_H
 #include "json/json.h"
 
-/* utf8.c: offset of the first byte that does not belong to well-formed UTF-8 (RFC 3629), or n. */
-size_t json__utf8_bad(const char *s, size_t n);
-
 /* fault.c: refusals that name the place `at` inside text. All return -1. */
 int json__refuse(jd_err *err, jd_str text, const char *at, const char *en, const char *zh);
 /* "en was expected, but there is ..." with what stands at `at`. */

@@ -355,7 +355,7 @@ int jd_json_parse(jd_arena *a, jd_str text, const jd_jlimits *limits, jd_jval *o
     if (text.n >= 3 && memcmp(text.p, "\xEF\xBB\xBF", 3) == 0)
         return json__refuse(err, text, text.p, "the text begins with a byte order mark; send UTF-8 without one",
                             "文本以字节顺序标记（BOM）开头，请使用不带 BOM 的 UTF-8");
-    size_t bad = json__utf8_bad(text.p, text.n);
+    size_t bad = jd_utf8_bad(text.p, text.n);
     if (bad < text.n)
         return json__refuse(err, text, text.p + bad, "the text is not valid UTF-8", "文本不是有效的 UTF-8");
 

@@ -120,7 +120,7 @@ __attribute__((target("ssse3"))) static size_t blocks_good(const unsigned char *
 }
 #endif
 
-size_t json__utf8_bad(const char *text, size_t n) {
+size_t jd_utf8_bad(const char *text, size_t n) {
     const unsigned char *s = (const unsigned char *)text;
     size_t good = 0;
 #if HAVE_SHUFFLE

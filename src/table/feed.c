@@ -43,6 +43,7 @@ void jd_feed_free(jd_feed *f) {
     free(f->seen);
     free(f->present);
     free(f->each);
+    free(f->live);
     free(f);
 }
 
@@ -57,7 +58,7 @@ void jd_feed_begin(jd_feed *f, jd_feed_pass pass, uint64_t bytes) {
         const map_attr *a = i < m->attrs_n ? &m->attrs[i] : &m->fixed[i - m->attrs_n];
         f->lines[a->report] = (jd_feed_attr){.name = a->name, .first = JD_TIME_NONE, .last = JD_TIME_NONE};
     }
-    if (pass == JD_FEED_GIVE) return;
+    if (pass != JD_FEED_LEARN) return;
     feed__repeats_free(f->repeats);
     feed__nums_fini(&f->last_said);
     f->repeats = feed__repeats_new(bytes);
@@ -260,6 +261,7 @@ static int last_word(jd_feed *f, const map_attr *a) {
     int64_t *said = feed__nums_at(&f->said, key, &made);
     if (!made && *said == (int64_t)h) return 0;
     *said = (int64_t)h;
+    if (f->pass == JD_FEED_LIVE) return 1;
     int64_t *last = feed__nums_at(&f->last_said, key, &again);
     if (f->pass == JD_FEED_LEARN) *last = (int64_t)f->moment_no;
     return *last == (int64_t)f->moment_no;
@@ -451,8 +453,10 @@ static int one_moment(jd_feed *f, jd_err *err) {
         count(f, &mo);
         return 0;
     }
-    fold(f, &mo, to);
-    count(f, &mo);
+    if (f->pass == JD_FEED_GIVE) {
+        fold(f, &mo, to);
+        count(f, &mo);
+    }
     if (!mo.attrs_n && !mo.fixed_n) return 0;
     for (uint32_t i = 0; i < mo.attrs_n; i++) mo.attrs[i].bare = NULL;
     mo.id = jd_arena_dup(to, mo.id);
@@ -478,7 +482,7 @@ static int one_row(jd_feed *f, jd_err *err) {
         refuse_fault(f);
         return 0;
     }
-    size_t bad = m->form.kind == JD_TABLE_CSV ? table__utf8_bad(f->row->raw.p, f->row->raw.n) : f->row->raw.n;
+    size_t bad = m->form.kind == JD_TABLE_CSV ? jd_utf8_bad(f->row->raw.p, f->row->raw.n) : f->row->raw.n;
     if (bad < f->row->raw.n) {
         refuse_bytes(f, bad);
         return 0;
@@ -492,6 +496,27 @@ static int one_row(jd_feed *f, jd_err *err) {
     for (f->each_now = 0; m->each && !rc && f->each_now < f->each_n; f->each_now++) rc = one_moment(f, err);
     r->empty += !f->row_refused && f->moment_no == before;
     return rc;
+}
+
+/* ---- values one by one ---- */
+
+int jd_feed_value(jd_feed *f, jd_str name, const jd_jval *value, const jd_feed_sink *sink, jd_err *err) {
+    const jd_map *m = f->map;
+    jd_table_row row = {.n = m->cols_n, .line = 1, .column = 1, .raw = {"", 0}};
+    if (!f->live) {
+        f->live = jd_xcalloc(m->cols_n + 1, sizeof *f->live);
+        for (size_t i = 0; i < m->cols_n; i++) f->at[i] = (long)i;
+    }
+    for (size_t i = 0; i < m->cols_n; i++) f->live[i] = table__cell(table__by_path(value, m->cols[i].name), row.raw);
+    row.cells = f->live;
+    f->name = "";
+    f->file = f->stem = name;
+    f->sink = sink;
+    f->row = &row;
+    f->id.n = 0;
+    int rc = one_row(f, err);
+    f->row = NULL;
+    return rc < 0 ? -1 : rc != 0;
 }
 
 /* ---- tables ---- */

@@ -88,7 +88,7 @@ typedef struct jd_feed_report {
     size_t attrs_n;
 } jd_feed_report;
 
-typedef enum jd_feed_pass { JD_FEED_LEARN, JD_FEED_GIVE } jd_feed_pass;
+typedef enum jd_feed_pass { JD_FEED_LEARN, JD_FEED_GIVE, JD_FEED_LIVE } jd_feed_pass;
 jd_feed *jd_feed_new(const jd_map *map);
 void jd_feed_free(jd_feed *f);
 /* Between the passes: the same document, compiled for other symbols. */
@@ -99,6 +99,12 @@ void jd_feed_begin(jd_feed *f, jd_feed_pass pass, uint64_t bytes);
  * 0; 1: the sink ended it; -1: *err, with its place. Fails: a column that the mapping names is not there, the table
  * cannot be read on, or (learning) none of its first rows can be used. */
 int jd_feed_table(jd_feed *f, const char *name, const jd_source *src, const jd_feed_sink *sink, jd_err *err);
+/* One value (a device's frame, a message) as a row, behind jd_feed_begin(f, JD_FEED_LIVE, 0): there is no second pass,
+ * so "repeat" does not apply, and a fixed attribute is given out whenever it differs from what the feed last said of
+ * the entity. Columns are paths into the value ("CP.a34004-Rtd"; through a list to its first item that has the rest, or
+ * by number from 1). name: what @file stands for. The mapping must have no "each" (jd_map_is_live). 0; 1: the sink
+ * ended it; -1: the sink failed. */
+int jd_feed_value(jd_feed *f, jd_str name, const jd_jval *value, const jd_feed_sink *sink, jd_err *err);
 const jd_feed_report *jd_feed_get_report(const jd_feed *f);
 /* Behind the LEARN pass: -1 when more than `max` percent of the rows were refused wholly or in part: *err says why the
  * first one was, and where. */

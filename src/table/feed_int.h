@@ -73,6 +73,7 @@ struct jd_feed {
     size_t names_n;
     size_t *each;
     size_t each_n, each_now;
+    jd_table_cell *live; /* of a value that came alone, one for each of map->cols */
     /* one row */
     const jd_table_row *row;
     int row_refused; /* a cell or all of it was refused */

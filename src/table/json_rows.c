@@ -145,26 +145,39 @@ static int next_line(jd_table *t, size_t *n, jd_err *err) {
 
 /* ---- cells ---- */
 
-static const jd_jval *by_path(const jd_jval *v, jd_str path) {
+static const jd_jval *in_list(const jd_jval *v, jd_str path) {
+    uint32_t no = 0;
+    size_t i = 0;
+    while (i < path.n && i < 9 && path.p[i] >= '0' && path.p[i] <= '9') no = no * 10 + (uint32_t)(path.p[i++] - '0');
+    if (i && i == path.n) return no && no <= v->n ? &v->items[no - 1] : NULL;
+    if (i && path.p[i] == '.')
+        return no && no <= v->n ? table__by_path(&v->items[no - 1], (jd_str){path.p + i + 1, path.n - i - 1}) : NULL;
+    const jd_jval *found = NULL;
+    for (uint32_t k = 0; k < v->n && !found; k++) found = table__by_path(&v->items[k], path);
+    return found;
+}
+
+const jd_jval *table__by_path(const jd_jval *v, jd_str path) {
+    if (v->type == JD_JARR) return in_list(v, path);
     const jd_jval *whole = jd_jget_str(v, path);
     if (whole) return whole;
     const char *dot = memchr(path.p, '.', path.n);
     if (!dot) return NULL;
     const jd_jval *in = jd_jget_str(v, (jd_str){path.p, (size_t)(dot - path.p)});
-    return in ? by_path(in, (jd_str){dot + 1, (size_t)(path.p + path.n - dot) - 1}) : NULL;
+    return in ? table__by_path(in, (jd_str){dot + 1, (size_t)(path.p + path.n - dot) - 1}) : NULL;
 }
 
 static const jd_jval *cell_value(const jd_table *t, const jd_jval *row, size_t i) {
     jd_str name = t->names[i];
     if (row->type == JD_JARR) return i < row->n ? &row->items[i] : NULL;
-    if (t->form.kind != JD_TABLE_GEOJSON) return by_path(row, name);
+    if (t->form.kind != JD_TABLE_GEOJSON) return table__by_path(row, name);
     if (jd_str_is(name, "@geometry")) return jd_jget(row, "geometry");
     if (jd_str_is(name, "@id")) return jd_jget(row, "id");
     const jd_jval *properties = jd_jget(row, "properties");
-    return properties ? by_path(properties, name) : NULL;
+    return properties ? table__by_path(properties, name) : NULL;
 }
 
-static jd_table_cell cell_of(const jd_jval *v, const jd_table_row *row) {
+jd_table_cell table__cell(const jd_jval *v, jd_str raw) {
     jd_table_cell c = {.value = v};
     if (!v) return c;
     switch (v->type) {
@@ -174,7 +187,7 @@ static jd_table_cell cell_of(const jd_jval *v, const jd_table_row *row) {
     case JD_JFALSE: c.text = JD_STR("false"); break;
     default: c.text = JD_STR(""); break; /* null is nothing; arrays and objects have no text */
     }
-    if (c.text.p >= row->raw.p && c.text.p < row->raw.p + row->raw.n) c.at = (size_t)(c.text.p - row->raw.p);
+    if (c.text.p >= raw.p && c.text.p < raw.p + raw.n) c.at = (size_t)(c.text.p - raw.p);
     return c;
 }
 
@@ -240,7 +253,7 @@ static void open_row(jd_table *t, jd_table_row *row) {
     *row = (jd_table_row){.line = t->pending_line, .column = t->pending_column, .raw = t->pending};
     t->pending.n = 0;
     t->row_value = JD_NEW(&t->row_arena, jd_jval);
-    size_t bad = table__utf8_bad(row->raw.p, row->raw.n);
+    size_t bad = jd_utf8_bad(row->raw.p, row->raw.n);
     if (bad < row->raw.n) {
         uint64_t line, column;
         jd_fail(&t->fault, JD_E_BAD_REQUEST_DATA, "bytes that are no character of the encoding", "字节不符合字符编码");
@@ -284,7 +297,7 @@ int table__json_next(jd_table *t, jd_table_row *row, jd_err *err) {
         t->cells = jd_xrealloc(t->cells, t->cells_cap * sizeof *t->cells);
     }
     for (size_t i = 0; i < t->names_n; i++)
-        t->cells[i] = row->fault ? (jd_table_cell){0} : cell_of(cell_value(t, t->row_value, i), row);
+        t->cells[i] = row->fault ? (jd_table_cell){0} : table__cell(cell_value(t, t->row_value, i), row->raw);
     row->cells = t->cells;
     row->n = t->names_n;
     return 1;

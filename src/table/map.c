@@ -64,6 +64,10 @@ double jd_map_refused_max(const jd_map *m) {
     return m->refused_max;
 }
 
+int jd_map_is_live(const jd_map *m) {
+    return !m->each;
+}
+
 /* ---- where it is wrong ---- */
 
 const char *map__path(jd_map *m) {

@@ -29,8 +29,6 @@ int table__peek(table__window *w, jd_err *err);
 /* "LINE:COLUMN" of the window's place into err; returns -1. */
 int table__fail_here(const table__window *w, jd_err *err);
 
-/* Offset of the first byte that does not belong to well-formed UTF-8, or n. */
-size_t table__utf8_bad(const char *s, size_t n);
 /* Blanks around it cut: space, tab, line ends, U+00A0, U+3000. */
 jd_str table__trim(jd_str s);
 /* Is there an encoding of that name? */
@@ -64,4 +62,9 @@ int table__csv_open(jd_table *t, jd_err *err);
 int table__csv_next(jd_table *t, jd_table_row *row, jd_err *err);
 int table__json_open(jd_table *t, jd_err *err);
 int table__json_next(jd_table *t, jd_table_row *row, jd_err *err);
+/* What stands at a path ("a.b"; a number from 1 counts items; through a list to its first item that has the rest).
+ * NULL: nothing. */
+const jd_jval *table__by_path(const jd_jval *v, jd_str path);
+/* v (NULL: nothing) as a cell of a row whose text is raw. */
+jd_table_cell table__cell(const jd_jval *v, jd_str raw);
 #endif

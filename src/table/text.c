@@ -307,31 +307,6 @@ int table__fail_here(const table__window *w, jd_err *err) {
 
 /* ---- characters ---- */
 
-size_t table__utf8_bad(const char *s, size_t n) {
-    const unsigned char *p = (const unsigned char *)s;
-    for (size_t i = 0; i < n;) {
-        uint64_t eight;
-        if (n - i >= 8 && (memcpy(&eight, p + i, 8), !(eight & 0x8080808080808080u))) {
-            i += 8;
-            continue;
-        }
-        unsigned char c = p[i];
-        if (c < 0x80) {
-            i++;
-            continue;
-        }
-        size_t more = c >= 0xF0 ? 3 : c >= 0xE0 ? 2 : 1;
-        if (c < 0xC2 || c > 0xF4 || more >= n - i) return i;
-        for (size_t k = 1; k <= more; k++)
-            if ((p[i + k] & 0xC0) != 0x80) return i;
-        unsigned char d = p[i + 1];
-        if ((c == 0xE0 && d < 0xA0) || (c == 0xED && d > 0x9F) || (c == 0xF0 && d < 0x90) || (c == 0xF4 && d > 0x8F))
-            return i;
-        i += more + 1;
-    }
-    return n;
-}
-
 static size_t blank_at(const char *p, const char *end) {
     if (*p == ' ' || *p == '\t' || *p == '\r' || *p == '\n') return 1;
     if (end - p >= 2 && !memcmp(p, "\xC2\xA0", 2)) return 2;

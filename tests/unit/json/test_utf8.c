@@ -22,7 +22,7 @@ static size_t plain_bad(const unsigned char *s, size_t n) {
 }
 
 static void check(const unsigned char *s, size_t n) {
-    size_t got = json__utf8_bad((const char *)s, n), want = plain_bad(s, n);
+    size_t got = jd_utf8_bad((const char *)s, n), want = plain_bad(s, n);
     if (got != want)
         for (size_t i = 0; i < n; i++) print_error("%02X%s", s[i], i + 1 < n ? " " : "\n");
     assert_int_equal(got, want);
@@ -85,7 +85,7 @@ static void test_one_byte_changed(void **state) {
             jd_buf_z(&b, parts[next_random(&seed) % (sizeof parts / sizeof *parts)]);
         unsigned char *s = jd_xmalloc(b.n);
         memcpy(s, b.p, b.n);
-        assert_int_equal(json__utf8_bad((const char *)s, b.n), b.n);
+        assert_int_equal(jd_utf8_bad((const char *)s, b.n), b.n);
         s[next_random(&seed) % b.n] = (unsigned char)next_random(&seed);
         check(s, b.n);
         check(s, next_random(&seed) % b.n);

@@ -278,7 +278,7 @@ static void test_bare_values_fit_the_kind(void **state) {
     jd_applied res;
     apply(&doc, (jd_change_req){.op = JD_OP_CREATE, .observed = JD_TIME_NONE},
           "{" BASE ",\"p\":1,\"r\":{\"type\":\"ListRelationship\",\"objectList\":[\"urn:y:1\"]},\"g\":{\"type\":"
-                   "\"GeoProperty\",\"value\":{\"type\":"
+          "\"GeoProperty\",\"value\":{\"type\":"
           "\"Point\",\"coordinates\":[1,2]}},\"l\":{\"type\":\"LanguageProperty\",\"languageMap\":{\"zh\":\"河\"}},"
           "\"v\":{\"type\":\"VocabProperty\","
           "\"vocab\":\"a\"}}",
@@ -328,7 +328,7 @@ static void test_refused_requests_leave_no_names(void **state) {
     jd_err err = {0};
     jd_ent ent;
     jd_jval v = json("{" BASE ",\"neverSeen1\":1,\"neverSeen2\":{\"type\":\"Property\",\"value\":1,\"neverSeen3\":2},"
-                              "\"bad\":{\"type\":\"Property\"}}");
+                     "\"bad\":{\"type\":\"Property\"}}");
     assert_int_equal(jd_ent_parse(&p, &v, JD_IN_ENTITY, (jd_str){NULL, 0}, &ent, &err), -1);
     assert_int_equal(jd_symtab_count(symbols), before);
     v = json("{" BASE ",\"neverSeen1\":1,\"neverSeen2\":{\"type\":\"Property\",\"value\":1,\"neverSeen3\":2}}");

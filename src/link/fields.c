@@ -1,0 +1,223 @@
+#include "link/fields.h"
+
+#include <iconv.h>
+#include <stdio.h>
+
+jd_fields jd_fields_new(jd_arena *a) {
+    return (jd_fields){.a = a};
+}
+
+jd_jval jd_fields_end(const jd_fields *f) {
+    return (jd_jval){.type = JD_JOBJ, .n = f->n, .members = f->m};
+}
+
+void jd_put_named(jd_fields *f, jd_str name, jd_jval v) {
+    if (f->n == f->cap) {
+        f->cap = f->cap ? f->cap * 2 : 16;
+        jd_jmember *more = jd_arena_alloc(f->a, f->cap * sizeof *more);
+        if (f->n) memcpy(more, f->m, f->n * sizeof *more);
+        f->m = more;
+    }
+    f->m[f->n++] = (jd_jmember){name, v};
+}
+
+void jd_put(jd_fields *f, const char *name, jd_jval v) {
+    jd_put_named(f, jd_str_of(name), v);
+}
+
+void jd_put_str(jd_fields *f, const char *name, jd_str s) {
+    jd_put(f, name, jd_jmake_str(s.p ? s : (jd_str){"", 0}));
+}
+
+void jd_put_z(jd_fields *f, const char *name, const char *z) {
+    jd_put_str(f, name, jd_str_of(z));
+}
+
+/* Digits from the right; scale 0..9, of which the sign stands in front. */
+static jd_jval number(jd_arena *a, int64_t v, int scale) {
+    char text[40], *p = text + sizeof text;
+    uint64_t left = v < 0 ? 0 - (uint64_t)v : (uint64_t)v;
+    for (int i = 0; left || i <= scale; i++) {
+        if (i == scale && scale) *--p = '.';
+        *--p = (char)('0' + left % 10);
+        left /= 10;
+    }
+    if (v < 0) *--p = '-';
+    size_t n = (size_t)(text + sizeof text - p);
+    char *kept = jd_arena_alloc(a, n);
+    memcpy(kept, p, n);
+    return (jd_jval){.type = JD_JNUM, .n = (uint32_t)n, .s = kept};
+}
+
+jd_jval jd_jint(jd_arena *a, int64_t v) {
+    return number(a, v, 0);
+}
+
+jd_jval jd_jdec(jd_arena *a, int64_t v, int scale) {
+    return number(a, v, scale);
+}
+
+void jd_put_int(jd_fields *f, const char *name, int64_t v) {
+    jd_put(f, name, number(f->a, v, 0));
+}
+
+void jd_put_dec(jd_fields *f, const char *name, int64_t v, int scale) {
+    jd_put(f, name, number(f->a, v, scale));
+}
+
+void jd_put_bool(jd_fields *f, const char *name, int on) {
+    jd_put(f, name, jd_jmake_bool(on));
+}
+
+static void hex(char *to, jd_str raw) {
+    static const char digits[] = "0123456789abcdef";
+    for (size_t i = 0; i < raw.n; i++) {
+        unsigned char c = (unsigned char)raw.p[i];
+        to[2 * i] = digits[c >> 4];
+        to[2 * i + 1] = digits[c & 15];
+    }
+}
+
+jd_jval jd_jhex(jd_arena *a, jd_str raw) {
+    char *text = jd_arena_alloc(a, raw.n * 2 + 1);
+    hex(text, raw);
+    return (jd_jval){.type = JD_JSTR, .n = (uint32_t)(raw.n * 2), .s = text};
+}
+
+void jd_put_hex(jd_fields *f, const char *name, jd_str raw) {
+    jd_put(f, name, jd_jhex(f->a, raw));
+}
+
+void jd_hex_add(jd_buf *b, jd_str raw) {
+    hex(jd_buf_room(b, raw.n * 2), raw);
+    b->n += raw.n * 2;
+}
+
+static int nibble(char c) {
+    if (c >= '0' && c <= '9') return c - '0';
+    c = (char)(c | 32);
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+int jd_hex_read(jd_str text, jd_buf *out) {
+    size_t from = out->n;
+    for (size_t i = 0; i < text.n;) {
+        if (text.p[i] == ' ' || text.p[i] == '\t' || text.p[i] == '\r') {
+            i++;
+            continue;
+        }
+        int high = nibble(text.p[i]), low = i + 1 < text.n ? nibble(text.p[i + 1]) : -1;
+        if (high < 0 || low < 0) {
+            out->n = from;
+            return -1;
+        }
+        jd_buf_c(out, (char)(unsigned char)(high << 4 | low));
+        i += 2;
+    }
+    return 0;
+}
+
+/* A converter is costly to open and may be used by one thread at a time: each has its own, for the thread's life. */
+static iconv_t gb18030(void) {
+    static _Thread_local iconv_t cd;
+    static _Thread_local int open;
+    if (!open) {
+        cd = iconv_open("UTF-8", "GB18030");
+        open = 1;
+    }
+    return cd;
+}
+
+static int is_plain(jd_str s) {
+    for (size_t i = 0; i < s.n; i++)
+        if ((unsigned char)s.p[i] >= 0x80 || (unsigned char)s.p[i] < 0x20) return 0;
+    return 1;
+}
+
+void jd_put_gbk(jd_fields *f, const char *name, jd_str raw) {
+    const char *nul = raw.n ? memchr(raw.p, 0, raw.n) : NULL;
+    jd_str s = {raw.p, nul ? (size_t)(nul - raw.p) : raw.n};
+    if (is_plain(s)) {
+        jd_put_str(f, name, s);
+        return;
+    }
+    size_t room = s.n * 4, left = s.n, to_left = room;
+    char *to = jd_arena_alloc(f->a, room), *at = to;
+    char *from = (char *)(uintptr_t)s.p; /* iconv only reads it */
+    iconv_t cd = gb18030();
+    int bad = cd == (iconv_t)-1 || iconv(cd, NULL, NULL, NULL, NULL) == (size_t)-1 ||
+              iconv(cd, &from, &left, &at, &to_left) == (size_t)-1;
+    jd_str text = {to, room - to_left};
+    for (size_t i = 0; i < text.n && !bad; i++) bad = (unsigned char)text.p[i] < 0x20;
+    if (!bad) {
+        jd_put_str(f, name, text);
+        return;
+    }
+    jd_put_named(f, jd_arena_printf(f->a, "%s_hex", name), jd_jhex(f->a, raw));
+}
+
+static int days_of(int year, int month) {
+    static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    return days[month - 1] + (month == 2 && year % 4 == 0 && (year % 100 || year % 400 == 0));
+}
+
+int jd_put_time8(jd_fields *f, const char *name, int year, int month, int day, int hour, int minute, int second) {
+    if (year < 0 || year > 9999 || month < 1 || month > 12 || day < 1 || day > days_of(year, month)) return -1;
+    if (hour < 0 || hour > 23 || minute < 0 || minute > 59 || second < 0 || second > 59) return -1;
+    jd_put_str(f, name,
+               jd_arena_printf(f->a, "%04d-%02d-%02dT%02d:%02d:%02d+08:00", year, month, day, hour, minute, second));
+    return 0;
+}
+
+jd_list jd_list_new(jd_arena *a) {
+    return (jd_list){.a = a};
+}
+
+void jd_list_add(jd_list *l, jd_jval v) {
+    if (l->n == l->cap) {
+        l->cap = l->cap ? l->cap * 2 : 8;
+        jd_jval *more = jd_arena_alloc(l->a, l->cap * sizeof *more);
+        if (l->n) memcpy(more, l->v, l->n * sizeof *more);
+        l->v = more;
+    }
+    l->v[l->n++] = v;
+}
+
+jd_jval jd_list_end(const jd_list *l) {
+    return (jd_jval){.type = JD_JARR, .n = l->n, .items = l->v};
+}
+
+int jd_bcd(char c) {
+    int high = (unsigned char)c >> 4, low = c & 15;
+    return high < 10 && low < 10 ? high * 10 + low : -1;
+}
+
+uint16_t jd_crc16_modbus(jd_str s) {
+    uint32_t crc = 0xffff;
+    for (size_t i = 0; i < s.n; i++) {
+        crc ^= (unsigned char)s.p[i];
+        for (int k = 0; k < 8; k++) crc = crc & 1 ? crc >> 1 ^ 0xa001 : crc >> 1;
+    }
+    return (uint16_t)crc;
+}
+
+unsigned char jd_xor8(jd_str s) {
+    unsigned x = 0;
+    for (size_t i = 0; i < s.n; i++) x ^= (unsigned char)s.p[i];
+    return (unsigned char)x;
+}
+
+/* Days since 1970-01-01 to a date of the proleptic Gregorian calendar, whose years begin in March. */
+jd_clock8 jd_clock8_of(jd_time t) {
+    int64_t s = t / 1000000 - (t % 1000000 < 0) + 8 * 3600;
+    int64_t days = s / 86400 - (s % 86400 < 0), of_day = s - days * 86400;
+    int64_t z = days + 719468, era = (z >= 0 ? z : z - 146096) / 146097, doe = z - era * 146097;
+    int64_t yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365, doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
+    int64_t mp = (5 * doy + 2) / 153, month = mp < 10 ? mp + 3 : mp - 9;
+    return (jd_clock8){.year = (int)(yoe + era * 400 + (month <= 2)),
+                       .month = (int)month,
+                       .day = (int)(doy - (153 * mp + 2) / 5 + 1),
+                       .hour = (int)(of_day / 3600),
+                       .minute = (int)(of_day / 60 % 60),
+                       .second = (int)(of_day % 60)};
+}

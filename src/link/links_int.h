@@ -1,0 +1,230 @@
+/* link/links_int.h - what the files of the loop share. Nobody else includes this.
+ *
+ * A thread (link_loop) owns its sockets, its connections and the batches it fills; the writer's thread hands a batch
+ * back through `done`. The registry of devices and the quarantines are shared, each behind its own lock. */
+#ifndef JD_LINKS_INT_H
+#define JD_LINKS_INT_H
+#include "base/hash.h"
+#include "link/fields.h"
+#include "link/links.h"
+#include "link/protocol.h"
+#include "table/feed.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <uv.h>
+
+/* ---- declare.c: a declaration, immutable once compiled; counted ---- */
+enum { LINK_MAPS_MAX = 32 };
+typedef struct link_decl {
+    _Atomic uint32_t refs;
+    jd_arena arena;
+    jd_str name, tenant, text; /* text: as JSON */
+    const jd_protocol *protocol;
+    jd_link_set set;
+    jd_str host;
+    unsigned port;
+    int dial; /* we connect; else they do */
+    jd_context *ctx;
+    jd_map *maps[LINK_MAPS_MAX];
+    size_t maps_n;
+    int allow_list; /* devices that are not known are refused */
+    uint32_t new_per_hour, connections_max, idle_s, silence_s;
+    jd_sym state_attr;        /* deviceState, in the link's context */
+    struct jd_points *points; /* what is asked of a device that never speaks by itself; NULL: it does */
+    jd_str poll_device;       /* then: what it is called */
+} link_decl;
+int link_decl_compile(jd_links *l, jd_str name, const jd_jval *v, link_decl **out, jd_err *err);
+link_decl *link_decl_ref(link_decl *d);
+void link_decl_unref(link_decl *d);
+
+/* ---- quarantine.c: frames set aside, the newest of each link ---- */
+typedef struct quarantine quarantine;
+quarantine *quarantine_new(uint32_t most);
+void quarantine_free(quarantine *q);
+void quarantine_add(quarantine *q, jd_str device, const char *peer, jd_str bytes, int text, const jd_err *why);
+void quarantine_json(quarantine *q, uint32_t limit, int zh, jd_buf *out);
+uint64_t quarantine_count(quarantine *q); /* ever added */
+
+/* ---- devices.c: who speaks ---- */
+typedef struct registry registry;
+typedef struct link_device link_device;
+typedef enum admission { ADMIT_KNOWN, ADMIT_NEW, ADMIT_REFUSED } admission;
+registry *registry_new(size_t ring, size_t rings_max);
+void registry_free(registry *r);
+/* While starting: a device that is on record. body: its document. */
+void registry_load(registry *r, jd_str id, jd_str body);
+/* Who is this? NEW: its document is to be written with the frame (registry_document), then registry_stored. REFUSED:
+ * *err. */
+admission registry_admit(registry *r, const link_decl *d, jd_str id, jd_time now, link_device **out, jd_err *err);
+void registry_stored(registry *r, link_device *dev, int ok);
+/* Counts a frame and keeps its bytes. device_time: JD_TIME_NONE when it told none; resent: old on purpose. */
+void registry_heard(registry *r, link_device *dev, const jd_frame *f, jd_time now, jd_time device_time, int bad);
+void registry_readings(registry *r, link_device *dev, jd_str entity, uint64_t n);
+jd_str registry_document(registry *r, const link_device *dev, const char *state, jd_str entity, jd_arena *a);
+jd_str registry_id(jd_arena *a, jd_str link, jd_str id); /* of its document */
+link_device *registry_find(registry *r, jd_str link, jd_str id);
+/* The line that it spoke on last: the connection's id, 0 for none; *loop (may be NULL): the thread's number. */
+void registry_set_line(registry *r, link_device *dev, uint64_t conn, unsigned loop);
+uint64_t registry_line(registry *r, const link_device *dev, unsigned *loop);
+uint64_t registry_count(registry *r, jd_str link);
+jd_str registry_entity(registry *r, link_device *dev, jd_arena *a);
+void registry_set_state(registry *r, link_device *dev, const char *state);
+void registry_list(registry *r, jd_str link, jd_str state, uint64_t offset, uint64_t limit, uint64_t *total,
+                   uint32_t (*silence)(void *user, jd_str link), void *user, jd_buf *out);
+/* Health, and the last frames read again with protocol (NULL: bytes alone). */
+void registry_show(registry *r, link_device *dev, const link_decl *d, uint32_t silence_s, int zh, jd_buf *out);
+
+/* ---- the loop ---- */
+typedef struct link_counts { /* of one link on one thread; others may read */
+    _Atomic uint64_t connections, accepted, bytes, frames, bad, junk, unmapped, ignored, refused, readings, answers,
+        dialled;
+    _Atomic uint64_t wait_us; /* from a frame's arrival to its answer: the last one's */
+} link_counts;
+
+typedef struct link_port { /* one link on one thread */
+    struct link_port *next;
+    struct link_loop *loop;
+    link_decl *decl;
+    quarantine *set_aside; /* the link's, borrowed */
+    jd_feed **feeds;       /* one for each map */
+    uv_tcp_t listener;
+    int listening, closing;
+    struct link_conn *conns; /* all of them */
+    uint32_t conns_n;
+    uv_timer_t redial;
+    int redial_on;
+    unsigned dial_tries;
+    link_counts *counts; /* the link's, borrowed */
+    uint32_t refs;       /* connections, handles */
+} link_port;
+
+enum { LINK_IN_KEEP = 16 << 10 };
+
+typedef struct link_conn {
+    uv_tcp_t tcp;
+    uint64_t id; /* never used again */
+    link_port *port;
+    struct link_conn *next, **prev;
+    jd_peer peer;
+    jd_buf in;       /* bytes not yet part of a frame */
+    jd_buf out;      /* answers of this turn */
+    uint32_t flying; /* frames with the writer */
+    int dead, reading, paused, dirty;
+    uint64_t heard_ms; /* loop time */
+    struct link_conn *next_paused, *next_dirty;
+    struct link_part *parts; /* of split messages */
+    size_t parts_bytes;
+    char from[64];
+    struct link_poll *poll; /* a line on which we ask */
+} link_conn;
+
+typedef struct link_pend { /* one frame that is owed an answer */
+    link_conn *conn;
+    jd_frame *frame;
+    link_device *device;
+    int fresh; /* its document is among the writes */
+    uint32_t write, writes_n;
+    jd_outcome outcome; /* before the writes are known */
+    uint64_t arrived_us;
+} link_pend;
+
+typedef struct link_batch {
+    struct link_batch *next;
+    struct link_loop *loop;
+    jd_arena arena;
+    jd_job job;
+    jd_write *writes;
+    size_t writes_cap;
+    link_pend *pend;
+    uint32_t pend_n, pend_cap;
+    jd_str tenant; /* while pend_n */
+} link_batch;
+
+typedef struct link_loop {
+    jd_links *links;
+    uv_loop_t uv;
+    uv_async_t wake;
+    uv_check_t check;
+    uv_timer_t tick, retry;
+    pthread_t thread;
+    unsigned no;
+    link_port *ports;
+    link_batch *filling, *spare;
+    uint32_t in_flight, conns_n;
+    link_conn *paused, *dirty;
+    int quiet, ending;
+    uint64_t last_conn;
+    struct link_command *commands; /* sent, not yet answered */
+    uint16_t command_serial;
+    pthread_mutex_t mutex;
+    link_batch *done;          /* from the writer, under the mutex */
+    struct link_order *orders; /* from other threads, under the mutex */
+} link_loop;
+
+struct jd_links {
+    jd_links_opts o;
+    registry *devices;
+    link_loop *loops;
+    unsigned loops_n;
+    pthread_mutex_t lock; /* the list of links */
+    struct link_entry *entries;
+};
+typedef struct link_entry { /* one link, as all threads see it */
+    struct link_entry *next;
+    link_decl *decl; /* under the lock */
+    quarantine *set_aside;
+    link_counts counts;
+    char failed[400], failed_zh[400]; /* why it is not open; empty: it is */
+    int gone;
+} link_entry;
+
+/* poll.c, on the loop's thread */
+typedef struct link_poll link_poll;
+void link_poll_begin(link_conn *c);
+void link_poll_end(link_conn *c);
+/* A frame came on such a line (refused: it says that there are no values). 1: with it a round is complete, f->rows is
+ * what it told; else *err may say what was wrong with the answer. */
+int link_poll_answer(link_conn *c, jd_frame *f, int refused, jd_err *err);
+uint16_t link_next_serial(link_loop *loop); /* of a message of ours; never 0 */
+void link_flush(link_conn *c);              /* what stands in c->out leaves now */
+void link_conn_drop(link_conn *c);
+
+/* commands.c, on the loop's thread */
+typedef struct link_command link_command;
+void link_command_send(link_loop *loop, link_command *c);
+void link_command_answered(link_loop *loop, const link_device *dev, int64_t serial, int ok);
+void link_commands_tick(link_loop *loop);
+void link_command_free(link_command *c);
+link_command *link_command_next(const link_command *c);
+/* The write that tells what became of a command; value lives in the arena. */
+int link_command_write(jd_engine *e, const link_decl *d, jd_str entity, const jd_jval *value, jd_time at,
+                       const char *status, jd_arena *a, jd_write *w, jd_err *err);
+
+/* links.c */
+link_decl *link_decl_of(jd_links *l, jd_str name); /* a reference; NULL: there is no such link, or it is not open */
+
+/* take.c: one frame of a connection into the batch that is being filled. */
+void link_take(link_conn *c, jd_str bytes);
+/* All frames that stand in the connection's buffer, until the batch is full. */
+void link_take_all(link_conn *c);
+void link_parts_free(link_conn *c);
+
+/* loop.c */
+int link_loop_start(jd_links *l, unsigned no, jd_err *err);
+typedef enum link_what { LINK_OPEN, LINK_CLOSE, LINK_COMMAND, LINK_QUIET, LINK_END } link_what;
+typedef struct link_order {
+    struct link_order *next;
+    link_what what;
+    link_entry *entry;
+    link_decl *decl; /* OPEN: a reference */
+    struct link_command *command;
+    int fd;        /* OPEN: listens; -1: dialled here, or nothing to do */
+    uv_sem_t *sem; /* QUIET: posted when it is */
+} link_order;
+void link_order_send(link_loop *loop, link_order order);
+/* The batch being filled, with room for one more frame and so many writes; it is of one tenant. NULL: senders wait. */
+link_batch *link_batch_room(link_loop *loop, jd_str tenant, uint32_t writes);
+link_pend *link_batch_pend(link_batch *b);
+void link_answered(link_conn *c); /* c->out has bytes: they leave at the end of the turn */
+#endif

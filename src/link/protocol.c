@@ -1,0 +1,40 @@
+#include "link/protocol.h"
+
+static const jd_protocol *const all[] = {&jd_hj212, &jd_jt808, &jd_gb32960, &jd_sl651, &jd_modbus, &jd_ais, &jd_mqtt};
+
+const jd_protocol *jd_protocol_at(size_t i) {
+    return i < sizeof all / sizeof *all ? all[i] : NULL;
+}
+
+const jd_protocol *jd_protocol_find(jd_str name) {
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        if (jd_str_is(name, all[i]->name)) return all[i];
+    return NULL;
+}
+
+static void add_fault(jd_frame *f, jd_arena *a, const jd_err *e) {
+    if (f->faults_n == JD_FAULTS_MAX) return;
+    f->faults[f->faults_n++] = (jd_fault){jd_arena_dup(a, jd_str_of(e->en)), jd_arena_dup(a, jd_str_of(e->zh))};
+}
+
+void jd_frame_fault(jd_frame *f, jd_arena *a, const char *en, const char *zh, ...) {
+    jd_err e = {0};
+    va_list args;
+    va_start(args, zh);
+    jd_failv(&e, JD_E_BAD_REQUEST_DATA, en, zh, args);
+    va_end(args);
+    add_fault(f, a, &e);
+}
+
+int jd_frame_lapse(const jd_link_set *set, jd_frame *f, jd_arena *a, jd_err *err, const char *en, const char *zh, ...) {
+    jd_err e = {0};
+    va_list args;
+    va_start(args, zh);
+    jd_failv(&e, JD_E_BAD_REQUEST_DATA, en, zh, args);
+    va_end(args);
+    if (set->field)
+        add_fault(f, a, &e);
+    else
+        *err = e;
+    return set->field ? 0 : -1;
+}

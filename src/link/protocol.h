@@ -1,0 +1,111 @@
+/* link/protocol.h - one protocol of devices as a table of pure functions on bytes: where a frame ends, what stands in
+ * it, which answer it is owed, and how a command is written. No sockets, no clock, no store: vectors and fuzzers drive
+ * these directly, and the shared loop (links.c) does the rest.
+ *
+ * Two ways to read: strict, by the standard's text; or as a link in the field does (set->field), which takes what can
+ * be understood and names each lapse as a fault. A frame is refused only when it cannot be trusted (its check fails) or
+ * understood. A part of a frame that is bad never costs the rest: its bytes are kept as hex, with a fault.
+ * Memory: results live in the given arena and may point into the frame's bytes. Threads: any; all state is passed. */
+#ifndef JD_LINK_PROTOCOL_H
+#define JD_LINK_PROTOCOL_H
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "json/json.h"
+
+/* What the link's declaration says to its protocol ("options"); zero is the standard's way. */
+typedef struct jd_link_set {
+    int field;              /* forgive as a link does */
+    int modbus_crc;         /* HJ 212: a CRC-16/MODBUS is taken, with a fault */
+    int answer_realtime;    /* GB/T 32960: also 02 and 03 are answered */
+    int rtu;                /* Modbus: RTU frames (with CRC) instead of TCP's */
+    const jd_jval *options; /* all of them, for what one protocol alone needs; NULL: none */
+} jd_link_set;
+
+/* What a connection remembers for its protocol between frames. */
+typedef struct jd_peer {
+    uint16_t serial;  /* of our own next message */
+    unsigned edition; /* of the device that spoke last, as the protocol counts; 0: not known */
+    char device[64];  /* who logged in, where frames do not say it (NUL-terminated); empty: nobody */
+} jd_peer;
+
+/* The outcome of looking for a frame at the beginning of a connection's bytes. */
+typedef struct jd_found {
+    size_t skip; /* bytes in front that belong to no frame: they may be dropped */
+    int junk;    /* those are no mere filling (line ends between frames): they count as an error */
+    size_t n;    /* bytes of the frame behind them; 0: more must come */
+} jd_found;
+
+typedef struct jd_fault { /* a lapse that was forgiven; in English and Chinese */
+    jd_str en, zh;
+} jd_fault;
+
+enum { JD_FAULTS_MAX = 16 }; /* of one frame; further ones are left out */
+
+typedef struct jd_frame {
+    jd_str bytes;
+    jd_str device;  /* who speaks, as it says itself: MN, phone, VIN, station; n 0: it does not */
+    jd_str kind;    /* which message, as the standard numbers it: "2011", "0200", "02", "32" */
+    jd_jval fields; /* an object: all that stands in it; `jindu decode` prints this */
+    /* What mappings read: an object for each moment, or none. Most often one, equal to fields. */
+    jd_jval *rows;
+    size_t rows_n;
+    jd_fault faults[JD_FAULTS_MAX];
+    size_t faults_n;
+    unsigned edition; /* as the protocol counts; the answer is given in it */
+    int resent;       /* the device says that this is old data */
+    /* A message split over several frames: the loop joins the payloads of all parts, in order, and has decode_joined
+     * called with them. parts 0 or 1: it is whole. */
+    uint32_t part, parts; /* part from 1 */
+    jd_str payload;
+    jd_str part_key; /* what the parts of one message have in common */
+    /* This frame answers a message of ours: its serial, and whether it was done. */
+    int64_t answers; /* -1: it answers nothing */
+    int answer_ok;
+    const void *own; /* the protocol's, from decode to reply; in the arena */
+} jd_frame;
+
+typedef enum jd_outcome {
+    JD_OUT_KEPT,    /* durable (or there was nothing to keep) */
+    JD_OUT_REFUSED, /* not understood, or not allowed; it would not help to send it again */
+    JD_OUT_BUSY     /* not taken now */
+} jd_outcome;
+
+typedef struct jd_protocol {
+    const char *name;    /* "hj212": as links and commands call it */
+    const char *en, *zh; /* in words, with the standard's number */
+    size_t frame_max;    /* no frame is longer; find() gives up a beginning beyond */
+    int text;            /* frames are lines of text: shown as such, not as hex */
+    unsigned parts_s;    /* parts of a message come within so many seconds; 0: 60 */
+    /* On lines that we dial: what we say first, and again when nothing was heard for half a minute. NULL: nothing. */
+    void (*hello)(const jd_link_set *set, jd_peer *peer, jd_buf *out);
+    void (*ping)(const jd_link_set *set, jd_peer *peer, jd_buf *out);
+    /* Where is the first frame? Bytes that can begin none are skipped. Never reads beyond bytes.n. */
+    void (*find)(const jd_link_set *set, jd_str bytes, jd_found *out);
+    /* Reads one frame as find() cut it (or as a vector has it, with or without what stands between frames). *out is
+     * cleared by the caller. 0; -1: refused, *err says why and fields hold what could be read (may be empty). */
+    int (*decode)(const jd_link_set *set, const jd_peer *peer, jd_str bytes, jd_arena *a, jd_frame *out, jd_err *err);
+    /* last: the frame that came last of a split message, from decode(); payload: all parts joined. Adds fields and
+     * rows to *last. NULL: the protocol splits nothing. */
+    int (*decode_joined)(const jd_link_set *set, jd_str payload, jd_arena *a, jd_frame *last, jd_err *err);
+    /* Appends the answer that the frame is owed, if any. now: for answers that tell the time. */
+    void (*reply)(const jd_link_set *set, const jd_frame *f, jd_outcome outcome, jd_time now, jd_peer *peer,
+                  jd_buf *out);
+    /* Appends a command to a device (JSON object, docs/links.md); by this serial its answer will name it.
+     * NULL: the protocol has none. */
+    int (*encode)(const jd_link_set *set, const jd_peer *peer, jd_str device, const jd_jval *command, uint16_t serial,
+                  jd_time now, jd_buf *out, jd_err *err);
+} jd_protocol;
+
+extern const jd_protocol jd_hj212, jd_jt808, jd_gb32960, jd_sl651, jd_modbus, jd_ais, jd_mqtt;
+/* By name; NULL when there is none. */
+const jd_protocol *jd_protocol_find(jd_str name);
+const jd_protocol *jd_protocol_at(size_t i); /* NULL behind the last */
+
+/* A lapse that was forgiven. Both texts take the same arguments. */
+void jd_frame_fault(jd_frame *f, jd_arena *a, const char *en, const char *zh, ...)
+    __attribute__((format(printf, 3, 5), format(printf, 4, 5)));
+/* A fault when set->field, else the frame is refused. 0 or -1. */
+int jd_frame_lapse(const jd_link_set *set, jd_frame *f, jd_arena *a, jd_err *err, const char *en, const char *zh, ...)
+    __attribute__((format(printf, 5, 7), format(printf, 6, 7)));
+#endif

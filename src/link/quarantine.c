@@ -1,0 +1,103 @@
+/* Frames set aside, with why: the newest of a link, in a ring. */
+#include "link/links_int.h"
+
+#include <stdlib.h>
+
+enum { KEPT_BYTES = 4096 }; /* of one frame; longer ones are cut */
+
+typedef struct aside {
+    jd_time at;
+    char device[64], from[64], en[200], zh[200];
+    char *bytes;
+    size_t n, whole;
+    int text;
+} aside;
+
+struct quarantine {
+    pthread_mutex_t lock;
+    aside *ring;
+    uint32_t most;
+    uint64_t n; /* ever */
+};
+
+quarantine *quarantine_new(uint32_t most) {
+    quarantine *q = jd_xcalloc(1, sizeof *q);
+    q->most = most;
+    q->ring = jd_xcalloc(most, sizeof *q->ring);
+    pthread_mutex_init(&q->lock, NULL);
+    return q;
+}
+
+void quarantine_free(quarantine *q) {
+    if (!q) return;
+    for (uint32_t i = 0; i < q->most; i++) free(q->ring[i].bytes);
+    free(q->ring);
+    pthread_mutex_destroy(&q->lock);
+    free(q);
+}
+
+static void keep(char *to, size_t room, jd_str s) {
+    size_t n = s.n < room - 1 ? s.n : room - 1;
+    while (n && n < s.n && ((unsigned char)s.p[n] & 0xC0) == 0x80) n--; /* whole characters */
+    if (n) memcpy(to, s.p, n);
+    to[n] = 0;
+}
+
+void quarantine_add(quarantine *q, jd_str device, const char *from, jd_str bytes, int text, const jd_err *why) {
+    size_t n = bytes.n < KEPT_BYTES ? bytes.n : KEPT_BYTES;
+    char *copy = jd_xmalloc(n + 1);
+    if (n) memcpy(copy, bytes.p, n);
+    pthread_mutex_lock(&q->lock);
+    aside *a = &q->ring[q->n++ % q->most];
+    free(a->bytes);
+    *a = (aside){.at = jd_now(), .bytes = copy, .n = n, .whole = bytes.n, .text = text};
+    keep(a->device, sizeof a->device, device);
+    keep(a->from, sizeof a->from, jd_str_of(from));
+    keep(a->en, sizeof a->en, jd_str_of(why->en));
+    keep(a->zh, sizeof a->zh, jd_str_of(why->zh));
+    pthread_mutex_unlock(&q->lock);
+}
+
+static int is_text(const aside *a) {
+    for (size_t i = 0; a->text && i < a->n; i++)
+        if ((unsigned char)a->bytes[i] >= 0x7f) return 0;
+    return a->text;
+}
+
+static void one(const aside *a, int zh, jd_buf *out) {
+    char at[JD_TIME_TEXT_MAX];
+    size_t n = jd_time_print(a->at, 3, at);
+    jd_buf_printf(out, "{\"at\":\"%.*s\",\"device\":", (int)n, at);
+    jd_json_write_str(out, jd_str_of(a->device));
+    jd_buf_z(out, ",\"from\":");
+    jd_json_write_str(out, jd_str_of(a->from));
+    jd_buf_z(out, ",\"reason\":");
+    jd_json_write_str(out, jd_str_of(zh ? a->zh : a->en));
+    jd_buf_printf(out, ",\"bytes\":%zu,\"hex\":\"", a->whole);
+    jd_hex_add(out, (jd_str){a->bytes, a->n});
+    jd_buf_c(out, '"');
+    if (is_text(a)) {
+        jd_buf_z(out, ",\"text\":");
+        jd_json_write_str(out, (jd_str){a->bytes, a->n});
+    }
+    jd_buf_c(out, '}');
+}
+
+void quarantine_json(quarantine *q, uint32_t limit, int zh, jd_buf *out) {
+    pthread_mutex_lock(&q->lock);
+    uint64_t kept = q->n < q->most ? q->n : q->most;
+    jd_buf_c(out, '[');
+    for (uint64_t i = 0; i < kept && i < limit; i++) {
+        if (i) jd_buf_c(out, ',');
+        one(&q->ring[(q->n - 1 - i) % q->most], zh, out);
+    }
+    jd_buf_c(out, ']');
+    pthread_mutex_unlock(&q->lock);
+}
+
+uint64_t quarantine_count(quarantine *q) {
+    pthread_mutex_lock(&q->lock);
+    uint64_t n = q->n;
+    pthread_mutex_unlock(&q->lock);
+    return n;
+}
