@@ -11,7 +11,7 @@ DESTDIR      ?=
 LISTEN       ?= 127.0.0.1:8080
 FUZZ_SECONDS ?= 300
 JOBS         ?= $(shell nproc 2>/dev/null || echo 2)
-SAN_TESTS    ?= unit api
+SAN_TESTS    ?= unit link api
 
 TSX := node --import tsx
 
@@ -37,7 +37,7 @@ run:
 	@LISTEN=$(LISTEN) scripts/run.sh
 
 test:
-	@scripts/need.sh program web
+	@scripts/need.sh program web tests
 	@scripts/npm.sh
 	@$(MAKE) --no-print-directory all
 	@ninja -C build -j $(JOBS)
@@ -53,14 +53,14 @@ bench:
 	@JINDU_BIN=$(CURDIR)/build-bench/jindu meson test -C build-bench --benchmark --num-processes 1 --verbose
 
 asan:
-	@scripts/need.sh program web
+	@scripts/need.sh program web tests
 	@scripts/npm.sh
 	@[ -f build-asan/build.ninja ] || meson setup build-asan -Db_sanitize=address,undefined -Db_lundef=false
 	@ninja -C build-asan -j $(JOBS)
 	@$(TSX) tests/run.ts --build build-asan --sanitizer address $(SAN_TESTS)
 
 tsan:
-	@scripts/need.sh program web
+	@scripts/need.sh program web tests
 	@scripts/npm.sh
 	@[ -f build-tsan/build.ninja ] || meson setup build-tsan -Db_sanitize=thread -Db_lundef=false
 	@ninja -C build-tsan -j $(JOBS)

@@ -2,7 +2,7 @@
 # need.sh [--check] GROUP...: installs the Debian packages of the groups, and only those that are missing, so that a
 # machine that has them needs no network. With --check it installs nothing and names what is missing.
 # Groups: program (compiler and libraries), web (node and npm), fuzz (clang), lint (clang-format), deb (dpkg-dev),
-# peers (PostgreSQL and InfluxDB, which `make bench` runs as private instances beside Jindu).
+# tests (far ends of links: Mosquitto, libmodbus), peers (PostgreSQL and InfluxDB, which `make bench` runs as private instances beside Jindu).
 set -eu
 
 check=no
@@ -39,6 +39,12 @@ for group in "$@"; do
         ;;
     lint) want_tool clang-format clang-format ;;
     deb) want_tool dpkg-shlibdeps dpkg-dev ;;
+    tests)
+        # a broker and a Modbus library that others made: the far ends of links in tests/link
+        want_tool mosquitto mosquitto
+        want_tool mosquitto_pub mosquitto-clients
+        want_package libmodbus-dev
+        ;;
     peers)
         want_package postgresql-15
         want_package libpq-dev
