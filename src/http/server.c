@@ -96,7 +96,7 @@ int jd_server_start(const jd_server_opts *opts, jd_server **out, jd_err *err) {
     s->api.temporal_page = opts->temporal_page;
     s->api.open = opts->open;
     name_ourselves(s, opts);
-    jd_links_opts lo = {.engine = NULL};
+    jd_links_opts lo = opts->links;
     int rc = open_rooms(s, opts, err) || jd_api_start(&s->api, err);
     lo.engine = s->api.engine;
     lo.contexts = s->api.contexts;

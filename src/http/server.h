@@ -4,6 +4,7 @@
 #ifndef JD_HTTP_SERVER_H
 #define JD_HTTP_SERVER_H
 #include "http/door.h"
+#include "link/links.h"
 
 typedef struct jd_server_opts {
     const char *data_dir;           /* made when it is not there */
@@ -26,6 +27,7 @@ typedef struct jd_server_opts {
     uint32_t history_fan, history_read_max;
     const jd_str *history_off; /* they live as long as the server */
     size_t history_off_n;
+    jd_links_opts links; /* engine and contexts are filled in here */
     /* of the door; see door.h. host, port, web_dir, routes and app are filled in here. */
     jd_door_opts door;
     void (*on_dead)(void *user, const char *why); /* after a failed sync; from the writer thread */

@@ -105,6 +105,13 @@ test("a frame whose check fails is set aside, and not answered; what the mapping
     const zh = await server.call("GET", "/api/links/air/quarantine?limit=1", undefined, { "Accept-Language": "zh" });
     assert.match(zh.json[0].reason, /[\u4e00-\u9fff]/);
     await line.close();
+    // What was acknowledged, though the mapping could not take it, outlives a kill; what was not is the device's again.
+    await server.kill();
+    await server.start();
+    const kept = (await server.call("GET", "/api/links/air/quarantine")).json as Json[];
+    assert.equal(kept.length, 1);
+    assert.match(kept[0].reason, /a34004-Rtd/);
+    assert.match(kept[0].text, /a34004-Rtd=x/);
 });
 
 /** The frame anew, with a length and CRC that fit. */
