@@ -44,6 +44,16 @@ typedef struct jd_engine_opts {
 } jd_engine_opts;
 
 int jd_engine_open(jd_engine **out, const jd_engine_opts *opts, jd_err *err);
+/* For whoever waits for changes (told/): what a published group did to entities, in order, on the writer's thread
+ * before the group's askers are answered. Bytes live for the call; a p of NULL: the entity was not, or is not, there.
+ * The callee copies what it needs; while it does not return, nothing is written. One watcher; set before the first
+ * write. */
+typedef struct jd_seen {
+    int tenant;
+    jd_str was, is; /* documents */
+} jd_seen;
+typedef void (*jd_watcher)(void *user, uint64_t group, const jd_seen *seen, size_t n);
+void jd_engine_watch(jd_engine *e, jd_watcher watcher, void *user);
 void jd_engine_drain(jd_engine *e); /* finishes what was submitted; later submits are refused with JD_E_BUSY */
 void jd_engine_close(jd_engine *e);
 int jd_engine_step(jd_engine *e); /* manual mode */
@@ -64,6 +74,8 @@ typedef enum jd_dkind {
     JD_K_LINK = 5,       /* a link's declaration (link/links.h) */
     JD_K_DEVICE = 6,     /* who speaks on a link, and which entity it is */
     JD_K_QUARANTINE = 7, /* frames that were acknowledged, but that the link's mapping could not take */
+    JD_K_MAPPING = 8,    /* a mapping document by name */
+    JD_K_SUBSCRIPTION = 9,
     JD_K_COUNT
 } jd_dkind;
 

@@ -200,6 +200,27 @@ static void publish_one(jd_engine *e, pending *p, uint64_t group) {
     due_add_doc(e, c, p->serial, p->v, was);
 }
 
+static jd_str bytes_of(const version *v) {
+    return v && !v->gone && !v->hidden ? (jd_str){v->bytes, v->n} : (jd_str){NULL, 0};
+}
+
+static void show(jd_engine *e, overlay *o, uint64_t group) {
+    size_t n = 0;
+    if (o->n > e->seen_cap) {
+        e->seen_cap = o->n * 2;
+        e->seen = jd_xrealloc(e->seen, e->seen_cap * sizeof *e->seen);
+    }
+    for (uint32_t i = 0; i < o->n; i++) {
+        const pending *p = &o->p[i];
+        if (!p->v || p->c->kind != JD_K_ENTITY) continue;
+        const version *now = newest(p->c, p->serial);
+        if (now != p->v) continue; /* it never was: made and removed within the group */
+        jd_seen s = {(int)p->c->t->number, bytes_of(p->v->older), bytes_of(p->v)};
+        if (s.was.p || s.is.p) e->seen[n++] = s;
+    }
+    if (n) e->watcher(e->watcher_user, group, e->seen, n);
+}
+
 static void publish(jd_engine *e, overlay *o, uint64_t group) {
     for (uint32_t i = 0; i < o->tenants_n; i++) tenant_publish(e, o->tenants[i]);
     /* forms are found before the lock is taken: making one takes it */
@@ -234,6 +255,7 @@ static void publish(jd_engine *e, overlay *o, uint64_t group) {
     /* before the group is: who sees its documents sees their past */
     history_publish(&e->history, o->hists, o->hists_n, o->hist.p, group);
     atomic_store(&e->published, group);
+    if (e->watcher) show(e, o, group); /* before reclaim: what was replaced is still there */
     for (uint32_t i = 0; i < o->n; i++)
         if (o->p[i].c->kind == JD_K_POLICY) history_policies_changed(&e->history);
     reclaim(e);
@@ -511,6 +533,7 @@ void jd_engine_drain(jd_engine *e) {
 
 void writer_free(jd_engine *e) {
     overlay_free(e->overlay);
+    free(e->seen);
     /* versions in limbo hang in their slots' chains and go with them, but for tombstones' predecessors already unlinked
      */
     free(e->limbo.item);

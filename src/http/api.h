@@ -5,11 +5,13 @@
 #include "engine/engine.h"
 #include "http/door.h"
 #include "link/links.h"
+#include "told/told.h"
 #include "model/context.h"
 
 typedef struct jd_api {
     jd_engine *engine;
     jd_contexts *contexts;
+    jd_told_room *told;
     jd_links *links; /* NULL: there are none (the routes are not asked then) */
     jd_str base_url; /* http://host:port, for URLs of our own contexts */
     jd_str alias;    /* contextSourceAlias of the default tenant; a token (RFC 9110 5.6.2) */
