@@ -150,6 +150,7 @@ typedef struct api_select {
     size_t selectors_n;
     uint64_t offset, limit;
     int count, local;
+    const char *page_type; /* what links to further pages say of them; NULL: application/json */
 } api_select;
 
 void api_texts_of_params(const api_ask *k, api_texts *t);

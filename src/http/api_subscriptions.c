@@ -154,6 +154,7 @@ jd_turn api_subs_list(jd_req *r) {
     api_ask *k = api_begin(r, API_READ | API_O_SYSATTRS, &turn);
     if (!k) return turn;
     if (api_paging(k, &s) || api_view_begin(k)) return api_fail(k);
+    if (k->accept == API_LDJSON) s.page_type = "application/ld+json";
     listing l = {.k = k, .offset = s.offset, .limit = s.limit};
     jd_buf_c(&r->out, '[');
     jd_view_each_kind(&k->view, JD_K_SUBSCRIPTION, &l, list_one);

@@ -139,6 +139,17 @@ static int find_instance(const jd_doc *d, const jd_attrview *a, jd_attrview *out
     return 0;
 }
 
+static int is_there(const jd_doc *d, jd_sym name) {
+    jd_attrview a;
+    return d && jd_doc_attr(d, name, &a, NULL);
+}
+
+/* The default instance stands first. */
+static int has_default(const jd_doc *d, jd_sym name) {
+    jd_attrview a;
+    return jd_doc_attr(d, name, &a, NULL) && !a.dataset.p;
+}
+
 static int is_watched(const sub *s, jd_sym attr) {
     for (uint32_t i = 0; i < s->watched_n; i++)
         if (s->watched[i] == attr) return 1;
@@ -174,7 +185,8 @@ static void add_changes(const sub *s, const jd_render *show, jd_jval *entity, co
                        !memcmp(old.record.p, now_there.record.p, n);
             if (!same && s->show_changes)
                 add_previous(instance(entity, name, old.dataset), instance(&before, name, old.dataset), old.kind, a);
-        } else if (tells_gone) {
+        } else if (tells_gone && (!old.dataset.p || is_there(is, old.name) || !has_default(was, old.name))) {
+            if (!is_there(is, old.name)) old.dataset.p = NULL; /* all of them went: told once */
             add_gone(s, entity, name, &old, now, a);
             if (s->show_changes)
                 add_previous(instance(entity, name, old.dataset), instance(&before, name, old.dataset), old.kind, a);

@@ -275,6 +275,19 @@ static jd_jval merged(const jd_jval *old, const jd_jval *patch, jd_arena *a) {
     return out;
 }
 
+static jd_jval without_outcome(const jd_jval *n, jd_arena *a) {
+    static const char *const ours[] = {"status",      "timesSent",   "timesFailed", "lastNotification",
+                                       "lastSuccess", "lastFailure", NULL};
+    jd_jval out = copy_object(n, a);
+    out.n = 0;
+    for (uint32_t i = 0; i < n->n; i++) {
+        size_t k = 0;
+        while (ours[k] && !jd_str_is(n->members[i].name, ours[k])) k++;
+        if (!ours[k]) out.members[out.n++] = n->members[i];
+    }
+    return out;
+}
+
 /* Members of 5.2.12 alone are kept; those that the server says are not. */
 static jd_jval stripped(const jd_jval *v, jd_arena *a) {
     static const char *const known[] = {"id",
@@ -307,7 +320,10 @@ static jd_jval stripped(const jd_jval *v, jd_arena *a) {
     for (uint32_t i = 0; i < v->n; i++) {
         size_t k = 0;
         while (known[k] && !jd_str_is(v->members[i].name, known[k])) k++;
-        if (known[k]) out.members[out.n++] = v->members[i];
+        if (!known[k]) continue;
+        out.members[out.n] = v->members[i];
+        jd_jval *m = &out.members[out.n++].val;
+        if (jd_str_is(v->members[i].name, "notification") && m->type == JD_JOBJ) *m = without_outcome(m, a);
     }
     return out;
 }
@@ -447,6 +463,37 @@ static int compile_notification(sub *s, const jd_names *n, const jd_jval *v, jd_
     return 0;
 }
 
+static int hex_pair(const char *p, char *out) {
+    int v = 0;
+    for (int i = 0; i < 2; i++) {
+        char c = (char)(p[i] | 32);
+        if (p[i] >= '0' && p[i] <= '9')
+            v = v * 16 + (p[i] - '0');
+        else if (c >= 'a' && c <= 'f')
+            v = v * 16 + (c - 'a' + 10);
+        else
+            return -1;
+    }
+    *out = (char)(unsigned char)v;
+    return v ? 0 : -1;
+}
+
+/* In a URL a q is percent-encoded; some write it so in a body too (ETSI 046_05). */
+static jd_str unescaped(jd_arena *a, jd_str s) {
+    char *out = jd_arena_alloc(a, s.n + 1);
+    size_t n = 0;
+    char c;
+    for (size_t i = 0; i < s.n; i++) {
+        if (s.p[i] == '%' && i + 2 < s.n && !hex_pair(s.p + i + 1, &c)) {
+            out[n++] = c;
+            i += 2;
+        } else {
+            out[n++] = s.p[i];
+        }
+    }
+    return jd_utf8_bad(out, n) < n ? s : (jd_str){out, n};
+}
+
 static int compile_datasets(sub *s, const jd_jval *v, jd_err *err) {
     if (!v) return 0;
     uint32_t n = v->type == JD_JARR ? v->n : 1;
@@ -484,6 +531,7 @@ static int compile(jd_told_room *r, sub *s, jd_err *err) {
         s->names_open |= !sym;
     }
     if (q.p) {
+        q = unescaped(&s->arena, q);
         jd_sym attrs[16];
         jd_qopts qo = {0};
         if (jd_q_compile(&n, q, &qo, &s->q, err)) return -1;
@@ -574,6 +622,13 @@ static jd_jval with_outcome(const jd_jval *n, const sub_state *st, jd_arena *a) 
     return out;
 }
 
+static jd_jval default_triggers(jd_arena *a) {
+    jd_jval list = {.type = JD_JARR, .n = 2, .items = jd_arena_alloc(a, 2 * sizeof(jd_jval))};
+    list.items[0] = jd_jmake_str(JD_STR("attributeCreated"));
+    list.items[1] = jd_jmake_str(JD_STR("attributeUpdated"));
+    return list;
+}
+
 void jd_sub_render(jd_told_room *r, int tenant, jd_str id, jd_str body, jd_context *ctx, int sys_attrs, jd_arena *a,
                    jd_buf *out) {
     renamer names_of = {ctx, a};
@@ -590,6 +645,8 @@ void jd_sub_render(jd_told_room *r, int tenant, jd_str id, jd_str body, jd_conte
     memcpy(shown.members, v.members, v.n * sizeof *shown.members);
     shown.n = v.n;
     put(&shown, "status", jd_jmake_str(jd_str_of(status_of(&v, jd_now()))));
+    if (!jd_jget(&v, "notificationTrigger") && !jd_jget(&v, "timeInterval"))
+        put(&shown, "notificationTrigger", default_triggers(a));
     put(&shown, "notification", with_outcome(jd_jget(&v, "notification"), &st, a));
     if (sys_attrs) {
         put(&shown, "createdAt", *jd_jget(&whole, "createdAt"));
