@@ -116,6 +116,12 @@ typedef struct jd_write {
     uint64_t etag;      /* of the new document */
 } jd_write;
 
+/* Jobs of one lane are worked on one after the other, in the order in which they were submitted; others may overtake
+ * each other, since large ones are taken slice by slice. Zero is a free lane; its memory outlives its jobs. */
+typedef struct jd_lane { /* the engine's */
+    struct jd_job *running, *first, **last;
+} jd_lane;
+
 typedef struct jd_job {
     jd_str tenant; /* name; made on the fly when make_tenant is set, else JD_E_NO_TENANT on every write */
     int make_tenant;
@@ -127,6 +133,7 @@ typedef struct jd_job {
     void (*done)(
         struct jd_job *job); /* on the writer thread; must not block. The job's memory is the submitter's again. */
     void *user;
+    jd_lane *lane; /* NULL: none */
     /* the engine's */
     struct jd_job *next;
     size_t at;

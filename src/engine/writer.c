@@ -384,13 +384,45 @@ static int expire_due(jd_engine *e, overlay *o, jd_time now) {
     return n;
 }
 
+/* Jobs whose lane is busy leave the list and wait in their lane. */
+static jd_job *without_waiting(jd_job *jobs) {
+    jd_job *out = NULL, **tail = &out;
+    for (jd_job *job = jobs, *next; job; job = next) {
+        next = job->next;
+        job->next = NULL;
+        jd_lane *lane = job->lane;
+        if (lane && lane->running) {
+            if (!lane->first) lane->last = &lane->first;
+            *lane->last = job;
+            lane->last = &job->next;
+            continue;
+        }
+        if (lane) lane->running = job;
+        *tail = job;
+        tail = &job->next;
+    }
+    return out;
+}
+
+/* The job is through: who waited behind it. */
+static jd_job *lane_next(jd_job *done) {
+    jd_lane *lane = done->lane;
+    if (!lane) return NULL;
+    jd_job *job = lane->running = lane->first;
+    if (job) {
+        lane->first = job->next;
+        job->next = NULL;
+    }
+    return job;
+}
+
 /* Builds and commits one group from the jobs in work. A job that is not through goes behind the others, so that a
  * large batch does not hold up small ones. */
 int writer_step(jd_engine *e, jd_job *jobs) {
     overlay *o = e->overlay;
     jd_job **tail = &o->turn;
     while (*tail) tail = &(*tail)->next;
-    *tail = jobs;
+    *tail = without_waiting(jobs);
     if (!o->turn && !e->due.n) return 0;
     jd_time now = jd_now();
     int worked = expire_due(e, o, now);
@@ -403,7 +435,9 @@ int writer_step(jd_engine *e, jd_job *jobs) {
         worked = 1;
         if (work_on(e, o, job, now)) {
             PUSH(o, finished, job);
-        } else {
+            job = lane_next(job);
+        }
+        if (job) {
             *again_tail = job;
             again_tail = &job->next;
         }

@@ -149,7 +149,8 @@ test("an attribute of more numbers than history can keep is refused before it is
         assert.ok(then.status === 413 || count === most, `${then.status} ${then.text.slice(0, 400)}`);
     }
     // what was accepted is replaced, so that it becomes history, and is sealed
-    const replaced = await city.post(`/entities/urn:ngsi-ld:Cloud:${most}/attrs`, { p: { type: "Property", value: 1 } });
+    const one = { p: { type: "Property", value: 1 } };
+    const replaced = await city.post(`/entities/urn:ngsi-ld:Cloud:${most}/attrs`, one);
     assert.equal(replaced.status, 204, replaced.text);
     await settle();
 });
