@@ -253,40 +253,36 @@ static double beside_constant(pid_t city, pid_t fixed, double seconds) {
 
 /* ---- the burst ---- */
 
-static int holds(fleet *f, double rate, double seconds, const char *what) {
+/* A fleet of its own each time: what waits behind a run that failed must not fall on the next. */
+static int holds(double rate, double seconds, double answer_most, const char *what) {
+    fleet *f = fleet_open(PORT_LINK, DEVICES);
     fleet_result r;
-    fleet_run(f, &(fleet_plan){.seconds = seconds, .rate = rate, .answer_most = ANSWER_MOST}, &r);
-    printf("  %s %6.0f frames/s for %.0f s: %s, slowest answer %.2f s, p99 %.3f s\n", what, rate, seconds,
-           r.late ? "too late" : "in time", r.slowest, bench_quantile(&r.delay, 0.99));
-    fflush(stdout);
+    fleet_run(f, &(fleet_plan){.seconds = seconds, .rate = rate, .answer_most = answer_most}, &r);
+    printf("  %s %6.0f frames/s for %.0f s: %s %.0f s, slowest answer %.2f s, p99 %.3f s\n", what, rate, r.seconds,
+           r.late ? "not within" : "within", answer_most, r.slowest, bench_quantile(&r.delay, 0.99));
+    fleet_close(f);
     bench_free(&r.delay);
+    for (uint64_t was = 0, now; r.late && (now = count_of("frames")) != was; was = now) usleep(1000000);
     return !r.late;
 }
 
-/* What waits behind a failed probe must not fall on the next: a fleet of its own each time. */
-static int probe(double rate, double seconds, const char *what) {
-    fleet *f = fleet_open(PORT_LINK, DEVICES);
-    int ok = holds(f, rate, seconds, what);
-    fleet_close(f);
-    for (uint64_t was = 0, now; !ok && (now = count_of("frames")) != was; was = now) usleep(1000000);
-    return ok;
-}
-
+/* Short probes find what can be kept up with: a backlog shows at once as answers of a second. What they found is tried
+ * for as long as it must hold. */
 static void burst(double top, double probe_s, double burst_s) {
     double low = 0, high = 0;
     for (double rate = 5000; !high; rate *= 1.5)
-        if (probe(rate, probe_s, "probe"))
+        if (holds(rate, probe_s, 1, "probe"))
             low = rate;
         else
             high = rate;
-    for (int i = 0; low > 0 && i < 3; i++) {
+    for (int i = 0; low > 0 && i < 2; i++) {
         double middle = (low + high) / 2;
-        if (probe(middle, probe_s, "probe"))
+        if (holds(middle, probe_s, 1, "probe"))
             low = middle;
         else
             high = middle;
     }
-    while (low >= 1000 && !probe(low, burst_s, "burst")) low *= 0.9;
+    while (low >= 1000 && !holds(low, burst_s, ANSWER_MOST, "burst")) low *= 0.85;
     printf("highest burst of %.0f s whose every answer comes within %d s  %9.0f frames/s   the city's need %d/s   "
            "ratio %.2f   (closed loop %.0f/s)\n",
            burst_s, ANSWER_MOST, low, CITY_NEEDS, low / CITY_NEEDS, top);

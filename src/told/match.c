@@ -459,6 +459,12 @@ void jd_sub_explain(jd_told_room *r, int tenant, jd_str id, const jd_doc *d, int
         if (r->subs[i]->tenant == tenant && jd_str_eq(r->subs[i]->id, id)) s = sub_ref(r->subs[i]);
     pthread_mutex_unlock(&r->lock);
     if (!s) return;
+    sub *anew;
+    jd_err err = {0};
+    if (s->names_open && !sub_compile(r, tenant, s->id, s->body, &anew, &err)) { /* names learnt since */
+        sub_unref(s);
+        s = anew;
+    }
     int yes = sub_matches(s, NULL, d, jd_now(), r->o.engine, &why); /* as if it came now */
     jd_buf_printf(out, "{\"matches\":%s", yes ? "true" : "false");
     if (!yes) {
