@@ -121,6 +121,26 @@ jd_turn api_contexts_add(jd_req *r) {
     return turn;
 }
 
+int api_context_implicit(api_ask *k, const jd_jval *value, jd_str *url, jd_str *made, jd_write *w) {
+    jd_ctxinfo there;
+    jd_buf b = {0};
+    jd_time now = jd_now();
+    jd_buf_z(&b, "{\"@context\":");
+    jd_json_write(&b, value);
+    jd_buf_c(&b, '}');
+    jd_str text = jd_arena_dup(k->a, jd_buf_view(&b));
+    jd_buf_str(&b, k->tenant);
+    jd_str id = jd_arena_printf(k->a, "implicit-%016llx", (unsigned long long)jd_hash_fixed(b.p, b.n));
+    jd_buf_fini(&b);
+    *url = jd_arena_printf(k->a, "%.*s" API_ROOT "/jsonldContexts/%.*s", JD_STR_ARG(k->app->base_url), JD_STR_ARG(id));
+    *made = (jd_str){NULL, 0};
+    if (jd_contexts_find(k->app->contexts, k->a, id, &there)) return 0;
+    if (jd_contexts_host(k->app->contexts, id, JD_CTX_IMPLICIT, text, now, &k->err)) return -1;
+    *made = id;
+    *w = (jd_write){.kind = JD_K_CONTEXT, .rq = {.id = id}, .raw_body = pack(k->a, JD_CTX_IMPLICIT, now, text)};
+    return 0;
+}
+
 /* ---- serving ---- */
 
 static int is_hosted(jd_ctxkind kind) {

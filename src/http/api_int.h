@@ -222,6 +222,10 @@ jd_turn api_contexts_list(jd_req *r);
 jd_turn api_context_get(jd_req *r);
 jd_turn api_context_delete(jd_req *r);
 int api_contexts_load(jd_api *api, jd_err *err);
+/* The @context value as one that is kept in the asker's tenant (5.13.1, implicitly created): *url is where. When it was
+ * not there yet it is hosted now, *made is its id (else p NULL) and *w is the write that keeps it; who does not write
+ * drops it. 0 or -1: k->err. */
+int api_context_implicit(api_ask *k, const jd_jval *value, jd_str *url, jd_str *made, jd_write *w);
 jd_turn api_source_identity(jd_req *r);
 jd_turn api_unbuilt(jd_req *r);
 jd_turn api_backup(jd_req *r);

@@ -17,6 +17,8 @@ static int bad_id(api_ask *k) {
 
 typedef struct writing {
     jd_str id, body;
+    jd_str context; /* an @context that is written with it; p NULL: none */
+    jd_write hosted;
     int created;
 } writing;
 
@@ -25,6 +27,7 @@ static void written(jd_job *job) {
     const writing *w = k->own;
     k->err = job->writes[0].err;
     if (k->err.code != JD_E_OK) {
+        if (w->context.p) jd_contexts_drop(k->app->contexts, w->context);
         api_fail(k);
         jd_req_resume(k->r);
         return;
@@ -38,7 +41,7 @@ static void written(jd_job *job) {
 
 static jd_turn write_sub(api_ask *k, const writing *w) {
     writing *kept = JD_NEW(k->a, writing);
-    jd_write *one = JD_NEW(k->a, jd_write);
+    jd_write *one = JD_NEWN(k->a, jd_write, 2);
     *kept = *w;
     k->own = kept;
     one->kind = JD_K_SUBSCRIPTION;
@@ -47,6 +50,8 @@ static jd_turn write_sub(api_ask *k, const writing *w) {
     one->if_none_match_any = w->created;
     k->job.writes = one;
     k->job.n = 1;
+    if (w->context.p) one[k->job.n++] = w->hosted;
+    k->job.atomic = k->job.n > 1;
     k->job.make_tenant = w->created;
     k->job.done = written;
     return api_submit(k);
@@ -57,21 +62,49 @@ static int exists(api_ask *k, jd_str id, jd_str *body) {
     return jd_view_get_kind(&k->view, JD_K_SUBSCRIPTION, id, body);
 }
 
+/* Notifications are written in the @context of the asker, so the subscription says where that is (5.2.12): the URL that
+ * the asker named, or an @context that is kept here because of it (5.13.1: implicitly created). */
+static int give_context(api_ask *k, writing *w) {
+    const jd_jval *source = jd_ctx_source(k->ctx), *only = source;
+    jd_jval told = jd_jmake_null();
+    jd_str url;
+    if (jd_jget(&k->body, "jsonldContext") || (!w->created && !jd_jget(&k->body, "q"))) return 0;
+    if (source->type == JD_JARR && source->n == 1) only = &source->items[0];
+    if (only->type == JD_JSTR) {
+        told = *only;
+    } else if (source->type == JD_JARR || source->type == JD_JOBJ) {
+        if (api_context_implicit(k, source, &url, &w->context, &w->hosted)) return -1;
+        told = jd_jmake_str(url);
+    } else if (w->created) {
+        return 0;
+    }
+    jd_jmember *all = JD_NEWN(k->a, jd_jmember, k->body.n + 1);
+    if (k->body.n) memcpy(all, k->body.members, k->body.n * sizeof *all);
+    all[k->body.n] = (jd_jmember){.name = JD_STR("jsonldContext"), .val = told};
+    k->body.members = all;
+    k->body.n++;
+    return 0;
+}
+
+static jd_turn check_and_write(api_ask *k, writing *w, jd_str old) {
+    if (give_context(k, w)) return api_fail(k);
+    if (!jd_sub_check(k->app->told, &k->body, k->ctx, old, jd_now(), k->a, &w->id, &w->body, &k->err)) {
+        w->id = jd_arena_dup(k->a, w->id);
+        if (!w->created || !exists(k, w->id, &old)) return write_sub(k, w);
+        jd_fail(&k->err, JD_E_ALREADY_EXISTS, "subscription %.*s exists", "订阅 %.*s 已存在", JD_STR_ARG(w->id));
+    }
+    if (w->context.p) jd_contexts_drop(k->app->contexts, w->context);
+    return api_fail(k);
+}
+
 /* POST /subscriptions (5.8.1): 201; 409 when the id is taken. */
 jd_turn api_sub_create(jd_req *r) {
     jd_turn turn;
     writing w = {.created = 1};
-    jd_str old;
     api_ask *k = api_begin(r, API_BODY | API_OBJECT | API_MAKES_TENANT, &turn);
     if (!k) return turn;
     if (!r->may_block) return api_wait(k); /* jsonldContext may have to be fetched */
-    if (jd_sub_check(k->app->told, &k->body, k->ctx, (jd_str){NULL, 0}, jd_now(), k->a, &w.id, &w.body, &k->err))
-        return api_fail(k);
-    if (exists(k, w.id, &old)) {
-        jd_fail(&k->err, JD_E_ALREADY_EXISTS, "subscription %.*s exists", "订阅 %.*s 已存在", JD_STR_ARG(w.id));
-        return api_fail(k);
-    }
-    return write_sub(k, &w);
+    return check_and_write(k, &w, (jd_str){NULL, 0});
 }
 
 /* PATCH /subscriptions/{id} (5.8.2) */
@@ -79,7 +112,7 @@ jd_turn api_sub_patch(jd_req *r) {
     jd_turn turn;
     writing w = {.created = 0};
     jd_str old;
-    api_ask *k = api_begin(r, API_BODY | API_OBJECT, &turn);
+    api_ask *k = api_begin(r, API_BODY | API_OBJECT | API_PATCH, &turn);
     if (!k) return turn;
     if (bad_id(k)) return api_fail(k);
     if (!r->may_block) return api_wait(k);
@@ -89,9 +122,7 @@ jd_turn api_sub_patch(jd_req *r) {
         jd_fail(&k->err, JD_E_BAD_REQUEST_DATA, "the id of a subscription cannot be changed", "不能更改订阅的标识");
         return api_fail(k);
     }
-    if (jd_sub_check(k->app->told, &k->body, k->ctx, old, jd_now(), k->a, &w.id, &w.body, &k->err)) return api_fail(k);
-    w.id = jd_arena_dup(k->a, w.id);
-    return write_sub(k, &w);
+    return check_and_write(k, &w, old);
 }
 
 /* DELETE /subscriptions/{id} (5.8.5) */

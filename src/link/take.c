@@ -142,7 +142,7 @@ static void tell(taking *t, jd_told *x, const jd_attr *attrs, uint32_t n) {
         if (x->attrs_n) memcpy(all, x->attrs, x->attrs_n * sizeof *all);
         x->attrs = all;
     }
-    memcpy(x->attrs + x->attrs_n, attrs, n * sizeof *attrs);
+    if (n) memcpy(x->attrs + x->attrs_n, attrs, n * sizeof *attrs);
     x->attrs_n += n;
 }
 

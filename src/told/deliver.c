@@ -74,7 +74,8 @@ static void set_headers(endpoint *e, const letter *l) {
     const char *type = s->geojson ? "application/geo+json" : s->ld ? "application/ld+json" : "application/json";
     add_header(e, JD_STR("Content-Type"), jd_str_of(type));
     add_header(e, JD_STR("Expect"), JD_STR(""));
-    jd_str url = jd_ctx_url(s->ctx);
+    const jd_jval *own = jd_jget(&s->doc, "jsonldContext");
+    jd_str url = own ? jd_jstr(own) : jd_ctx_url(s->ctx);
     if (!s->ld && url.p) {
         jd_buf b = {0};
         jd_buf_printf(&b, "<%.*s>; rel=\"http://www.w3.org/ns/json-ld#context\"; type=\"application/ld+json\"",

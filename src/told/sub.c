@@ -516,8 +516,10 @@ static int compile(jd_told_room *r, sub *s, jd_err *err) {
     const jd_jval *v = jd_jget(&whole, "subscription");
     s->doc = *v;
     jd_str own = str_of(v, "jsonldContext");
-    int rc = own.n ? jd_contexts_get_url(r->o.contexts, own, 1, &s->ctx, err)
-                   : jd_contexts_get(r->o.contexts, jd_jget(&whole, "context"), 1, &s->ctx, err);
+    /* one that was kept here for it may have been deleted since; what it said stands in the document, too */
+    int implicit = own.n && memmem(own.p, own.n, "/jsonldContexts/implicit-", 25) != NULL;
+    int rc = own.n && !implicit ? jd_contexts_get_url(r->o.contexts, own, 1, &s->ctx, err)
+                                : jd_contexts_get(r->o.contexts, jd_jget(&whole, "context"), 1, &s->ctx, err);
     if (rc) return -1;
     jd_names n = {&s->arena, s->ctx, symbols};
     const jd_jval *watched = jd_jget(v, "watchedAttributes"), *active = jd_jget(v, "isActive"),

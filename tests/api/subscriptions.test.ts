@@ -276,3 +276,32 @@ for (const [what, more, place] of [
         assert.equal(answer.status, 400, answer.text);
         assert.match(answer.text, place);
     });
+
+test("5.13.1 the @context of a subscription is kept, listed as implicitly created, and told", async () => {
+    const r = await receiver();
+    const context = [{ Silo: "https://x.example/Silo", fill: "https://x.example/fill" }, {}];
+    const body = {
+        type: "Subscription",
+        entities: [{ type: "Silo" }],
+        q: "fill>5",
+        notification: { endpoint: r.endpoint() },
+        "@context": context,
+    };
+    const ids: string[] = [];
+    for (let i = 0; i < 2; i++) {
+        const made = await city.post("/subscriptions", body, { "Content-Type": "application/ld+json" });
+        assert.equal(made.status, 201, made.text);
+        ids.push((made.headers["location"] ?? "").split("/").pop() ?? "");
+    }
+    const shown = (await city.get(`/subscriptions/${ids[0] ?? ""}`)).json;
+    const listed = (await city.get("/jsonldContexts?kind=ImplicitlyCreated")).json;
+    assert.deepEqual(listed, [shown.jsonldContext], "one for both");
+    const served = await city.get(`/jsonldContexts/${shown.jsonldContext.split("/").pop()}`);
+    assert.deepEqual(served.json, { "@context": context });
+    await server.stop();
+    await server.start();
+    await create("urn:x:silo:1", "https://x.example/Silo", { "https://x.example/fill": property(6) });
+    const [first] = await r.count(2);
+    assert.equal(first!.body.data[0].fill.value, 6, "in the asker's words");
+    assert.match(String(first!.headers["link"]), /jsonldContexts\/implicit-/);
+});
