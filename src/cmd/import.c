@@ -1,6 +1,7 @@
 /* jindu import: entities from a file into a store that nobody serves, or into a running Jindu. */
 #include "cmd/client.h"
 #include "cmd/import.h"
+#include "link/batches.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -54,7 +55,7 @@ static void defaults(void *settings) {
 /* ---- refusals ---- */
 
 int import_is_about_record(jd_errcode code) {
-    return code != JD_E_INTERNAL && code != JD_E_UNKNOWN_OUTCOME && code != JD_E_BUSY && code != JD_E_STORAGE_FULL;
+    return jd_batches_is_about_record(code);
 }
 
 /* The words of a JSON fault end in its place within the record; the reader gets the place within the file instead. */
