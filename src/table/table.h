@@ -21,7 +21,13 @@ typedef struct jd_source {
 jd_source jd_source_fd(const int *fd);  /* *fd is borrowed, and must stay where it is */
 jd_source jd_source_text(jd_str *rest); /* bytes in memory; *rest moves on */
 
-typedef enum jd_table_kind { JD_TABLE_CSV, JD_TABLE_LINES, JD_TABLE_JSON, JD_TABLE_GEOJSON } jd_table_kind;
+typedef enum jd_table_kind {
+    JD_TABLE_CSV,
+    JD_TABLE_LINES,
+    JD_TABLE_JSON,
+    JD_TABLE_GEOJSON,
+    JD_TABLE_XLSX
+} jd_table_kind;
 
 typedef struct jd_table_form {
     jd_table_kind kind;
