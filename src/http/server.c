@@ -29,6 +29,7 @@ static int health(void *app, jd_buf *out) {
 /* What was read of devices goes to the writer first; what is durable is answered before their lines are closed. */
 static void drain(void *app) {
     jd_api *api = app;
+    jd_tables_quiet(api->tables);
     jd_links_quiet(api->links);
     jd_engine_drain(api->engine);
     jd_links_stop(api->links);
@@ -100,7 +101,13 @@ int jd_server_start(const jd_server_opts *opts, jd_server **out, jd_err *err) {
     int rc = open_rooms(s, opts, err) || jd_api_start(&s->api, err);
     lo.engine = s->api.engine;
     lo.contexts = s->api.contexts;
-    if (rc || jd_links_start(&s->api.links, &lo, err) || open_door(s, opts, err)) {
+    jd_tables_opts to = {.engine = lo.engine,
+                         .contexts = lo.contexts,
+                         .data_dir = opts->data_dir,
+                         .kept = opts->tables_kept,
+                         .refused_bytes = opts->tables_refused_bytes};
+    if (rc || jd_tables_start(&s->api.tables, &to, err) || jd_links_start(&s->api.links, &lo, err) ||
+        open_door(s, opts, err)) {
         jd_server_stop(s);
         return -1;
     }
@@ -117,6 +124,7 @@ void jd_server_stop(jd_server *s) {
         jd_door_stop(s->door, drain);
     else if (s->api.links)
         drain(&s->api);
+    jd_tables_stop(s->api.tables);
     jd_contexts_destroy(s->api.contexts);
     jd_engine_close(s->api.engine);
     free(s->base_url);

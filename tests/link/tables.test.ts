@@ -1,0 +1,246 @@
+// Tables as a department hands them over: uploaded in whatever form, profiled, refused with a place, mended and sent
+// again; dropped into folders and pulled. Real files, those of tests/data.
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { existsSync, readFileSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { gzipSync } from "node:zlib";
+import { api, folder, root, Server, zh, type Answer, type Json } from "../api/server.ts";
+
+const data = folder();
+const server = new Server(data);
+before(() => server.start());
+after(() => server.stop());
+
+const json = { "Content-Type": "application/json" };
+const binary = { "Content-Type": "application/octet-stream" };
+const real = (name: string): Buffer => readFileSync(join(root, "tests/data", name));
+const cityMap = (name: string): string => readFileSync(join(root, "city/mappings", name), "utf8");
+
+const put = (name: string, text: string | Json): Promise<Answer> =>
+    server.call("PUT", `/api/mappings/${name}`, typeof text === "string" ? text : JSON.stringify(text), json);
+const give = (mapping: string, name: string, body: string | Buffer, more = "", headers = {}): Promise<Answer> =>
+    server.call("POST", `/api/tables?mapping=${mapping}&name=${encodeURIComponent(name)}${more}`, body, {
+        ...binary,
+        ...headers,
+    });
+const past = async (id: string, attrs: string): Promise<Json> =>
+    (await server.call("GET", `${api}/temporal/entities/${id}?attrs=${attrs}`)).json;
+
+/** UTF-8 to GB18030, by iconv: node does not encode it. */
+function gb18030(text: Buffer): Buffer {
+    const done = spawnSync("iconv", ["-f", "UTF-8", "-t", "GB18030"], { input: text, maxBuffer: 1 << 28 });
+    assert.equal(done.status, 0, done.stderr.toString());
+    return done.stdout;
+}
+
+const simple = {
+    mapping: 1,
+    time: { column: "t", zone: "UTC" },
+    entity: { type: "Meter", id: "urn:x:meter:{m}" },
+    attributes: { v: { column: "v" } },
+};
+
+test("a mapping is compiled before it is kept; it is given back as it was sent; errors name the member and its place", async () => {
+    const text = JSON.stringify(simple, null, 2);
+    assert.equal((await put("meters", text)).status, 201);
+    assert.equal((await put("meters", text)).status, 204);
+    assert.equal((await server.call("GET", "/api/mappings/meters")).text, text);
+    const bad = await put("other", '{"mapping": 1,\n "entity": {"type": "T", "id": "urn:x:{m}"},\n "attributes": {"v": {"colum": "v"}}}');
+    assert.equal(bad.status, 400, bad.text);
+    assert.match(bad.json.detail, /attributes\.v/);
+    assert.match(bad.json.place, /^other:3:/);
+    assert.equal((await put("o.k", text)).status, 400);
+    assert.equal((await server.call("GET", "/api/mappings/other")).status, 404);
+    assert.deepEqual(
+        (await server.call("GET", "/api/mappings")).json.map((m: Json) => m.name),
+        ["meters"],
+    );
+    assert.equal((await put("gone", simple)).status, 201);
+    assert.equal((await server.call("DELETE", "/api/mappings/gone")).status, 204);
+    assert.equal((await server.call("DELETE", "/api/mappings/gone")).status, 404);
+});
+
+test("a table goes in and tells what came of it; the same again changes nothing", async () => {
+    const csv = "m,t,v\na,2024-01-01,1.50\na,2024-01-02,2\nb,2024-01-01,3\n";
+    const dry = await give("meters", "m.csv", csv, "&dryRun=true");
+    assert.equal(dry.status, 200, dry.text);
+    assert.equal(dry.json.readings, 3);
+    assert.equal(dry.json.id, undefined);
+    assert.equal((await server.call("GET", `${api}/entities/urn:x:meter:a`)).status, 404);
+    const first = await give("meters", "m.csv", csv);
+    assert.equal(first.status, 200, first.text);
+    assert.deepEqual(
+        [first.json.state, first.json.rows, first.json.readings, first.json.entities, first.json.setAside],
+        ["taken", 3, 3, 2, 0],
+    );
+    assert.equal(first.json.attributes[0].most, "3");
+    assert.equal((await past("urn:x:meter:a", "v")).v.length, 2);
+    assert.match((await server.call("GET", `${api}/entities/urn:x:meter:a`)).text, /"value":2/);
+    await give("meters", "m.csv", gzipSync(csv));
+    const again = (await past("urn:x:meter:a", "v")).v;
+    assert.equal(again.length, 2);
+    assert.match(JSON.stringify(again), /"value":1\.5/);
+    const listed = (await server.call("GET", "/api/tables")).json as Json[];
+    assert.equal(listed.length, 2);
+    assert.ok(listed[0].id > listed[1].id);
+    assert.equal(listed[0].attributes, undefined);
+    const shown = await server.call("GET", `/api/tables/${first.json.id}`);
+    assert.deepEqual(shown.json, first.json);
+    assert.equal((await server.call("GET", `/api/tables/${first.json.id}/refused`)).status, 404);
+    assert.equal((await server.call("GET", "/api/tables/..%2Fjindu.db")).status, 404);
+});
+
+test("bad rows are set aside with their reason; mended, they go in", async () => {
+    const rows = Array.from({ length: 40 }, (_, i) => `c,2024-01-01T00:${String(i).padStart(2, "0")},${i}`);
+    rows[7] = "c,2024-01-01T00:07,seven";
+    rows[9] = "c,2024-13-01,9";
+    const got = await give("meters", "站.csv", `m,t,v\n${rows.join("\n")}\n`, "", zh);
+    assert.equal(got.status, 200, got.text);
+    assert.equal(got.json.readings, 38);
+    assert.equal(got.json.setAside, 2);
+    assert.deepEqual(
+        got.json.firstRefused.map((r: Json) => [r.line, r.whole]),
+        [
+            [9, false],
+            [11, true],
+        ],
+    );
+    assert.deepEqual(
+        got.json.refused.map((r: Json) => r.count),
+        [1, 1],
+    );
+    assert.match(got.json.refused[0].reasonZh, /[\u4e00-\u9fff]/);
+    const aside = await server.call("GET", `/api/tables/${got.json.id}/refused`);
+    assert.equal(aside.status, 200);
+    assert.match(aside.headers["content-disposition"]!, /UTF-8''%E7%AB%99\.csv$/);
+    const lines = aside.text.trim().split("\n");
+    assert.equal(lines.length, 3);
+    assert.equal(lines[0], "m,t,v,_refused");
+    assert.match(lines[1]!, /^c,2024-01-01T00:07,seven,".*[\u4e00-\u9fff]/);
+    const mended = aside.text.replace("seven", "7").replace("2024-13-01", "2024-01-01T00:09");
+    const second = await give("meters", "站.csv", mended);
+    assert.equal(second.status, 200, second.text);
+    assert.equal(second.json.setAside, 0);
+    assert.equal((await past("urn:x:meter:c", "v")).v.length, 40);
+});
+
+test("a table that the mapping does not fit is refused with its place, and nothing is written", async () => {
+    const before = (await server.call("GET", "/api/tables")).json.length;
+    const cases: [string, string, number, RegExp][] = [
+        ["meters", "m,t,w\nz,2024-01-01,1\n", 400, /"v"|v/],
+        ["meters", "m,t,v\nz,2024-01-01,x\nz,2024-01-02,y\n", 400, /number/],
+        ["meters", 'm,t,v\nz,2024-01-01,1\n"z,2024-01-02,2\n', 400, /never closed/],
+        ["meters", "", 400, /empty/],
+        ["nobody", "m,t,v\n", 404, /nobody/],
+        ["", "m,t,v\n", 400, /mapping/],
+    ];
+    for (const [mapping, table, status, reason] of cases) {
+        const got = await give(mapping, "t.csv", table);
+        assert.equal(got.status, status, got.text);
+        assert.match(got.text, reason);
+    }
+    const place = await give("meters", "t.csv", "m,t,v\nz,2024-01-01,x\n");
+    assert.match(place.json.place, /^t\.csv:2:14$/);
+    assert.equal((await server.call("GET", `${api}/entities/urn:x:meter:z`)).status, 404);
+    assert.equal((await server.call("GET", "/api/tables")).json.length, before);
+});
+
+test("a table of a tenant goes there", async () => {
+    const got = await give("meters", "m.csv", "m,t,v\nq,2024-01-01,1\n", "", { "NGSILD-Tenant": "water" });
+    assert.equal(got.status, 200, got.text);
+    assert.equal(got.json.tenant, "water");
+    assert.equal((await server.call("GET", `${api}/entities/urn:x:meter:q`)).status, 404);
+    const there = await server.call("GET", `${api}/entities/urn:x:meter:q`, undefined, { "NGSILD-Tenant": "water" });
+    assert.equal(there.status, 200);
+});
+
+test("real tables through the city's mappings, GB 18030 and packed ones included", async () => {
+    const cases: [string, string, (b: Buffer) => Buffer][] = [
+        ["covid", "covid_jiangsu.csv", gb18030],
+        ["soil", "soil_plots.csv", (b) => gzipSync(b)],
+        ["steel", "steel_gwangyang.csv", (b) => b],
+        ["vessels", "vessels_los_angeles.csv", (b) => b],
+    ];
+    for (const [name, file, bytes] of cases) {
+        const kept = await put(name, cityMap(`${name}.json`));
+        assert.ok(kept.status === 201, `${name}: ${kept.text}`);
+        const got = await give(name, file, bytes(real(file)));
+        assert.equal(got.status, 200, `${name}: ${got.text}`);
+        assert.ok(got.json.readings > 500, got.text);
+        assert.equal(got.json.readingsNotTaken, 0);
+    }
+});
+
+test("a table that nobody described is profiled, and the mapping that is suggested takes it", async () => {
+    for (const file of readdirSync(join(root, "tests/data")).filter((name) => name.endsWith(".csv"))) {
+        const bytes = file.startsWith("covid") ? gb18030(real(file)) : real(file);
+        const profile = await server.call("POST", `/api/tables/profile?name=${file}`, bytes, binary);
+        assert.equal(profile.status, 200, profile.text);
+        assert.equal(profile.json.encoding, file.startsWith("covid") ? "GB18030" : "UTF-8");
+        assert.ok(profile.json.columns.length > 1 && profile.json.rows > 100);
+        assert.equal((await put("suggested", profile.json.mapping)).status < 300, true);
+        const got = await give("suggested", file, bytes, "&dryRun=true");
+        assert.equal(got.status, 200, `${file}: ${got.text}`);
+        assert.ok(got.json.readings > 100, got.text);
+    }
+    const nothing = await server.call("POST", "/api/tables/profile", " \n", binary);
+    assert.equal(nothing.status, 400);
+});
+
+test("reports outlive a restart; only the newest are kept; what a crash left is cleared", async () => {
+    const dir = folder();
+    const small = new Server(dir, ["--tables-kept", "3"]);
+    await small.start();
+    await small.call("PUT", "/api/mappings/m", JSON.stringify(simple), json);
+    const ids: string[] = [];
+    for (let i = 0; i < 5; i++) {
+        const rows = Array.from({ length: 15 }, (_, k) => `a,2024-01-${String(k + 1).padStart(2, "0")},${i * k}`);
+        const got = await small.call("POST", "/api/tables?mapping=m", `m,t,v\n${rows.join("\n")}\na,x,1\n`, binary);
+        assert.equal(got.status, 200, got.text);
+        ids.push(got.json.id);
+    }
+    await small.kill();
+    await small.start();
+    const listed = (await small.call("GET", "/api/tables")).json.map((t: Json) => t.id);
+    assert.deepEqual(listed, ids.slice(2).reverse());
+    assert.equal((await small.call("GET", `/api/tables/${ids[4]}/refused`)).status, 200);
+    assert.equal((await small.call("GET", `/api/tables/${ids[0]}/refused`)).status, 404);
+    assert.equal((await small.call("GET", "/api/mappings/m")).status, 200);
+    await small.stop();
+    assert.equal(readdirSync(join(dir, "tables")).length, 6);
+});
+
+test("kill -9 in the middle of a large table: given again, it is whole", async () => {
+    const dir = folder();
+    const victim = new Server(dir);
+    await victim.start();
+    await victim.call("PUT", "/api/mappings/m", JSON.stringify(simple), json);
+    const lines: string[] = [];
+    for (let i = 0; i < 300_000; i++) lines.push(`m${i % 50},${new Date(1.7e12 + i * 1000).toISOString()},${i}`);
+    const table = `m,t,v\n${lines.join("\n")}\n`;
+    const send = (): Promise<Answer | undefined> =>
+        victim.call("POST", "/api/tables?mapping=m&name=big.csv", table, binary).catch(() => undefined);
+    const asked = send();
+    // some of it is durable already when the first entity can be seen
+    for (;;) {
+        const seen = await victim.call("GET", `${api}/entities?type=Meter&limit=1`);
+        if (seen.status === 200 && seen.json.length > 0) break;
+    }
+    await victim.kill();
+    await asked;
+    await victim.start();
+    const again = await send();
+    assert.equal(again?.status, 200, again?.text);
+    assert.equal(again!.json.readings, 300_000);
+    for (const m of ["m0", "m49"]) {
+        const page = await victim.call(
+            "GET",
+            `${api}/temporal/entities/urn:x:meter:${m}?attrs=v&aggrMethods=totalCount&options=aggregatedValues&timerel=after&timeAt=2000-01-01T00:00:00Z`,
+        );
+        assert.equal(page.json.v.totalCount[0][0], 6000, page.text);
+    }
+    await victim.stop();
+    assert.ok(existsSync(join(dir, "tables")));
+});
