@@ -204,9 +204,9 @@ typedef struct key_rows { /* of the first rows: a hash of their time, and of eac
     uint64_t *cells, *times;
 } key_rows;
 
-static const char *const id_words[] = {"id",      "code", "key",    "mmsi", "vin",  "imei", "sensor",
-                                       "station", "site", "device", "stop", "plot", "编号", "编码",
-                                       "代码",    "站号", "站码",   "车牌", NULL};
+static const char *const id_words[] = {"id",   "code",   "key",  "mmsi", "vin",   "imei", "sensor", "station",
+                                       "site", "device", "stop", "plot", "meter", "编号", "编码",   "代码",
+                                       "站号", "站码",   "车牌", "表号", "设备",  NULL};
 static const char *const name_words[] = {"name", "city", "district", "province", "region", "parcel", "名称", "站名",
                                          "站点", "城市", "地区",     "区县",     "省份",   "省",     "市",   NULL};
 
