@@ -106,8 +106,9 @@ int jd_server_start(const jd_server_opts *opts, jd_server **out, jd_err *err) {
                          .data_dir = opts->data_dir,
                          .kept = opts->tables_kept,
                          .refused_bytes = opts->tables_refused_bytes};
-    if (rc || jd_tables_start(&s->api.tables, &to, err) || jd_links_start(&s->api.links, &lo, err) ||
-        open_door(s, opts, err)) {
+    rc = rc || jd_tables_start(&s->api.tables, &to, err);
+    lo.tables = s->api.tables;
+    if (rc || jd_links_start(&s->api.links, &lo, err) || open_door(s, opts, err)) {
         jd_server_stop(s);
         return -1;
     }

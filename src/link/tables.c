@@ -263,7 +263,7 @@ int jd_tables_start(jd_tables **out, const jd_tables_opts *opts, jd_err *err) {
     if (!t->o.at_once) t->o.at_once = AT_ONCE;
     pthread_mutex_init(&t->lock, NULL);
     pthread_cond_init(&t->room, NULL);
-    if (tables_folder_open(t, err)) {
+    if (tables_folder_open(t, err) || tables_sources_start(t, err)) {
         jd_tables_stop(t);
         return -1;
     }
@@ -277,10 +277,13 @@ void jd_tables_quiet(jd_tables *t) {
     pthread_mutex_lock(&t->lock);
     pthread_cond_broadcast(&t->room);
     pthread_mutex_unlock(&t->lock);
+    tables_sources_quiet(t);
 }
 
 void jd_tables_stop(jd_tables *t) {
     if (!t) return;
+    jd_tables_quiet(t);
+    tables_sources_stop(t);
     pthread_cond_destroy(&t->room);
     pthread_mutex_destroy(&t->lock);
     free(t->ids);

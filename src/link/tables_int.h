@@ -19,7 +19,13 @@ struct jd_tables {
     char (*ids)[TABLE_ID_MAX]; /* of kept reports, the oldest first */
     size_t ids_n;
     jd_time last_id;
+    struct tables_sources *sources; /* declared ones, and their thread */
 };
+
+/* ---- sources.c ---- */
+int tables_sources_start(jd_tables *t, jd_err *err);
+void tables_sources_quiet(jd_tables *t);
+void tables_sources_stop(jd_tables *t);
 
 /* ---- tables_kept.c: the folder ---- */
 int tables_folder_open(jd_tables *t, jd_err *err);

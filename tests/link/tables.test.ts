@@ -2,9 +2,12 @@
 // again; dropped into folders and pulled. Real files, those of tests/data.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { existsSync, readFileSync, readdirSync } from "node:fs";
+import { chownSync, existsSync, mkdirSync, readFileSync, readdirSync, renameSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import { type AddressInfo } from "node:net";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
 import { api, folder, root, Server, zh, type Answer, type Json } from "../api/server.ts";
 
@@ -244,3 +247,157 @@ test("kill -9 in the middle of a large table: given again, it is whole", async (
     await victim.stop();
     assert.ok(existsSync(join(dir, "tables")));
 });
+
+// ---- declared sources ----
+
+async function until<T>(what: string, ask: () => Promise<T | undefined>): Promise<T> {
+    const end = Date.now() + 60_000;
+    for (;;) {
+        const found = await ask();
+        if (found !== undefined) return found;
+        assert.ok(Date.now() < end, `${what} did not happen`);
+        await pause(50);
+    }
+}
+const link = (name: string): Promise<Json> => server.call("GET", `/api/links/${name}`).then((a) => a.json);
+const declareLink = (name: string, body: Json): Promise<Answer> =>
+    server.call("PUT", `/api/links/${name}`, JSON.stringify(body), json);
+const names = (path: string): string[] => (existsSync(path) ? readdirSync(path).sort() : []);
+
+test("files dropped into a folder are taken when they are whole, and move on", async () => {
+    const drop = folder();
+    const made = await declareLink("drop", { protocol: "tables", mapping: "meters", folder: drop });
+    assert.equal(made.status, 201, made.text);
+    const rows = Array.from({ length: 30 }, (_, i) => `d,2024-02-01T00:${String(i).padStart(2, "0")},${i}`);
+    rows[3] = "d,2024-02-01T00:03,three";
+    writeFileSync(join(drop, "good.csv"), `m,t,v\n${rows.join("\n")}\n`);
+    writeFileSync(join(drop, "wrong.csv"), "a,b\n1,2\n");
+    writeFileSync(join(drop, "later.csv.part"), "m,t,v\nd,2024-02-02,1\n");
+    mkdirSync(join(drop, "sub"));
+    await until("both files", async () => ((await link("drop")).refusedTables === 1 ? true : undefined));
+    await until("the move", async () => (names(join(drop, "refused")).length === 3 ? true : undefined));
+    assert.deepEqual(names(drop), ["done", "later.csv.part", "refused", "sub"]);
+    assert.deepEqual(names(join(drop, "done")), ["good.csv"]);
+    assert.deepEqual(names(join(drop, "refused")), ["good.csv", "wrong.csv", "wrong.csv.reason.txt"]);
+    assert.match(readFileSync(join(drop, "refused/wrong.csv.reason.txt"), "utf8"), /wrong\.csv:1/);
+    assert.equal((await past("urn:x:meter:d", "v")).v.length, 29);
+    // what was set aside, mended and dropped again
+    const mended = readFileSync(join(drop, "refused/good.csv"), "utf8").replace("three", "3");
+    writeFileSync(join(drop, "good.csv"), mended);
+    renameSync(join(drop, "later.csv.part"), join(drop, "later.csv"));
+    await until("the others", async () => ((await link("drop")).tables === 3 ? true : undefined));
+    await until("their move", async () => (names(join(drop, "done")).length === 3 ? true : undefined));
+    assert.deepEqual(names(join(drop, "done")), ["2-good.csv", "good.csv", "later.csv"]);
+    assert.equal((await past("urn:x:meter:d", "v")).v.length, 31);
+    const counts = await link("drop");
+    assert.equal(counts.state, "open");
+    assert.deepEqual([counts.readings, counts.rowsRefused], [31, 1]);
+    const reports = (await server.call("GET", "/api/tables")).json as Json[];
+    assert.ok(reports.some((r) => r.state === "refused" && r.from === "drop" && /wrong/.test(r.place)));
+    // it outlives a restart, and goes when it is told to
+    await server.stop();
+    await server.start();
+    writeFileSync(join(drop, "more.csv"), "m,t,v\nd,2024-02-03,1\n");
+    await until("one more", async () => ((await link("drop")).tables === 1 ? true : undefined));
+    assert.equal((await server.call("DELETE", "/api/links/drop")).status, 204);
+    assert.equal((await server.call("GET", "/api/links/drop")).status, 404);
+});
+
+test("a source that is declared wrongly is refused with the member", async () => {
+    const wrong: [Json, RegExp][] = [
+        [{ mapping: "nobody", folder: "/tmp" }, /mapping/],
+        [{ mapping: "meters" }, /folder/],
+        [{ mapping: "meters", folder: "tmp" }, /folder/],
+        [{ mapping: "meters", folder: "/nowhere/at/all" }, /folder/],
+        [{ mapping: "meters", folder: data }, /data folder/],
+        [{ mapping: "meters", folder: "/tmp", everySeconds: 3 }, /everySeconds/],
+        [{ mapping: "meters", pull: "file:///etc/passwd", everySeconds: 3 }, /pull/],
+        [{ mapping: "meters", pull: "http://127.0.0.1:1/x" }, /everySeconds/],
+        [{ mapping: "meters", postgresql: "dbname=x", everySeconds: 3 }, /query/],
+        [{ mapping: "meters", folder: "/tmp", listen: "127.0.0.1:1" }, /listen/],
+    ];
+    for (const [body, reason] of wrong) {
+        const got = await declareLink("wrong", { protocol: "tables", ...body });
+        assert.equal(got.status, 400, `${JSON.stringify(body)} ${got.text}`);
+        assert.match(got.text, reason);
+    }
+});
+
+test("a table is pulled when it has changed; one that cannot be had is told of and tried again", async () => {
+    let table = "m,t,v\np,2024-01-01,1\n";
+    let broken = true;
+    const asked: (string | undefined)[] = [];
+    const other = createServer((ask, answer) => {
+        asked.push(ask.headers["if-none-match"]);
+        const tag = `"${table.length}"`;
+        if (broken) answer.writeHead(500).end();
+        else if (ask.headers["if-none-match"] === tag) answer.writeHead(304).end();
+        else answer.writeHead(200, { ETag: tag }).end(table);
+    });
+    await new Promise<void>((done) => other.listen(0, "127.0.0.1", done));
+    other.unref(); // a test that fails must not keep the run alive
+    const url = `http://user:secret@127.0.0.1:${(other.address() as AddressInfo).port}/out/pumps.csv?day=1`;
+    const made = await declareLink("pull", { protocol: "tables", mapping: "meters", pull: url, everySeconds: 1 });
+    assert.equal(made.status, 201, made.text);
+    const failing = await until("the failure", async () => {
+        const now = await link("pull");
+        return now.state === "failing" ? now : undefined;
+    });
+    assert.match(failing.reason, /500/);
+    assert.doesNotMatch(JSON.stringify(failing), /secret/);
+    broken = false;
+    await until("the table", async () => ((await link("pull")).tables === 1 ? true : undefined));
+    await until("nothing new", async () => ((await link("pull")).unchanged >= 1 ? true : undefined));
+    table += "p,2024-01-02,2\n";
+    await until("the change", async () => ((await link("pull")).tables === 2 ? true : undefined));
+    assert.equal((await past("urn:x:meter:p", "v")).v.length, 2);
+    const report = (await server.call("GET", "/api/tables")).json[0];
+    assert.deepEqual([report.name, report.from], ["pumps.csv", "pull"]);
+    assert.ok(asked.includes('"21"'), "it says what it has");
+    assert.equal((await server.call("DELETE", "/api/links/pull")).status, 204);
+    other.close();
+});
+
+const pg = ["/usr/lib/postgresql/15/bin", "/usr/lib/postgresql/16/bin"].find((dir) => existsSync(join(dir, "initdb")));
+
+test("what a query to PostgreSQL gives becomes readings; it can but ask", {
+    skip: pg === undefined ? "PostgreSQL is not installed" : false,
+}, async () => {
+    const dir = folder();
+    const root = process.getuid?.() === 0; // it refuses to run as root
+    const as = root ? { uid: statIds("postgres").uid, gid: statIds("postgres").gid } : {};
+    if (root) chownSync(dir, as.uid!, as.gid!);
+    const run = (tool: string, ...args: string[]): void => {
+        const done = spawnSync(join(pg!, tool), args, { encoding: "utf8", cwd: dir, ...as, stdio: ["ignore", "ignore", "pipe"] });
+        assert.equal(done.status, 0, done.stderr);
+    };
+    const base = join(dir, "base");
+    run("initdb", "-D", base, "-A", "trust", "-U", "jindu", "--no-sync");
+    run("pg_ctl", "-D", base, "-w", "-l", join(dir, "log"), "-o", `-h '' -k ${dir} -F`, "start");
+    try {
+        const psql = (text: string): void => run("psql", "-h", dir, "-U", "jindu", "-d", "postgres", "-q", "-c", text);
+        psql("create table r (m text, t timestamptz, v numeric); insert into r values ('库','2024-01-01 00:00Z', 1.50)");
+        const source = { protocol: "tables", mapping: "meters", everySeconds: 1 };
+        const conninfo = `host=${dir} user=jindu dbname=postgres`;
+        const query = `select 'q' as m, to_char(t at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS') as t, v from r`;
+        assert.equal((await declareLink("pg", { ...source, postgresql: conninfo, query })).status, 201);
+        await until("the rows", async () => ((await link("pg")).tables === 1 ? true : undefined));
+        psql("insert into r values ('库','2024-01-02 00:00Z', 2)");
+        await until("the new row", async () => ((await link("pg")).tables === 2 ? true : undefined));
+        assert.equal((await past("urn:x:meter:q", "v")).v.length, 2);
+        for (const evil of ["delete from r returning *", "select 1) to stdout; drop table r; copy (select 1"]) {
+            assert.equal((await declareLink("pg", { ...source, postgresql: conninfo, query: evil })).status, 204);
+            await until("the refusal", async () => ((await link("pg")).state === "failing" ? true : undefined));
+        }
+        psql("select count(*) from r");
+        assert.equal((await server.call("DELETE", "/api/links/pg")).status, 204);
+    } finally {
+        run("pg_ctl", "-D", base, "-m", "immediate", "stop");
+    }
+});
+
+function statIds(user: string): { uid: number; gid: number } {
+    const line = readFileSync("/etc/passwd", "utf8").split("\n").find((entry) => entry.startsWith(`${user}:`))!;
+    const [, , uid, gid] = line.split(":");
+    return { uid: Number(uid), gid: Number(gid) };
+}
