@@ -45,12 +45,13 @@ const simple = {
     attributes: { v: { column: "v" } },
 };
 
-test("a mapping is compiled before it is kept; it is given back as it was sent; errors name the member and its place", async () => {
+test("a mapping is compiled before it is kept, and given back as it was sent; errors name member and place", async () => {
     const text = JSON.stringify(simple, null, 2);
     assert.equal((await put("meters", text)).status, 201);
     assert.equal((await put("meters", text)).status, 204);
     assert.equal((await server.call("GET", "/api/mappings/meters")).text, text);
-    const bad = await put("other", '{"mapping": 1,\n "entity": {"type": "T", "id": "urn:x:{m}"},\n "attributes": {"v": {"colum": "v"}}}');
+    const wrong = '{"mapping": 1,\n "entity": {"type": "T", "id": "urn:x:{m}"},\n "attributes": {"v": {"colum": "v"}}}';
+    const bad = await put("other", wrong);
     assert.equal(bad.status, 400, bad.text);
     assert.match(bad.json.detail, /attributes\.v/);
     assert.match(bad.json.place, /^other:3:/);
@@ -237,11 +238,9 @@ test("kill -9 in the middle of a large table: given again, it is whole", async (
     const again = await send();
     assert.equal(again?.status, 200, again?.text);
     assert.equal(again!.json.readings, 300_000);
+    const count = "attrs=v&aggrMethods=totalCount&options=aggregatedValues&timerel=after&timeAt=2000-01-01T00:00:00Z";
     for (const m of ["m0", "m49"]) {
-        const page = await victim.call(
-            "GET",
-            `${api}/temporal/entities/urn:x:meter:${m}?attrs=v&aggrMethods=totalCount&options=aggregatedValues&timerel=after&timeAt=2000-01-01T00:00:00Z`,
-        );
+        const page = await victim.call("GET", `${api}/temporal/entities/urn:x:meter:${m}?${count}`);
         assert.equal(page.json.v.totalCount[0][0], 6000, page.text);
     }
     await victim.stop();
@@ -368,7 +367,8 @@ test("what a query to PostgreSQL gives becomes readings; it can but ask", {
     const as = root ? { uid: statIds("postgres").uid, gid: statIds("postgres").gid } : {};
     if (root) chownSync(dir, as.uid!, as.gid!);
     const run = (tool: string, ...args: string[]): void => {
-        const done = spawnSync(join(pg!, tool), args, { encoding: "utf8", cwd: dir, ...as, stdio: ["ignore", "ignore", "pipe"] });
+        const stdio: ["ignore", "ignore", "pipe"] = ["ignore", "ignore", "pipe"];
+        const done = spawnSync(join(pg!, tool), args, { encoding: "utf8", cwd: dir, ...as, stdio });
         assert.equal(done.status, 0, done.stderr);
     };
     const base = join(dir, "base");
@@ -376,7 +376,8 @@ test("what a query to PostgreSQL gives becomes readings; it can but ask", {
     run("pg_ctl", "-D", base, "-w", "-l", join(dir, "log"), "-o", `-h '' -k ${dir} -F`, "start");
     try {
         const psql = (text: string): void => run("psql", "-h", dir, "-U", "jindu", "-d", "postgres", "-q", "-c", text);
-        psql("create table r (m text, t timestamptz, v numeric); insert into r values ('库','2024-01-01 00:00Z', 1.50)");
+        psql("create table r (m text, t timestamptz, v numeric)");
+        psql("insert into r values ('库','2024-01-01 00:00Z', 1.50)");
         const source = { protocol: "tables", mapping: "meters", everySeconds: 1 };
         const conninfo = `host=${dir} user=jindu dbname=postgres`;
         const query = `select 'q' as m, to_char(t at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS') as t, v from r`;
