@@ -318,9 +318,10 @@ static int work(const cmd_line *line, tables *w, jd_contexts *contexts, jd_symta
 static int usage(const cmd_line *line, const importing *s) {
     int odd = !!s->data + !!s->url != (s->dry_run ? 0 : 1);
     if (s->url)
-        return cmd_usage(line,
-                         "tables go into a folder (--data) that nobody serves, not yet into a running server (--url)",
-                         "数据表只能导入未被服务的目录（--data），暂不能导入运行中的服务（--url）");
+        return cmd_usage(
+            line,
+            "tables go into a folder (--data) that nobody serves; a running server takes them at POST /api/tables",
+            "数据表只能导入未被服务的目录（--data）；运行中的服务请用 POST /api/tables");
     if (s->dry_run && s->data) odd = 0;
     if (odd) return cmd_usage(line, "--map needs --data, or --dry-run", "--map 需要 --data 或 --dry-run");
     if (cmd_given(line, "mode"))

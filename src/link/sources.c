@@ -11,7 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { EVERY_MOST_S = 86400 * 31, FOLDER_MS = 500, RETRY_S = 10 };
+enum { EVERY_MOST_S = 86400 * 31, FOLDER_MS = 500 };
 #define NS_PER_S 1000000000u
 
 /* ---- declarations ---- */
@@ -215,7 +215,6 @@ static void run(jd_tables *t, jd_table_source *s) {
     if (turn == TURN_UNCHANGED) s->unchanged++;
     if (turn == TURN_FAILED) {
         s->failures++;
-        if (s->kind == SOURCE_FOLDER) wait = (uint64_t)RETRY_S * NS_PER_S;
         snprintf(s->reason, sizeof s->reason, "%s", err.en);
         snprintf(s->reason_zh, sizeof s->reason_zh, "%s", err.zh);
         if (!was) jd_log(JD_LOG_WARN, "source.failing", "link=%s why=\"%s\"", s->origin, err.en);

@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 enum { FILES_MAX = 10000 };
-static const uint64_t STEADY_NS = 2000000000u;
+static const uint64_t STEADY_NS = 2000000000u, AGAIN_NS = 30000000000u;
 
 int source_folder_check(const jd_tables *t, const char *path, jd_err *err) {
     char whole[PATH_MAX], own[PATH_MAX];
@@ -90,7 +90,7 @@ static source_file *steady(jd_table_source *s, uint64_t now) {
     source_file *best = NULL;
     for (size_t i = 0; i < s->files_n; i++) {
         source_file *f = &s->files[i];
-        if (!f->there || now - f->since_ns < STEADY_NS) continue;
+        if (!f->there || now - f->since_ns < STEADY_NS || now < f->again_ns) continue;
         if (!best || strcmp(f->name, best->name) < 0) best = f;
     }
     return best;
@@ -179,12 +179,17 @@ source_turn source_folder(jd_tables *t, jd_table_source *s, jd_err *err) {
     uint64_t now = jd_mono_ns();
     source_turn turn = TURN_DONE;
     source_file *f;
+    jd_err why = {0};
     for (size_t i = 0; i < s->files_n; i++) s->files[i].there = 0;
     for (struct dirent *e; (e = readdir(d));) look(s, fd, e->d_name, now);
     forget_gone(s);
-    while (turn == TURN_DONE && !atomic_load(&t->stop) && (f = steady(s, now))) {
+    while (!atomic_load(&t->stop) && (f = steady(s, now))) {
         f->there = 0;
-        if (take_file(t, s, fd, f->name, err)) turn = TURN_FAILED;
+        if (!take_file(t, s, fd, f->name, &why)) continue;
+        f->again_ns = jd_mono_ns() + AGAIN_NS; /* the others need not wait for it */
+        if (turn == TURN_DONE) *err = why;
+        turn = TURN_FAILED;
+        why = (jd_err){0};
     }
     closedir(d);
     return turn;

@@ -10,6 +10,7 @@ typedef struct source_file { /* a file that was seen in a folder */
     char *name;
     int64_t size, changed_ns;
     uint64_t since_ns; /* it has been so since then */
+    uint64_t again_ns; /* it could not be taken: not before then */
     int there;
 } source_file;
 

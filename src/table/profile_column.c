@@ -118,10 +118,22 @@ static int clock_reads(const form *f, jd_str s) {
     return !table__form_read(jd_str_of(with), (jd_str){day, 11 + s.n}, &c) && !table__civil_us(&c, &us);
 }
 
+/* Most cells are no times, and are not to be tried by forty forms: all forms begin with a digit, and a number with one
+ * point is none of them. */
+static int may_be_time(jd_str s) {
+    size_t others = 0, points = 0;
+    if (s.n < 4 || s.n > 40 || s.p[0] < '0' || s.p[0] > '9') return 0;
+    for (size_t i = 0; i < s.n; i++) {
+        others += s.p[i] < '0' || s.p[i] > '9';
+        points += s.p[i] == '.' || s.p[i] == ',';
+    }
+    return !others || others > points || points > 1;
+}
+
 static uint64_t time_forms(jd_str s) {
     uint64_t bits = 0;
     int digits = all_digits(s);
-    if (s.n < 4 || s.n > 40 || s.p[0] == '-') return 0;
+    if (!may_be_time(s)) return 0;
     for (int i = 0; i < FORMS; i++) {
         const form *f = &forms[i];
         int hit = f->digits               ? digits && reads_digits(f, s)

@@ -50,7 +50,8 @@ test("a mapping is compiled before it is kept, and given back as it was sent; er
     assert.equal((await put("meters", text)).status, 201);
     assert.equal((await put("meters", text)).status, 204);
     assert.equal((await server.call("GET", "/api/mappings/meters")).text, text);
-    const wrong = '{"mapping": 1,\n "entity": {"type": "T", "id": "urn:x:{m}"},\n "attributes": {"v": {"colum": "v"}}}';
+    const entity = '"entity": {"type": "T", "id": "urn:x:{m}"}';
+    const wrong = `{"mapping": 1,\n ${entity},\n "attributes": {"v": {"colum": "v"}}}`;
     const bad = await put("other", wrong);
     assert.equal(bad.status, 400, bad.text);
     assert.match(bad.json.detail, /attributes\.v/);

@@ -18,12 +18,12 @@ static jd_str read_file(bench *b, const char *path) {
 }
 
 #define DATA JINDU_SOURCE_ROOT "/tests/data/"
-#define LEVELS                                                                                                               \
-    "{\"mapping\":1,\"table\":{\"format\":\"xlsx\",\"sheet\":\"监测\",\"skipLines\":2},"                                   \
-    "\"time\":{\"columns\":[\"日期\",\"时间\"],\"zone\":\"Asia/Shanghai\"},"                                             \
-    "\"entity\":{\"type\":\"T\",\"id\":\"urn:x:{站号}\"},\"attributes\":{\"level\":{\"column\":\"水位(m)\","             \
-    "\"missing\":\"缺测\"},\"flow\":\"流量\",\"valid\":{\"column\":\"有效\",\"as\":\"boolean\"},\"note\":{\"column\":" \
-    "\"备注\",\"as\":\"text\"}}}"
+static const char levels_map[] = "{\"mapping\":1,\"table\":{\"format\":\"xlsx\",\"sheet\":\"监测\",\"skipLines\":2},"
+                                 "\"time\":{\"columns\":[\"日期\",\"时间\"],\"zone\":\"Asia/Shanghai\"},"
+                                 "\"entity\":{\"type\":\"T\",\"id\":\"urn:x:{站号}\"},"
+                                 "\"attributes\":{\"level\":{\"column\":\"水位(m)\",\"missing\":\"缺测\"},"
+                                 "\"flow\":\"流量\",\"valid\":{\"column\":\"有效\",\"as\":\"boolean\"},"
+                                 "\"note\":{\"column\":\"备注\",\"as\":\"text\"}}}";
 
 static void must_hold(const jd_buf *all, const char *line) {
     if (!strstr(all->p, line)) fail_msg("there is no \"%s\" in\n%s", line, all->p);
@@ -33,7 +33,7 @@ static void levels(void **state) {
     bench b;
     (void)state;
     begin(&b);
-    feed(&b, LEVELS, "levels.xlsx", read_file(&b, DATA "levels_openpyxl.xlsx"));
+    feed(&b, levels_map, "levels.xlsx", read_file(&b, DATA "levels_openpyxl.xlsx"));
     if (b.err.code) fail_msg("%s: %s", b.err.place, b.err.en);
     must_hold(&b.out, "urn:x:001 2024-02-28T12:00:00Z level=3.1 flow=100 valid=true note=\"复核,是\"\n");
     must_hold(&b.out, "urn:x:002 2024-02-29T16:00:00Z level=3.38 flow=128 valid=true note=\"复核,是\"\n");
@@ -46,7 +46,7 @@ static void levels(void **state) {
     assert_non_null(hash);
     hash[1] = '4';
     jd_str mended = jd_arena_dup(&b.a, jd_str_of(b.kept.p));
-    feed(&b, LEVELS, "levels.csv", mended);
+    feed(&b, levels_map, "levels.csv", mended);
     if (b.err.code) fail_msg("%s: %s", b.err.place, b.err.en);
     must_hold(&b.out, " level=4 flow=108 ");
     assert_int_equal(b.report.touched_rows, 0);
@@ -186,7 +186,7 @@ static void hostile(void **state) {
     begin(&b);
     jd_str bytes = read_file(&b, DATA "levels_openpyxl.xlsx");
     for (size_t n = 0; n < bytes.n; n += 37) { /* cut anywhere */
-        feed(&b, LEVELS, "h.xlsx", (jd_str){bytes.p, n});
+        feed(&b, levels_map, "h.xlsx", (jd_str){bytes.p, n});
         assert_int_equal(b.err.code, JD_E_BAD_REQUEST_DATA);
     }
     feed(&b, PLAIN, "h.xls", (jd_str){"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1....", 12});
