@@ -45,7 +45,7 @@ const simple = {
     attributes: { v: { column: "v" } },
 };
 
-test("a mapping is compiled before it is kept, and given back as it was sent; errors name member and place", async () => {
+test("a mapping is compiled before it is kept, and given back as it was sent; errors have a place", async () => {
     const text = JSON.stringify(simple, null, 2);
     assert.equal((await put("meters", text)).status, 201);
     assert.equal((await put("meters", text)).status, 204);
@@ -176,6 +176,46 @@ test("real tables through the city's mappings, GB 18030 and packed ones included
         assert.ok(got.json.readings > 500, got.text);
         assert.equal(got.json.readingsNotTaken, 0);
     }
+});
+
+test("a workbook goes in; what is set aside of it is CSV, which the same mapping takes", async () => {
+    const levels = {
+        mapping: 1,
+        table: { format: "xlsx", sheet: "监测", skipLines: 2 },
+        time: { columns: ["日期", "时间"], zone: "Asia/Shanghai" },
+        entity: { type: "WaterLevelObserved", id: "urn:x:level:{站号}" },
+        attributes: { level: { column: "水位(m)", missing: "缺测" }, flow: "流量" },
+        fixed: { name: { column: "站名", as: "text" } },
+    };
+    assert.equal((await put("levels", levels)).status, 201);
+    const got = await give("levels", "水位.xlsx", real("levels_openpyxl.xlsx"));
+    assert.equal(got.status, 200, got.text);
+    assert.deepEqual([got.json.rows, got.json.readings, got.json.setAside], [30, 58, 1]);
+    assert.deepEqual([got.json.firstRefused[0].line, got.json.firstRefused[0].column], [12, 5]);
+    assert.equal((await server.call("GET", `${api}/entities/urn:x:level:001`)).json.name.value, "谏壁闸");
+    const aside = await server.call("GET", `/api/tables/${got.json.id}/refused`);
+    assert.match(aside.headers["content-disposition"]!, /\.csv$/);
+    const mended = await give("levels", "水位.csv", aside.text.replace(",#,", ",4,"));
+    assert.deepEqual([mended.json.readings, mended.json.setAside], [2, 0], mended.text);
+    const profile = await server.call("POST", "/api/tables/profile", real("meters_xlsxwriter.xlsx"), binary);
+    assert.equal(profile.json.format, "xlsx");
+    assert.equal((await put("meters2", profile.json.mapping)).status, 201);
+    const meters = await give("meters2", "meters.xlsx", real("meters_xlsxwriter.xlsx"));
+    assert.equal(meters.json.entities, 2, meters.text);
+});
+
+test("bytes that are no characters do no harm to what is told of them", async () => {
+    const rows = Array.from({ length: 30 }, (_, i) => `e,2024-01-01T00:${String(i).padStart(2, "0")},${i},x`);
+    const table = Buffer.from(`m,t,v,\u00fc\n${rows.join("\n")}\ne,2024-01-02,\u00fc,x\n\u00fc,2024-01-03,1,x\n`, "latin1");
+    const got = await give("meters", "\u00fc.csv", table);
+    assert.equal(got.status, 200, got.text);
+    assert.equal(got.json.setAside, 2);
+    assert.ok(got.json.firstRefused.every((r: Json) => r.reason.length > 0));
+    const bad = await give("meters", "x.csv", Buffer.from("\u00fc,t,v\ne,2024-01-01,1\n", "latin1"));
+    assert.equal(bad.status, 400);
+    assert.ok(bad.json.detail.length > 0);
+    const profile = await server.call("POST", "/api/tables/profile", table, binary);
+    assert.equal(profile.status, 200);
 });
 
 test("a table that nobody described is profiled, and the mapping that is suggested takes it", async () => {
