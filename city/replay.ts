@@ -1,9 +1,10 @@
 // The player: lets recorded series run again, each real reading re-dated to now and marked as a replay. It keeps no
-// state: the position follows from the clock, so it may be stopped and started at will.
+// state: the position follows from the clock, so it may be stopped and started at will. What has a link is left to
+// carry.ts, but with --all.
 //
-//   node --import tsx city/replay.ts [--url http://127.0.0.1:8080] [--once] [--ndjson FILE]
+//   node --import tsx city/replay.ts [--url http://127.0.0.1:8080] [--once] [--all] [--ndjson FILE]
 //
-// --once posts what is current and ends; --ndjson writes that to FILE instead.
+// --once posts what is current and ends; --ndjson writes that of all recordings to FILE instead.
 import { writeFileSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
 import { parseArgs } from "node:util";
@@ -16,11 +17,15 @@ const { values } = parseArgs({
     options: {
         url: { type: "string", default: "http://127.0.0.1:8080" },
         once: { type: "boolean", default: false },
+        all: { type: "boolean", default: false },
         ndjson: { type: "string" },
     },
 });
 
-const playing = recordings().map((recording) => ({ recording, span: spanOf(recording) }));
+const all = values.all || values.ndjson !== undefined;
+const playing = recordings()
+    .filter((recording) => all || recording.link === undefined)
+    .map((recording) => ({ recording, span: spanOf(recording) }));
 const posted = new Map<string, number>();
 
 /** The entities whose newest reading is not the one that was posted last, with the moment of that reading. */

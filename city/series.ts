@@ -11,11 +11,15 @@ interface Value {
     unitCode?: string;
 }
 
-type Values = Record<string, Value | [number, number]>;
+export type Values = Record<string, Value | [number, number]>;
+
+export type LinkName = "air" | "buses" | "cars" | "rivers" | "ships";
 
 export interface Series {
     id: string;
     type: string;
+    /** Who speaks on the recording's link: MN, phone, station, MMSI. */
+    device?: string;
     /** What does not change: names, numbers, a fixed place. */
     fixed: Record<string, Attribute>;
     readings: Reading<Values>[];
@@ -24,6 +28,8 @@ export interface Series {
 /** Series that were recorded together and run at one speed. */
 export interface Recording {
     source: SourceName;
+    /** The link (city/links) on which its devices speak; without one it is posted. */
+    link?: LinkName;
     /** Recorded seconds in a second of the player. */
     speed: number;
     series: Series[];
@@ -44,16 +50,29 @@ function windAngle(name: string | undefined): number | undefined {
 
 function air(): Recording {
     const stations = [
-        { file: "air_wanliu.csv", key: "wanliu", zh: "万柳（北京海淀）", en: "Wanliu (Haidian, Beijing)" },
-        { file: "air_dingling.csv", key: "dingling", zh: "定陵（北京昌平）", en: "Dingling (Changping, Beijing)" },
+        // 24 hex digits, as HJ 212-2017 wants: the division's code, then what the sample made up.
+        {
+            file: "air_wanliu.csv",
+            mn: "110108A10000000000000001",
+            zh: "万柳（北京海淀）",
+            en: "Wanliu (Haidian, Beijing)",
+        },
+        {
+            file: "air_dingling.csv",
+            mn: "110114A10000000000000001",
+            zh: "定陵（北京昌平）",
+            en: "Dingling (Changping, Beijing)",
+        },
     ];
     const ug = "GQ";
     return {
         source: "air",
+        link: "air",
         speed: 120,
-        series: stations.map(({ file, key, zh, en }) => ({
-            id: `urn:ngsi-ld:AirQualityObserved:beijing-${key}`,
+        series: stations.map(({ file, mn, zh, en }) => ({
+            id: `urn:ngsi-ld:AirQualityObserved:${mn}`,
             type: "AirQualityObserved",
+            device: mn,
             fixed: { name: text({ zh, en }), typeOfLocation: property("outdoor") },
             readings: byTime(
                 rowsOf(file).map((row) => ({
@@ -137,6 +156,7 @@ function vessels(): Recording {
     const known = (value: number | undefined, none: number): number | undefined => (value === none ? undefined : value);
     return {
         source: "vessels",
+        link: "ships",
         speed: 60,
         series: [...ships].map(([mmsi, rows]) => {
             const first = rows[0]!;
@@ -146,6 +166,7 @@ function vessels(): Recording {
             return {
                 id: `urn:ngsi-ld:Vessel:mmsi-${mmsi}`,
                 type: "Vessel",
+                device: mmsi,
                 fixed: {
                     name: text({ zh: name, en: name }),
                     mmsi: property(Number(mmsi)),
@@ -170,6 +191,9 @@ function vessels(): Recording {
     };
 }
 
+/** The number by which a trip's terminal calls itself: twelve digits, of which no network has any that begin so. */
+const phoneOf = (trip: string): string => `00014${trip.padStart(7, "0")}`;
+
 function bus(): Recording {
     const stop = (name: string | undefined): string => (name ?? "").replaceAll("_", " ");
     // The source gives every row the same vehicle number, though trips overlap in time: a trip is what one bus drove.
@@ -181,10 +205,12 @@ function bus(): Recording {
     }
     return {
         source: "bus",
+        link: "buses",
         speed: 4,
         series: [...trips].map(([trip, rows]) => ({
-            id: `urn:ngsi-ld:Vehicle:liverpool-route14-trip-${trip}`,
+            id: `urn:ngsi-ld:Vehicle:${phoneOf(trip)}`,
             type: "Vehicle",
+            device: phoneOf(trip),
             fixed: {
                 name: text({ zh: `14 路公交 ${trip} 班次`, en: `Route 14, trip ${trip}` }),
                 vehicleType: property("bus"),
@@ -229,10 +255,13 @@ function river(): Recording {
     const cubicFoot = 0.028316846592;
     return {
         source: "river",
-        speed: 2880,
+        link: "rivers",
+        // A day lasts a minute, which is as fine as SL 651 tells when something was observed.
+        speed: 1440,
         series: gauges.map(({ code, zh, en, at }) => ({
             id: `urn:ngsi-ld:RiverFlowObserved:usgs-${code}`,
             type: "RiverFlowObserved",
+            device: code.padStart(10, "0"),
             fixed: { name: text({ zh, en }), stationCode: property(code), location: geo("Point", at) },
             readings: byTime(
                 rowsOf(`river_${code}.csv`).map((row) => {
@@ -306,11 +335,20 @@ export function spanOf(recording: Recording): Span {
     return { start, end: end + Math.round((end - start) / Math.max(1, count - 1)) };
 }
 
-/** The entity as it stands when `reading` happens at `dueAt`: re-dated, marked as a replay, with its original time. */
-export function entityOf(recording: Recording, series: Series, reading: Reading<Values>, dueAt: number): Entity {
+/** What says of an entity that it is a replay, and of what. */
+export const replayOf = (recording: Recording): Record<string, Attribute> => ({
+    replay: property(true),
+    replaySpeed: property(recording.speed),
+    shownIn: relation("urn:ngsi-ld:Division:321100"),
+    ...provenance(recording.source),
+});
+
+/** The values of a reading as attributes observed at `dueAt`; `only`: those that it names. */
+export function measuredOf(reading: Reading<Values>, dueAt: number, only?: string[]): Record<string, Attribute> {
     const observedAt = new Date(dueAt).toISOString();
     const measured: Record<string, Attribute> = {};
     for (const [name, value] of Object.entries(reading.values)) {
+        if (only && !only.includes(name)) continue;
         if (Array.isArray(value)) measured[name] = { ...geo("Point", value), observedAt };
         else if (value.value !== undefined) {
             measured[name] = {
@@ -321,15 +359,19 @@ export function entityOf(recording: Recording, series: Series, reading: Reading<
             };
         }
     }
+    return measured;
+}
+
+export const originalOf = (reading: Reading<Values>): Attribute => dateTime(new Date(reading.at).toISOString());
+
+/** The entity as it stands when `reading` happens at `dueAt`: re-dated, marked as a replay, with its original time. */
+export function entityOf(recording: Recording, series: Series, reading: Reading<Values>, dueAt: number): Entity {
     return {
         id: series.id,
         type: series.type,
         ...series.fixed,
-        ...measured,
-        replay: property(true),
-        replaySpeed: property(recording.speed),
-        originalObservedAt: dateTime(new Date(reading.at).toISOString()),
-        shownIn: relation("urn:ngsi-ld:Division:321100"),
-        ...provenance(recording.source),
+        ...measuredOf(reading, dueAt),
+        originalObservedAt: originalOf(reading),
+        ...replayOf(recording),
     };
 }

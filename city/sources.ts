@@ -71,6 +71,11 @@ export const sources = {
         credit: "Copyright (c) 2026 Charlotte Gressel (dc_workload_pipeline)",
         recordedIn: { zh: "美国康奈尔大学机房", en: "Cornell University data centre, USA" },
     },
+    cars: {
+        source: "Simulated by the sample city (city/cars.ts); no car of this kind exists",
+        license: "Apache-2.0",
+        credit: "Jindu",
+    },
 } satisfies Record<string, Source>;
 
 export type SourceName = keyof typeof sources;

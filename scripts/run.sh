@@ -1,6 +1,6 @@
 #!/bin/sh
-# run.sh: the sample city. Installs what is missing, builds, starts the program, loads Zhenjiang, lets the recordings run, and
-# says what to try. Ctrl-C stops everything; the data stay in run/city.
+# run.sh: the sample city. Installs what is missing, builds, starts the program, loads Zhenjiang, declares the links, lets the
+# recordings run and the devices speak, and says what to try. Ctrl-C stops everything; the data stay in run/city.
 set -eu
 listen=${LISTEN:-127.0.0.1:8080}
 url=http://$listen
@@ -18,11 +18,13 @@ fi
 mkdir -p "$data"
 server=
 player=
+carrier=
 stop() {
     trap - INT TERM HUP EXIT
     echo
     echo "jindu: stopping / 正在停止"
     [ -n "$player" ] && kill "$player" 2>/dev/null
+    [ -n "$carrier" ] && kill "$carrier" 2>/dev/null
     [ -n "$server" ] && kill "$server" 2>/dev/null
     wait 2>/dev/null || true
     exit "${1:-0}"
@@ -47,8 +49,11 @@ until curl -fsS --noproxy '*' -m 2 -o /dev/null "$url/health" 2>/dev/null; do
 done
 
 node --import tsx city/load.ts --url "$url"
+node --import tsx city/declare.ts --url "$url"
 node --import tsx city/replay.ts --url "$url" &
 player=$!
+node --import tsx city/carry.ts --url "$url" &
+carrier=$!
 
 link='<http://127.0.0.1:8080/city.jsonld>; rel="http://www.w3.org/ns/json-ld#context"'
 cat <<TEXT
@@ -72,7 +77,17 @@ cat <<TEXT
     --data-urlencode 'type=Place' --data-urlencode 'georel=near;maxDistance==20000' \\
     --data-urlencode 'geometry=Point' --data-urlencode 'coordinates=[119.45,32.21]' --data-urlencode 'format=concise'
 
-  Readings were recorded elsewhere and run again (回放). Log: run/jindu.log. Ctrl-C stops / 按 Ctrl-C 停止
+  # five links on which devices speak: frames, answers, what was set aside / 五条设备链路：帧数、应答与隔离
+  curl -s '$url/api/links'
+
+  # who speaks there and how each device is / 接入的设备及其健康状况
+  curl -s '$url/api/devices?limit=5'
+
+  # one of them, with its last frames as bytes beside their meaning / 其中一台，附最近几帧的原文与含义
+  curl -s '$url/api/devices/air/110108A10000000000000001'
+
+  Readings were recorded elsewhere and run again (回放); of the links, four carry them in frames of our making (实数装帧), the
+  cars' is simulated (模拟). Log: run/jindu.log. Ctrl-C stops / 按 Ctrl-C 停止
 TEXT
 
 # The city runs as long as the program does. If that ends by itself, so does this, and says why; 130 and 143 are how a program

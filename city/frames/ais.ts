@@ -87,7 +87,7 @@ export interface Static {
     callsign?: string;
     name: string;
     shipType: number;
-    /** Metres to bow, stern, port, starboard. Bow and port 0 beside others: length and beam, reference point not said. */
+    /** Metres to bow, stern, port, starboard; bow and port 0: stern and starboard are length and beam as a whole. */
     dimensions: [number, number, number, number];
     /** What fixes the position: 1 GPS, 0 not said. */
     fix?: number;

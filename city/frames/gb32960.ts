@@ -1,4 +1,4 @@
-// GB/T 32960.3-2016: electric vehicles, as a maker's platform sends them on: one line, many cars, each frame with its VIN.
+// GB/T 32960.3-2016: electric vehicles, as a maker's platform sends them on: one line, many cars, a VIN in each frame.
 import { be, digits8, padded, xorOf, type Answer } from "./bytes.ts";
 
 /** A value that the car does not have: the standard keeps the two highest numbers for that. */

@@ -54,7 +54,7 @@ typedef struct cmd_opt {
     const char *en, *zh; /* help, one line */
 } cmd_opt;
 
-enum { CMD_OPTS_MAX = 48 };
+enum { CMD_OPTS_MAX = 64 };
 
 typedef struct cmd_line {
     const struct cmd_spec *spec;

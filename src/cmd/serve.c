@@ -29,6 +29,7 @@ typedef struct serving {
     uint64_t idle_ms, slow_ms, jobs_max;
     uint64_t history_heads_bytes, history_heads_age, history_fan, history_cache_bytes, history_read_max;
     uint64_t history_write_max, tables_kept, tables_refused_bytes;
+    uint64_t link_threads, link_connections_max, link_batch_frames, link_ring_bytes, link_rings_max, link_aside_max;
 } serving;
 
 #define AT(member) offsetof(serving, member)
@@ -103,6 +104,16 @@ static const cmd_opt opts[] = {
     NUMBER("jobs-max", jobs_max, 1, 1000000, "requests waiting for a worker; beyond: 503",
            "等待工作线程的请求上限，超出则 503"),
     NUMBER("io-threads", io_threads, 0, 256, "0: as many as cores, at most 8", "I/O 线程数；0 为核数，最多 8"),
+    NUMBER("link-threads", link_threads, 0, 16, "threads for devices' links; 0: half the cores, at most 4",
+           "设备链路的线程数；0 为核数的一半，最多 4"),
+    NUMBER("link-connections-max", link_connections_max, 1, 1000000, "connections of devices, a thread",
+           "每个链路线程的设备连接上限"),
+    NUMBER("link-batch-frames", link_batch_frames, 1, 65536, "frames of devices that go to the writer at once",
+           "一次提交的设备帧数上限"),
+    SIZE("link-ring-bytes", link_ring_bytes, 256, MIB, "last frames kept of a device", "每台设备保留的最近报文字节数"),
+    SIZE("link-rings-max", link_rings_max, KIB, TIB, "last frames kept of all devices", "全部设备保留的最近报文字节数"),
+    NUMBER("link-quarantine-max", link_aside_max, 1, 1000000, "frames set aside that are kept of a link",
+           "每条链路保留的隔离帧数"),
     NUMBER("workers", workers, 1, 256, "threads for requests that wait", "工作线程数"),
 };
 
@@ -126,6 +137,11 @@ static void defaults(void *settings) {
                    .history_write_max = 64 * MIB,
                    .tables_kept = 100,
                    .tables_refused_bytes = 64 * MIB,
+                   .link_connections_max = 20000,
+                   .link_batch_frames = 1024,
+                   .link_ring_bytes = 4 * KIB,
+                   .link_rings_max = 64 * MIB,
+                   .link_aside_max = 1000,
                    .limit_default = 20,
                    .limit_max = 1000,
                    .batch_max = 10000,
@@ -286,6 +302,12 @@ static int serve_city(const serving *s, const cmd_address *at, jd_arena *a) {
         .history_write_max = s->history_write_max,
         .tables_kept = (uint32_t)s->tables_kept,
         .tables_refused_bytes = s->tables_refused_bytes,
+        .links = {.threads = (unsigned)s->link_threads,
+                  .connections_max = (uint32_t)s->link_connections_max,
+                  .batch_frames = (uint32_t)s->link_batch_frames,
+                  .ring_bytes = s->link_ring_bytes,
+                  .rings_bytes_max = s->link_rings_max,
+                  .quarantine_max = (uint32_t)s->link_aside_max},
         .open = s->open,
         .on_dead = on_dead,
         .on_dead_user = &f,

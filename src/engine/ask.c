@@ -30,29 +30,8 @@ static int linked(void *user, jd_str id, jd_doc *out) {
     return jd_view_get(user, id, out);
 }
 
-/* Distance-ordering and geo tests look at every instance of the GeoProperty; one that matches is enough. */
 static int geo_test(asker *k, const jd_geoq *g, jd_sym attr, const jd_doc *d, double *dist) {
-    jd_attrview a;
-    jd_bytes rest = {NULL, NULL};
-    int yes = 0;
-    if (!jd_doc_attr(d, attr, &a, &rest)) return 0;
-    do {
-        if (a.kind != JD_GEOPROPERTY) continue;
-        jd_arena_mark m = jd_arena_tell(k->v->arena);
-        jd_jval tree = jd_node_tree(a.value, k->v->e->symbols, k->v->arena);
-        jd_shape *s;
-        if (jd_shape_reread(k->v->arena, &tree, &s, NULL) == 0) {
-            if (dist) {
-                double m2 = jd_geoq_distance(g, s);
-                if (!yes || m2 < *dist) *dist = m2;
-                yes = 1;
-            } else {
-                yes = jd_geoq_test(g, s);
-            }
-        }
-        jd_arena_rewind(k->v->arena, m);
-    } while ((dist || !yes) && jd_attr_next(&rest, d->created, &a) && a.name == attr);
-    return yes;
+    return jd_doc_geo(d, attr, g, k->v->e->symbols, k->v->arena, dist);
 }
 
 static int matches(asker *k, const jd_doc *d) {

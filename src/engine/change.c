@@ -47,6 +47,25 @@ static void keep_results(jd_arena *a, jd_applied *r) {
     }
 }
 
+/* History could not take an attribute with more numbers, when it is replaced one day. */
+static int fits_history(jd_str bytes, jd_err *err) {
+    jd_doc d;
+    jd_attrview a;
+    if (bytes.n <= JD_READING_NUMS_MAX) return 0; /* a number takes a byte at the least */
+    jd_doc_open(&d, bytes);
+    for (jd_bytes rest = d.attrs; jd_attr_next(&rest, d.created, &a);) {
+        jd_buf skeleton = {0}, nums = {0};
+        uint32_t n =
+            (size_t)(a.record.end - a.record.p) > JD_READING_NUMS_MAX ? reading_of(&a, &skeleton, &nums).nums_n : 0;
+        jd_buf_fini(&skeleton);
+        jd_buf_fini(&nums);
+        if (n > JD_READING_NUMS_MAX)
+            return jd_fail(err, JD_E_TOO_LARGE, "an attribute holds %u numbers; at most %u",
+                           "一个属性含 %u 个数，上限 %u", n, (unsigned)JD_READING_NUMS_MAX);
+    }
+    return 0;
+}
+
 /* The last gate before a document is promised: within its limits, and one that a start will take. */
 static int fit_to_keep(jd_engine *e, jd_write *w, jd_str bytes) {
     if (w->applied.attrs_n > e->o.entity_attrs_max)
@@ -58,7 +77,8 @@ static int fit_to_keep(jd_engine *e, jd_write *w, jd_str bytes) {
         return jd_fail(&w->err, JD_E_TOO_LARGE,
                        "the entity would take %zu bytes; at most %zu (setting entity_bytes_max)",
                        "实体将占 %zu 字节，上限 %zu（设置项 entity_bytes_max）", bytes.n, e->o.entity_bytes_max);
-    return jd_doc_check(bytes, jd_symtab_count(e->symbols), &w->err);
+    if (jd_doc_check(bytes, jd_symtab_count(e->symbols), &w->err)) return -1;
+    return fits_history(bytes, &w->err);
 }
 
 static int apply_entity(jd_engine *e, overlay *o, jd_tenant *t, jd_write *w, jd_arena *results, jd_time now) {

@@ -294,3 +294,8 @@ void jd_engine_metrics(jd_engine *e, jd_buf *out) {
 uint64_t history_log_max(const history *h) {
     return h->e->o.log_bytes_max ? h->e->o.log_bytes_max : (uint64_t)256 << 20;
 }
+
+void jd_engine_watch(jd_engine *e, jd_watcher watcher, void *user) {
+    e->watcher_user = user;
+    e->watcher = watcher;
+}

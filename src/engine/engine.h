@@ -44,6 +44,16 @@ typedef struct jd_engine_opts {
 } jd_engine_opts;
 
 int jd_engine_open(jd_engine **out, const jd_engine_opts *opts, jd_err *err);
+/* For whoever waits for changes (told/): what a published group did to entities, in order, on the writer's thread
+ * before the group's askers are answered. Bytes live for the call; a p of NULL: the entity was not, or is not, there.
+ * The callee copies what it needs; while it does not return, nothing is written. One watcher; set before the first
+ * write. */
+typedef struct jd_seen {
+    int tenant;
+    jd_str was, is; /* documents */
+} jd_seen;
+typedef void (*jd_watcher)(void *user, uint64_t group, const jd_seen *seen, size_t n);
+void jd_engine_watch(jd_engine *e, jd_watcher watcher, void *user);
 void jd_engine_drain(jd_engine *e); /* finishes what was submitted; later submits are refused with JD_E_BUSY */
 void jd_engine_close(jd_engine *e);
 int jd_engine_step(jd_engine *e); /* manual mode */
@@ -65,6 +75,7 @@ typedef enum jd_dkind {
     JD_K_DEVICE = 6,     /* who speaks on a link, and which entity it is */
     JD_K_QUARANTINE = 7, /* frames that were acknowledged, but that the link's mapping could not take */
     JD_K_MAPPING = 8,    /* how rows of a table become readings (docs/mapping.md) */
+    JD_K_SUBSCRIPTION = 9,
     JD_K_COUNT
 } jd_dkind;
 
@@ -105,6 +116,12 @@ typedef struct jd_write {
     uint64_t etag;      /* of the new document */
 } jd_write;
 
+/* Jobs of one lane are worked on one after the other, in the order in which they were submitted; others may overtake
+ * each other, since large ones are taken slice by slice. Zero is a free lane; its memory outlives its jobs. */
+typedef struct jd_lane { /* the engine's */
+    struct jd_job *running, *first, **last;
+} jd_lane;
+
 typedef struct jd_job {
     jd_str tenant; /* name; made on the fly when make_tenant is set, else JD_E_NO_TENANT on every write */
     int make_tenant;
@@ -116,6 +133,7 @@ typedef struct jd_job {
     void (*done)(
         struct jd_job *job); /* on the writer thread; must not block. The job's memory is the submitter's again. */
     void *user;
+    jd_lane *lane; /* NULL: none */
     /* the engine's */
     struct jd_job *next;
     size_t at;

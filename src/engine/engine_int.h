@@ -232,6 +232,8 @@ struct jd_engine {
     int stopping, drained, woken;
     pthread_t writer;
     _Atomic int dead;
+    jd_watcher watcher;
+    void *watcher_user;
 
     history history;
 
@@ -241,6 +243,8 @@ struct jd_engine {
     limbo limbo;
     due due;
     jd_arena scratch;
+    jd_seen *seen; /* for the watcher */
+    size_t seen_cap;
     _Atomic uint64_t groups, changes, doc_bytes, versions, refused;
 };
 

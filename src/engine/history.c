@@ -311,7 +311,7 @@ int history_turn(history *h, int quiet, jd_err *err) {
         did = 1;
         if (!behind(h, log_max)) break;
     }
-    while (rc >= 0 && !h->o.manual && behind(h, log_max)) {
+    while (rc >= 0 && !h->o.manual && !h->stopping && !atomic_load(&h->failing) && behind(h, log_max)) {
         if (waiting(h)) {
             rc = history_store(h, err);
             did = 1;
@@ -341,9 +341,9 @@ int history_settle(history *h) {
     h->settle = 1;
     pthread_cond_broadcast(&h->moved);
     while (h->settle && !h->stopping && !h->o.manual) pthread_cond_wait(&h->moved, &h->mutex);
-    int stopped = h->stopping;
+    int rc = h->stopping ? -1 : h->settle_rc;
     pthread_mutex_unlock(&h->mutex);
-    return stopped ? -1 : 0;
+    return rc;
 }
 
 /* ---- figures ---- */

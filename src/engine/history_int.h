@@ -124,6 +124,8 @@ typedef struct history {
     _Atomic uint32_t fill;                 /* per mille of what the heads may hold */
     pthread_t thread;
     int started;
+    int settle_rc;       /* of the last settling */
+    _Atomic int failing; /* the historian's last try failed: writers do not wait for it */
 
     struct row_cache *cache;
     _Atomic uint64_t readings_taken, rows_written, bytes_written, merges, sealed_readings;

@@ -43,7 +43,8 @@ void retain_end(retain *r);
 /* Readings of a series in order: those that are too old are folded into stashes of its tiers, the others left, in
  * place.
  */
-size_t retain_readings(retain *r, const jd_skey *key, jd_reading *list, size_t n);
+/* untouched: readings before this time are spoken of nowhere else, so they may be folded. */
+size_t retain_readings(retain *r, const jd_skey *key, jd_reading *list, size_t n, jd_time untouched);
 /* Hands out stashes of tiers whose keys are before `key` (NULL: all), as series to be written. */
 int retain_flush(retain *r, const jd_skey *before, jd_rowmaker *m, sealer *s, jd_err *err);
 /* A tier's readings, joined with its stash, without what is too old or was cleared. */

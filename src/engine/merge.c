@@ -55,7 +55,8 @@ typedef struct merger {
     size_t pieces_n, pieces_cap;
     jd_skey series; /* whose readings were merged last, and when they were cleared */
     jd_time series_cleared;
-    retain *keep; /* NULL: no policy, or not the oldest runs */
+    retain *keep; /* NULL: no policy, or not all runs */
+    const hist_state *st;
 } merger;
 
 static int piece_cmp(const void *a, const void *b) {
@@ -114,6 +115,27 @@ static int newest_clear(merger *m, const jd_skey *key, jd_time *out, jd_err *err
 }
 
 /* Pieces that overlap in time are settled together; the others follow each other as they are. */
+static jd_time earliest_in(const heads *hs, const jd_skey *key) {
+    const head_series *s = hs ? heads_find(hs, key) : NULL;
+    if (!s) return INT64_MAX;
+    return s->clears ? INT64_MIN : s->from;
+}
+
+/* What is in memory may correct, void or clear sealed readings: from its earliest time on nothing is folded. */
+static jd_time untouched_before(const merger *m, const jd_skey *key) {
+    jd_skey whole = {.entity = key->entity};
+    jd_time t = INT64_MAX;
+    const heads *hs[] = {m->st->active, m->st->frozen};
+    pthread_rwlock_rdlock(&m->h->lock);
+    for (int i = 0; i < 2; i++) {
+        jd_time own = earliest_in(hs[i], key), entity = earliest_in(hs[i], &whole);
+        if (own < t) t = own;
+        if (entity == INT64_MIN) t = entity;
+    }
+    pthread_rwlock_unlock(&m->h->lock);
+    return t;
+}
+
 static int merge_series(merger *m, jd_rowmaker *maker, sealer *s, const jd_skey *key, jd_err *err) {
     jd_time cleared;
     if (newest_clear(m, key, &cleared, err)) return -1;
@@ -143,7 +165,7 @@ static int merge_series(merger *m, jd_rowmaker *maker, sealer *s, const jd_skey 
             continue;
         }
         n = jd_readings_settle(all, n, cleared, m->how);
-        if (m->keep && key->attr) n = retain_readings(m->keep, key, all, n);
+        if (m->keep && key->attr) n = retain_readings(m->keep, key, all, n, untouched_before(m, key));
         if (n && jd_rowmaker_add(maker, key, all, n, sealer_row, s, err)) return -1;
         pace_rest(m->h);
         /* heads that were frozen meanwhile go first: the writer may be waiting for room */
@@ -156,7 +178,9 @@ int merge_runs(history *h, hist_state *st, uint32_t first, uint32_t last, jd_err
     uint32_t n = last - first + 1, level = 0;
     sealer s = sealer_begin(h, 0);
     merger m = {.h = h, .n = n, .how = last + 1 == st->runs_n ? JD_SETTLE_ALL : JD_SETTLE_KEEP};
-    if (m.how == JD_SETTLE_ALL) m.keep = retain_begin(h);
+    /* only where all runs are merged: a newer one may hold what corrects, voids or clears */
+    if (m.how == JD_SETTLE_ALL && first == 0) m.keep = retain_begin(h);
+    m.st = st;
     int64_t *gone = jd_xcalloc(n, sizeof *gone);
     m.cur = jd_xcalloc(n, sizeof *m.cur);
     jd_arena_init(&m.a);

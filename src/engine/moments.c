@@ -23,6 +23,9 @@ static int make_reading(maker *m, const jd_attr *at, jd_reading *out) {
     jd_attrview v;
     jd_attr_next(&rest, 0, &v);
     *out = reading_of(&v, &m->skeleton, &m->nums);
+    if (out->nums_n > JD_READING_NUMS_MAX)
+        return jd_fail(m->err, JD_E_TOO_LARGE, "a reading holds %u numbers; at most %u", "一个读数含 %u 个数，上限 %u",
+                       out->nums_n, (unsigned)JD_READING_NUMS_MAX);
     if (!m->last.p || !jd_str_eq(m->last, out->skeleton)) {
         /* the first of its kind: does it come together again? */
         m->record.n = 0;

@@ -150,8 +150,11 @@ static int fold(retain *r, const jd_policy *p, const jd_reading *x) {
     for (uint32_t t = 0; t < r->tiers_n; t++) {
         const stash *s = &r->tier[t];
         jd_time at = jd_policy_floor(p, p->tier[t].seconds, x->at);
-        with[t] = s->n && s->f[s->n - 1].at == at ? s->f[s->n - 1] : (jd_fold){.at = at, .skeleton = r->skeleton};
+        with[t] = s->n && s->f[s->n - 1].at == at
+                      ? s->f[s->n - 1]
+                      : (jd_fold){.at = at, .skeleton = r->skeleton, .recorded = x->recorded};
         if (jd_fold_num(&with[t], x->nums[0])) return -1;
+        if (x->recorded > with[t].recorded) with[t].recorded = x->recorded;
     }
     for (uint32_t t = 0; t < r->tiers_n; t++) {
         stash *s = &r->tier[t];
@@ -165,7 +168,7 @@ static int fold(retain *r, const jd_policy *p, const jd_reading *x) {
     return 0;
 }
 
-size_t retain_readings(retain *r, const jd_skey *key, jd_reading *list, size_t n) {
+size_t retain_readings(retain *r, const jd_skey *key, jd_reading *list, size_t n, jd_time untouched) {
     const kept_policy *k = policy_of(r, key->entity);
     if (!k) return n;
     r->tiers_n = k->p.tiers_n;
@@ -177,8 +180,8 @@ size_t retain_readings(retain *r, const jd_skey *key, jd_reading *list, size_t n
     size_t kept = 0;
     for (size_t i = 0; i < n; i++) {
         const jd_reading *x = &list[i];
-        int old =
-            x->at < k->horizon && x->flags & JD_R_NUMERIC && !(x->flags & (JD_R_DELETED | JD_R_VOID | JD_R_CLEAR));
+        int old = x->at < k->horizon && x->at < untouched && x->flags & JD_R_NUMERIC &&
+                  !(x->flags & (JD_R_DELETED | JD_R_VOID | JD_R_CLEAR));
         /* of a time told more than once only the last told counts */
         int overtaken = i + 1 < n && list[i + 1].at == x->at && list[i + 1].flags & JD_R_NUMERIC;
         if (old && !overtaken) old = fold(r, &k->p, x) == 0; /* what is too large to be summed stays */
@@ -193,7 +196,7 @@ static int write_folds(retain *r, const jd_skey *key, const jd_fold *f, size_t n
     jd_arena_reset(&r->scratch);
     jd_reading *list = jd_arena_alloc(&r->scratch, n * sizeof *list);
     jd_num *nums = jd_arena_alloc(&r->scratch, n * JD_FOLD_NUMS * sizeof *nums);
-    for (size_t i = 0; i < n; i++) list[i] = jd_fold_reading(&f[i], r->now, nums + i * JD_FOLD_NUMS);
+    for (size_t i = 0; i < n; i++) list[i] = jd_fold_reading(&f[i], nums + i * JD_FOLD_NUMS);
     return jd_rowmaker_add(m, key, list, n, sealer_row, s, err);
 }
 
@@ -218,7 +221,10 @@ int retain_tier(retain *r, const jd_skey *key, const jd_reading *list, size_t n,
             int bad = jd_fold_read(&list[i], &f), gone = cleared != JD_TIME_NONE && list[i].recorded <= cleared;
             i++;
             if (bad || gone) continue;
-            if (j < more && mine->f[j].at == f.at && jd_fold_add(&f, &mine->f[j].h) == 0) j++;
+            if (j < more && mine->f[j].at == f.at && jd_fold_add(&f, &mine->f[j].h) == 0) {
+                if (mine->f[j].recorded > f.recorded) f.recorded = mine->f[j].recorded;
+                j++;
+            }
         } else {
             f = mine->f[j++];
         }

@@ -133,7 +133,7 @@ static jd_num half(__int128 v, int high, uint8_t scale) {
     return n;
 }
 
-jd_reading jd_fold_reading(const jd_fold *f, jd_time recorded, jd_num *nums) {
+jd_reading jd_fold_reading(const jd_fold *f, jd_num *nums) {
     nums[0] = half(f->h.count, 0, 0);
     nums[1] = half(f->h.sum, 1, 0);
     nums[2] = half(f->h.sum, 0, f->h.scale);
@@ -144,7 +144,7 @@ jd_reading jd_fold_reading(const jd_fold *f, jd_time recorded, jd_num *nums) {
     nums[7] = f->h.first;
     nums[8] = f->h.last;
     return (jd_reading){.at = f->at,
-                        .recorded = recorded,
+                        .recorded = f->recorded,
                         .skeleton = f->skeleton,
                         .nums = nums,
                         .nums_n = JD_FOLD_NUMS,

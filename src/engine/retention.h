@@ -34,14 +34,15 @@ jd_time jd_policy_horizon(const jd_policy *p, jd_time now);
 /* ---- roll-ups as readings ---- */
 typedef struct jd_fold { /* of one tier's period */
     jd_time at;
-    jd_str skeleton; /* of a reading in it: tells kind, unit and datasetId */
-    jd_chunkhead h;  /* count, scale, sum, sumsq, min, max, first, last */
+    jd_str skeleton;  /* of a reading in it: tells kind, unit and datasetId */
+    jd_time recorded; /* of the newest reading in it: what was cleared later takes it along */
+    jd_chunkhead h;   /* count, scale, sum, sumsq, min, max, first, last */
 } jd_fold;
 /* 0, or -1: sum or sumsq would overflow; nothing was added. */
 int jd_fold_num(jd_fold *f, jd_num n);
 int jd_fold_add(jd_fold *f, const jd_chunkhead *h);
 enum { JD_FOLD_NUMS = 9 };
 /* nums: JD_FOLD_NUMS of them, the caller's. */
-jd_reading jd_fold_reading(const jd_fold *f, jd_time recorded, jd_num *nums);
+jd_reading jd_fold_reading(const jd_fold *f, jd_num *nums);
 int jd_fold_read(const jd_reading *r, jd_fold *out); /* 0 or -1 */
 #endif

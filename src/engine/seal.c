@@ -94,12 +94,32 @@ void sealer_end(sealer *s, uint64_t sealed, int64_t *gone, size_t gone_n) {
     run_unref(r);
 }
 
+/* What was handed over already is stored by and by; the run's last reference then has its rows dropped. */
 void sealer_give_up(sealer *s) {
+    history *h = s->h;
     if (s->step) hist_step_free(s->step);
+    if (!h->o.manual) {
+        pthread_mutex_lock(&h->mutex);
+        while (h->queue_first && !h->stopping) pthread_cond_wait(&h->moved, &h->mutex);
+        pthread_mutex_unlock(&h->mutex);
+    }
+    s->r->replaced = 1;
     run_unref(s->r);
 }
 
 /* ---- sealing ---- */
+
+/* None is taken any more; a store of before may hold one, and must not stop at it. */
+static size_t without_giants(jd_reading *r, size_t n) {
+    size_t kept = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (r[i].nums_n <= JD_READING_NUMS_MAX)
+            r[kept++] = r[i];
+        else
+            jd_log(JD_LOG_ERROR, "history.giant", "numbers=%u why=\"too large for history, left out\"", r[i].nums_n);
+    }
+    return kept;
+}
 
 static int seal_series(sealer *s, jd_rowmaker *m, const heads *hs, const jd_skey *key, jd_time cleared, jd_arena *a,
                        jd_err *err) {
@@ -107,6 +127,7 @@ static int seal_series(sealer *s, jd_rowmaker *m, const heads *hs, const jd_skey
     jd_reading *r = jd_arena_alloc(a, hd->n * sizeof *r);
     size_t n = heads_copy(hd, INT64_MIN, INT64_MAX, r);
     n = jd_readings_settle(r, n, cleared, JD_SETTLE_KEEP);
+    n = without_giants(r, n);
     return jd_rowmaker_add(m, key, r, n, sealer_row, s, err);
 }
 
@@ -208,9 +229,10 @@ static int queued(history *h) {
     return yes;
 }
 
-static void settled(history *h) {
+static void settled(history *h, int rc) {
     pthread_mutex_lock(&h->mutex);
     h->settle = 0;
+    h->settle_rc = rc;
     pthread_cond_broadcast(&h->moved);
     pthread_mutex_unlock(&h->mutex);
 }
@@ -222,7 +244,7 @@ static int work(history *h, jd_err *err) {
     if (queued(h)) return 0; /* manual mode: what was made is to be stored first */
     if (atomic_load(&h->settle) && !has_heads(h)) {
         if (merge_all(h, err)) return -1;
-        if (!queued(h)) settled(h);
+        if (!queued(h)) settled(h, 0);
     }
     return 0;
 }
@@ -260,6 +282,7 @@ static int retain_old(history *h, jd_err *err) {
 void *historian_main(void *arg) {
     history *h = arg;
     uint64_t seen = UINT64_MAX;
+    long pause_s = 1; /* after a failure; longer each time */
     pace_begin(h);
     jd_store_warm(h->store);
     for (;;) {
@@ -277,11 +300,18 @@ void *historian_main(void *arg) {
         if (settle) writer_wake(h->e); /* the writer freezes the heads */
         jd_err err = {0};
         int rc = work(h, &err);
+        if (!rc) {
+            pause_s = 1;
+            atomic_store(&h->failing, 0);
+        }
         if (!rc && look) rc = retain_old(h, &err);
+        if (rc && settle) settled(h, -1); /* whoever waits for it hears that it failed */
         if (rc && !h->stopping) {
-            jd_log(JD_LOG_WARN, "history.seal", "why=\"%s\" again_in_ms=1000", err.en);
+            atomic_store(&h->failing, 1);
+            jd_log(JD_LOG_WARN, "history.seal", "why=\"%s\" again_in_s=%ld", err.en, pause_s);
             seen = UINT64_MAX; /* the heads stay where they are; the log keeps what they hold */
-            struct timespec ts = {1, 0};
+            struct timespec ts = {pause_s, 0};
+            if (pause_s < 64) pause_s *= 2;
             nanosleep(&ts, NULL);
         } else if (settle && h->settle) {
             struct timespec ts = {0, 2000000};

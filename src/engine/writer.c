@@ -200,6 +200,27 @@ static void publish_one(jd_engine *e, pending *p, uint64_t group) {
     due_add_doc(e, c, p->serial, p->v, was);
 }
 
+static jd_str bytes_of(const version *v) {
+    return v && !v->gone && !v->hidden ? (jd_str){v->bytes, v->n} : (jd_str){NULL, 0};
+}
+
+static void show(jd_engine *e, overlay *o, uint64_t group) {
+    size_t n = 0;
+    if (o->n > e->seen_cap) {
+        e->seen_cap = o->n * 2;
+        e->seen = jd_xrealloc(e->seen, e->seen_cap * sizeof *e->seen);
+    }
+    for (uint32_t i = 0; i < o->n; i++) {
+        const pending *p = &o->p[i];
+        if (!p->v || p->c->kind != JD_K_ENTITY) continue;
+        const version *now = newest(p->c, p->serial);
+        if (now != p->v) continue; /* it never was: made and removed within the group */
+        jd_seen s = {(int)p->c->t->number, bytes_of(p->v->older), bytes_of(p->v)};
+        if (s.was.p || s.is.p) e->seen[n++] = s;
+    }
+    if (n) e->watcher(e->watcher_user, group, e->seen, n);
+}
+
 static void publish(jd_engine *e, overlay *o, uint64_t group) {
     for (uint32_t i = 0; i < o->tenants_n; i++) tenant_publish(e, o->tenants[i]);
     /* forms are found before the lock is taken: making one takes it */
@@ -234,6 +255,7 @@ static void publish(jd_engine *e, overlay *o, uint64_t group) {
     /* before the group is: who sees its documents sees their past */
     history_publish(&e->history, o->hists, o->hists_n, o->hist.p, group);
     atomic_store(&e->published, group);
+    if (e->watcher) show(e, o, group); /* before reclaim: what was replaced is still there */
     for (uint32_t i = 0; i < o->n; i++)
         if (o->p[i].c->kind == JD_K_POLICY) history_policies_changed(&e->history);
     reclaim(e);
@@ -362,13 +384,45 @@ static int expire_due(jd_engine *e, overlay *o, jd_time now) {
     return n;
 }
 
+/* Jobs whose lane is busy leave the list and wait in their lane. */
+static jd_job *without_waiting(jd_job *jobs) {
+    jd_job *out = NULL, **tail = &out;
+    for (jd_job *job = jobs, *next; job; job = next) {
+        next = job->next;
+        job->next = NULL;
+        jd_lane *lane = job->lane;
+        if (lane && lane->running) {
+            if (!lane->first) lane->last = &lane->first;
+            *lane->last = job;
+            lane->last = &job->next;
+            continue;
+        }
+        if (lane) lane->running = job;
+        *tail = job;
+        tail = &job->next;
+    }
+    return out;
+}
+
+/* The job is through: who waited behind it. */
+static jd_job *lane_next(jd_job *done) {
+    jd_lane *lane = done->lane;
+    if (!lane) return NULL;
+    jd_job *job = lane->running = lane->first;
+    if (job) {
+        lane->first = job->next;
+        job->next = NULL;
+    }
+    return job;
+}
+
 /* Builds and commits one group from the jobs in work. A job that is not through goes behind the others, so that a
  * large batch does not hold up small ones. */
 int writer_step(jd_engine *e, jd_job *jobs) {
     overlay *o = e->overlay;
     jd_job **tail = &o->turn;
     while (*tail) tail = &(*tail)->next;
-    *tail = jobs;
+    *tail = without_waiting(jobs);
     if (!o->turn && !e->due.n) return 0;
     jd_time now = jd_now();
     int worked = expire_due(e, o, now);
@@ -381,7 +435,9 @@ int writer_step(jd_engine *e, jd_job *jobs) {
         worked = 1;
         if (work_on(e, o, job, now)) {
             PUSH(o, finished, job);
-        } else {
+            job = lane_next(job);
+        }
+        if (job) {
             *again_tail = job;
             again_tail = &job->next;
         }
@@ -511,6 +567,7 @@ void jd_engine_drain(jd_engine *e) {
 
 void writer_free(jd_engine *e) {
     overlay_free(e->overlay);
+    free(e->seen);
     /* versions in limbo hang in their slots' chains and go with them, but for tombstones' predecessors already unlinked
      */
     free(e->limbo.item);

@@ -6,11 +6,13 @@
 #include "http/door.h"
 #include "link/links.h"
 #include "link/tables.h"
+#include "told/told.h"
 #include "model/context.h"
 
 typedef struct jd_api {
     jd_engine *engine;
     jd_contexts *contexts;
+    jd_told_room *told;
     jd_links *links;   /* NULL: there are none (the routes are not asked then) */
     jd_tables *tables; /* likewise */
     jd_str base_url;   /* http://host:port, for URLs of our own contexts */

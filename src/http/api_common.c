@@ -113,15 +113,27 @@ static int read_media(api_ask *k, unsigned needs) {
                    needs & API_PATCH ? ", application/merge-patch+json" : "");
 }
 
+/* RFC 7240: preferences by comma, each with parameters by semicolon; names in any case, values may be quoted. Those of
+ * clause 6.3.18 are body=json and the version that the asker knows. */
 static void read_prefer(api_ask *k) {
     jd_str s = jd_req_header(k->r, "Prefer");
     while (s.n) {
         jd_str one = take_token(&s, ",;");
+        while (s.n && s.p[0] == ';') { /* its parameters */
+            s.p++, s.n--;
+            (void)take_token(&s, ",;");
+        }
         if (s.n) s.p++, s.n--;
-        if (jd_str_is(one, "body=json")) k->prefer_json = 1;
-        if (!jd_str_starts(one, JD_STR("ngsi-ld=1.")) || one.n != 11 || one.p[10] < '1' || one.p[10] > '9') continue;
-        k->prefer_minor = one.p[10] < '9' ? one.p[10] - '0' : 0;
-        jd_req_add_header(k->r, "Preference-Applied", one);
+        const char *equals = one.n ? memchr(one.p, '=', one.n) : NULL;
+        jd_str name = {one.p, equals ? (size_t)(equals - one.p) : one.n}, value = {one.p + name.n, one.n - name.n};
+        if (value.n) value.p++, value.n--;
+        if (value.n >= 2 && value.p[0] == '"' && value.p[value.n - 1] == '"') value.p++, value.n -= 2;
+        if (name.n == 4 && !strncasecmp(name.p, "body", 4) && jd_str_is(value, "json")) k->prefer_json = 1;
+        if (name.n != 7 || strncasecmp(name.p, "ngsi-ld", 7)) continue;
+        if (value.n != 3 || value.p[0] != '1' || value.p[1] != '.' || value.p[2] < '0' || value.p[2] > '9') continue;
+        int minor = value.p[2] - '0';
+        k->prefer_minor = minor == 9 ? 0 : minor ? minor : 1;
+        jd_req_add_header(k->r, "Preference-Applied", jd_arena_printf(k->a, "ngsi-ld=1.%d", minor));
     }
 }
 

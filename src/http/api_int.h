@@ -151,6 +151,7 @@ typedef struct api_select {
     size_t selectors_n;
     uint64_t offset, limit;
     int count, local;
+    const char *page_type; /* what links to further pages say of them; NULL: application/json */
 } api_select;
 
 void api_texts_of_params(const api_ask *k, api_texts *t);
@@ -229,6 +230,12 @@ jd_turn api_policy_put(jd_req *r);
 jd_turn api_policy_delete(jd_req *r);
 jd_turn api_policies_list(jd_req *r);
 jd_turn api_history_settle(jd_req *r);
+jd_turn api_sub_create(jd_req *r);
+jd_turn api_sub_get(jd_req *r);
+jd_turn api_sub_patch(jd_req *r);
+jd_turn api_sub_delete(jd_req *r);
+jd_turn api_subs_list(jd_req *r);
+jd_turn api_sub_explain(jd_req *r);
 jd_turn api_links_list(jd_req *r);
 jd_turn api_link_get(jd_req *r);
 jd_turn api_link_put(jd_req *r);

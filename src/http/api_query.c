@@ -147,7 +147,7 @@ static void add_value(jd_buf *b, jd_str v) {
     }
 }
 
-static void add_page_link(api_ask *k, const char *rel, uint64_t offset, uint64_t limit) {
+static void add_page_link(api_ask *k, const char *type, const char *rel, uint64_t offset, uint64_t limit) {
     const jd_req *r = k->r;
     jd_param *list = JD_NEWN(k->a, jd_param, r->params_n + 2);
     size_t n = 0;
@@ -167,7 +167,7 @@ static void add_page_link(api_ask *k, const char *rel, uint64_t offset, uint64_t
         jd_buf_c(&b, '=');
         add_value(&b, list[i].value);
     }
-    jd_buf_printf(&b, ">;rel=\"%s\";type=\"application/json\"", rel);
+    jd_buf_printf(&b, ">;rel=\"%s\";type=\"%s\"", rel, type);
     jd_req_add_header(k->r, "Link", jd_arena_dup(k->a, jd_buf_view(&b)));
     jd_buf_fini(&b);
 }
@@ -176,8 +176,10 @@ void api_page_links(api_ask *k, const api_select *s, int more, uint64_t total) {
     if (s->count)
         jd_req_add_header(k->r, "NGSILD-Results-Count", jd_arena_printf(k->a, "%llu", (unsigned long long)total));
     if (!s->limit) return;
-    if (s->offset) add_page_link(k, "prev", s->offset > s->limit ? s->offset - s->limit : 0, s->limit);
-    if (more || (s->count && total > s->offset + s->limit)) add_page_link(k, "next", s->offset + s->limit, s->limit);
+    const char *type = s->page_type ? s->page_type : "application/json";
+    if (s->offset) add_page_link(k, type, "prev", s->offset > s->limit ? s->offset - s->limit : 0, s->limit);
+    if (more || (s->count && total > s->offset + s->limit))
+        add_page_link(k, type, "next", s->offset + s->limit, s->limit);
 }
 
 /* ---- query ---- */

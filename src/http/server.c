@@ -15,6 +15,7 @@ static void metrics(void *app, jd_buf *out) {
     const jd_api *api = app;
     jd_engine_metrics(api->engine, out);
     jd_links_metrics(api->links, out);
+    jd_told_metrics(api->told, out);
 }
 
 static int health(void *app, jd_buf *out) {
@@ -34,6 +35,8 @@ static void drain(void *app) {
     jd_engine_drain(api->engine);
     jd_links_stop(api->links);
     api->links = NULL;
+    jd_told_stop(api->told);
+    api->told = NULL;
 }
 
 static int open_rooms(jd_server *s, const jd_server_opts *o, jd_err *err) {
@@ -97,16 +100,17 @@ int jd_server_start(const jd_server_opts *opts, jd_server **out, jd_err *err) {
     s->api.temporal_page = opts->temporal_page;
     s->api.open = opts->open;
     name_ourselves(s, opts);
-    jd_links_opts lo = {.engine = NULL};
+    jd_links_opts lo = opts->links;
     int rc = open_rooms(s, opts, err) || jd_api_start(&s->api, err);
     lo.engine = s->api.engine;
     lo.contexts = s->api.contexts;
-    jd_tables_opts to = {.engine = lo.engine,
+    jd_told_opts to = {.engine = lo.engine, .contexts = lo.contexts, .base_url = s->api.base_url};
+    jd_tables_opts ta = {.engine = lo.engine,
                          .contexts = lo.contexts,
                          .data_dir = opts->data_dir,
                          .kept = opts->tables_kept,
                          .refused_bytes = opts->tables_refused_bytes};
-    rc = rc || jd_tables_start(&s->api.tables, &to, err);
+    rc = rc || jd_told_start(&s->api.told, &to, err) || jd_tables_start(&s->api.tables, &ta, err);
     lo.tables = s->api.tables;
     if (rc || jd_links_start(&s->api.links, &lo, err) || open_door(s, opts, err)) {
         jd_server_stop(s);
@@ -123,7 +127,7 @@ unsigned jd_server_port(const jd_server *s) {
 void jd_server_stop(jd_server *s) {
     if (s->door)
         jd_door_stop(s->door, drain);
-    else if (s->api.links)
+    else if (s->api.told)
         drain(&s->api);
     jd_tables_stop(s->api.tables);
     jd_contexts_destroy(s->api.contexts);

@@ -19,7 +19,9 @@ struct link_command {
     jd_jval value;
     jd_time at;
     uint16_t serial;
+    uint64_t line; /* the connection that it went out on */
     uint64_t until_ms;
+    const char *status; /* what became of it */
 };
 
 static jd_attr attribute(jd_sym name, jd_kind kind, jd_jval value) {
@@ -33,6 +35,17 @@ static jd_attr attribute(jd_sym name, jd_kind kind, jd_jval value) {
                      .has_value = 1};
 }
 
+/* Whoever may read the entity need not know the station's password. */
+static jd_jval without_password(const jd_jval *command, jd_arena *a) {
+    jd_jval out = *command;
+    if (out.type != JD_JOBJ || !jd_jget(command, "password")) return out;
+    out.members = JD_NEWN(a, jd_jmember, out.n);
+    memcpy(out.members, command->members, out.n * sizeof *out.members);
+    for (uint32_t i = 0; i < out.n; i++)
+        if (jd_str_is(out.members[i].name, "password")) out.members[i].val = jd_jmake_str(JD_STR("***"));
+    return out;
+}
+
 int link_command_write(jd_engine *e, const link_decl *d, jd_str entity, const jd_jval *value, jd_time at,
                        const char *status, jd_arena *a, jd_write *w, jd_err *err) {
     jd_symtab *symbols = jd_engine_symbols(e);
@@ -40,8 +53,9 @@ int link_command_write(jd_engine *e, const link_decl *d, jd_str entity, const jd
     jd_sym sub = jd_sym_intern(symbols, jd_ctx_expand(d->ctx, a, JD_STR("status")), err);
     if (!name || !sub) return -1;
     jd_attr *attr = JD_NEW(a, jd_attr), *with = JD_NEW(a, jd_attr);
+    jd_jval open = without_password(value, a);
     *with = attribute(sub, JD_PROPERTY, jd_jmake_str(jd_str_of(status)));
-    *attr = attribute(name, JD_JSONPROPERTY, *value);
+    *attr = attribute(name, JD_JSONPROPERTY, open);
     attr->observed = at;
     attr->observed_digits = 3;
     attr->subs = with;
@@ -74,22 +88,28 @@ link_command *link_command_next(const link_command *c) {
     return c->next;
 }
 
+/* Told at the end of the turn: now a frame may be half in the batch. */
 static void settle(link_loop *loop, link_command *c, const char *status) {
-    link_batch *b = link_batch_room(loop, c->decl->tenant, 1);
-    jd_err err = {0};
-    jd_jval value;
-    if (!b) { /* full: at the next tick */
-        c->until_ms = 0;
-        c->next = loop->commands;
-        loop->commands = c;
-        return;
+    c->status = status;
+    c->next = loop->settled;
+    loop->settled = c;
+}
+
+void link_commands_settle(link_loop *loop) {
+    while (loop->settled) {
+        link_command *c = loop->settled;
+        link_batch *b = link_batch_room(loop, c->decl->tenant, 1);
+        jd_err err = {0};
+        jd_jval value;
+        if (!b) return; /* full: in a later turn */
+        loop->settled = c->next;
+        jd_write *w = &b->job.writes[b->job.n];
+        jd_str entity = jd_arena_dup(&b->arena, c->entity), text = jd_arena_dup(&b->arena, c->text);
+        if (!jd_json_parse(&b->arena, text, NULL, &value, &err) &&
+            !link_command_write(loop->links->o.engine, c->decl, entity, &value, c->at, c->status, &b->arena, w, &err))
+            b->job.n++;
+        link_command_free(c);
     }
-    jd_write *w = &b->job.writes[b->job.n];
-    jd_str entity = jd_arena_dup(&b->arena, c->entity), text = jd_arena_dup(&b->arena, c->text);
-    if (!jd_json_parse(&b->arena, text, NULL, &value, &err) &&
-        !link_command_write(loop->links->o.engine, c->decl, entity, &value, c->at, status, &b->arena, w, &err))
-        b->job.n++;
-    link_command_free(c);
 }
 
 void link_command_send(link_loop *loop, link_command *c) {
@@ -106,6 +126,7 @@ void link_command_send(link_loop *loop, link_command *c) {
             conn->peer.serial =
                 (uint16_t)(c->serial + 1); /* where answers name no serial, they name the last message */
             link_answered(conn);
+            c->line = line;
             c->until_ms += uv_now(&loop->uv);
             c->next = loop->commands;
             loop->commands = c;
@@ -114,10 +135,13 @@ void link_command_send(link_loop *loop, link_command *c) {
     settle(loop, c, "notConnected");
 }
 
-void link_command_answered(link_loop *loop, const link_device *dev, int64_t serial, int ok) {
+void link_command_answered(const link_conn *on, const link_device *dev, int64_t serial, int ok) {
+    link_loop *loop = on->port->loop;
     for (link_command **at = &loop->commands; *at; at = &(*at)->next) {
         link_command *c = *at;
-        if (c->device != dev || c->serial != (uint16_t)serial) continue;
+        unsigned serials = c->decl->protocol->serials ? c->decl->protocol->serials : 1u << 16;
+        if (dev ? c->device != dev : c->line != on->id) continue;
+        if (c->serial % serials != (uint64_t)serial % serials) continue;
         *at = c->next;
         settle(loop, c, ok ? "acknowledged" : "refused");
         return;

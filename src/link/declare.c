@@ -5,7 +5,7 @@
 
 #include <stdlib.h>
 
-enum { NEW_PER_HOUR = 1000, IDLE_S = 600, SILENCE_S = 900, CONNECTIONS = 20000 };
+enum { NEW_PER_HOUR = 1000, IDLE_S = 600, SILENCE_S = 900, AHEAD_S = 86400, CONNECTIONS = 20000 };
 
 static int bad(jd_err *err, const char *place, const char *en, const char *zh) {
     jd_fail(err, JD_E_BAD_REQUEST_DATA, "%s: %s%.0s", "%s：%.0s%s", place, en, zh);
@@ -116,10 +116,10 @@ int link_decl_is_tables(const jd_jval *v) {
 }
 
 static int compile(jd_links *l, link_decl *d, const jd_jval *v, jd_err *err) {
-    static const char *const known[] = {"protocol",       "listen",      "dial",       "maps",
-                                        "options",        "unknown",     "newPerHour", "connectionsMax",
-                                        "tenant",         "idleSeconds", "@context",   "description",
-                                        "silenceSeconds", "origin",      "points",     NULL};
+    static const char *const known[] = {"protocol",     "listen",      "dial",           "maps",   "options",
+                                        "unknown",      "newPerHour",  "connectionsMax", "tenant", "idleSeconds",
+                                        "@context",     "description", "silenceSeconds", "origin", "points",
+                                        "aheadSeconds", NULL};
     if (v->type != JD_JOBJ) return bad(err, "", "a link must be an object", "链路声明须为对象");
     if (link_decl_is_tables(v)) {
         d->tables = 1;
@@ -145,7 +145,8 @@ static int compile(jd_links *l, link_decl *d, const jd_jval *v, jd_err *err) {
     if (number(v, "newPerHour", 0, 10000000, &d->new_per_hour, err) ||
         number(v, "connectionsMax", 1, 1000000, &d->connections_max, err) ||
         number(v, "idleSeconds", 1, 86400 * 7, &d->idle_s, err) ||
-        number(v, "silenceSeconds", 1, 86400 * 366, &d->silence_s, err) || options(d, jd_jget(v, "options"), err))
+        number(v, "silenceSeconds", 1, 86400 * 366, &d->silence_s, err) ||
+        number(v, "aheadSeconds", 0, 86400 * 366, &d->ahead_s, err) || options(d, jd_jget(v, "options"), err))
         return -1;
     if (jd_contexts_get(l->o.contexts, jd_jget(v, "@context"), 1, &d->ctx, err)) return -1;
     jd_str iri = jd_ctx_expand(d->ctx, &d->arena, JD_STR("deviceState"));
@@ -169,8 +170,7 @@ static jd_jmember *own_members(jd_arena *a, const jd_jval *v, const jd_jval *now
     return m;
 }
 
-/* The declaration as it may be shown: without the password in it. */
-static jd_str shown(jd_arena *a, const jd_jval *v) {
+jd_str link_decl_shown(jd_arena *a, const jd_jval *v) {
     jd_jval whole = *v, opts;
     jd_buf text = {0};
     for (uint32_t i = 0; v->type == JD_JOBJ && i < v->n; i++) {
@@ -210,7 +210,8 @@ int link_decl_compile(jd_links *l, jd_str name, const jd_jval *v, link_decl **ou
     d->connections_max = CONNECTIONS;
     d->idle_s = IDLE_S;
     d->silence_s = SILENCE_S;
-    d->text = shown(&d->arena, v);
+    d->ahead_s = AHEAD_S;
+    d->text = link_decl_shown(&d->arena, v);
     if (compile(l, d, v, err)) {
         link_decl_unref(d);
         return -1;

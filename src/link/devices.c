@@ -244,6 +244,13 @@ void registry_readings(registry *r, link_device *dev, jd_str entity, uint64_t n)
     pthread_mutex_unlock(&r->lock);
 }
 
+int registry_is_blank(registry *r, const link_device *dev) {
+    pthread_mutex_lock(&r->lock);
+    int blank = !dev->entity && !strcmp(dev->state, "new");
+    pthread_mutex_unlock(&r->lock);
+    return blank;
+}
+
 /* ---- what is written, and what is asked ---- */
 
 jd_str registry_document(registry *r, const link_device *dev, const char *state, jd_str entity, jd_arena *a) {

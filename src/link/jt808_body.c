@@ -116,6 +116,7 @@ void jt808__auth_code(jd_str phone, char out[13]) {
 /* Terminals keep the code of the platform that they registered with before: a link takes it and says so. */
 static void check_code(jt808_reader *r, jd_str code) {
     char ours[13];
+    while (code.n && !code.p[code.n - 1]) code.n--; /* some fill a field of fixed size */
     jt808__auth_code(r->phone, ours);
     if (jd_str_is(code, ours)) return;
     if (!r->set->field) r->own->result = 1;

@@ -103,7 +103,7 @@ static int locate(writer *w) {
 
 /* 8202. An interval of 0 ends the tracking, and nothing follows it. */
 static int track(writer *w) {
-    uint32_t interval, duration = 0;
+    uint32_t interval = 0, duration = 0;
     if (get(w, "interval_s", 65535, -1, &interval)) return -1;
     if (interval && get(w, "duration_s", UINT32_MAX, -1, &duration)) return -1;
     jd_be16_add(&w->body, interval);
@@ -114,7 +114,7 @@ static int track(writer *w) {
 /* 8105. Codes 1 and 2 take parameters, a text of fields between semicolons. */
 static int terminal_control(writer *w) {
     const jd_jval *v = jd_jget(w->command, "parameters");
-    uint32_t code;
+    uint32_t code = 0;
     if (get(w, "code", 255, -1, &code)) return -1;
     jd_buf_c(&w->body, (char)(unsigned char)code);
     if (!v) return 0;
@@ -200,7 +200,7 @@ static int set_parameters(writer *w) {
 
 /* 8203. */
 static int clear_alarm(writer *w) {
-    uint32_t serial, alarm;
+    uint32_t serial = 0, alarm = 0;
     if (get(w, "serial", 65535, -1, &serial) || get(w, "alarm", UINT32_MAX, -1, &alarm)) return -1;
     jd_be16_add(&w->body, serial);
     jd_be32_add(&w->body, alarm);

@@ -7,9 +7,14 @@
 #include <errno.h>
 #include <netdb.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
-enum { THREADS_MAX = 16 };
+enum {
+    THREADS_MAX = 16,
+    FILES_ELSE = 4096, /* of the store and of HTTP */
+    CLOSING_TRIES = 50
+};
 
 struct jd_link_ready {
     jd_links *links;
@@ -21,12 +26,12 @@ struct jd_link_ready {
 
 /* ---- addresses ---- */
 
-static int listen_fd(const struct addrinfo *a) {
+/* shared: each thread has a socket of its own, and the kernel shares the connections out. */
+static int listen_fd(const struct addrinfo *a, int shared) {
     int on = 1, fd = socket(a->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0) return -1;
-    /* each thread has a socket of its own, and the kernel shares the connections out */
     if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) ||
-        setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) || bind(fd, a->ai_addr, a->ai_addrlen) ||
+        (shared && setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on)) || bind(fd, a->ai_addr, a->ai_addrlen) ||
         listen(fd, 1024)) {
         int was = errno;
         close(fd);
@@ -36,9 +41,45 @@ static int listen_fd(const struct addrinfo *a) {
     return fd;
 }
 
+/* Who else shares its address, be it another program of ours, would get a part of the connections by chance: only one
+ * that nobody else has is taken. Under the lock, so that two declarations do not find the same one free. */
+static int open_all_fds(jd_link_ready *r, const struct addrinfo *a, int ours) {
+    int alone = ours ? -1 : listen_fd(a, 0);
+    if (alone < 0 && !ours) return -1;
+    if (alone >= 0) close(alone);
+    for (; r->n < r->links->loops_n; r->n++)
+        if ((r->fds[r->n] = listen_fd(a, 1)) < 0) return -1;
+    return 0;
+}
+
+static link_entry *find(jd_links *l, jd_str name) {
+    for (link_entry *e = l->entries; e; e = e->next)
+        if (!e->gone && jd_str_eq(e->decl->name, name)) return e;
+    return NULL;
+}
+
+static int try_address(jd_link_ready *r, const struct addrinfo *a) {
+    pthread_mutex_lock(&r->links->lock);
+    const link_entry *e = find(r->links, r->decl->name);
+    int rc = open_all_fds(r, a, e && !e->failed[0] && !e->decl->dial && e->decl->port == r->decl->port), was = errno;
+    pthread_mutex_unlock(&r->links->lock);
+    errno = was;
+    return rc;
+}
+
+/* A link that was removed a moment ago: its threads may not have closed its sockets yet. */
+static int is_closing(jd_links *l, unsigned port) {
+    int found = 0;
+    pthread_mutex_lock(&l->lock);
+    for (const link_entry *e = l->entries; e && !found; e = e->next) found = e->gone && e->decl->port == port;
+    pthread_mutex_unlock(&l->lock);
+    return found;
+}
+
 static int open_address(jd_link_ready *r, jd_err *err) {
     const link_decl *d = r->decl;
     char port[8];
+    int why = 0;
     struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE}, *list;
     if (d->dial) return 0;
     snprintf(port, sizeof port, "%u", d->port);
@@ -47,26 +88,18 @@ static int open_address(jd_link_ready *r, jd_err *err) {
         jd_fail(err, JD_E_BAD_REQUEST_DATA, "listen: host %s: %s", "listen：主机 %s：%s", d->host.p, gai_strerror(rc));
         return jd_fail_at(err, "listen");
     }
-    for (unsigned i = 0; i < r->links->loops_n; i++) {
-        int fd = listen_fd(list);
-        if (fd < 0) {
-            jd_fail(err, JD_E_CONFLICT, "listen: %s:%u: %s", "listen：%s:%u：%s", d->host.p, d->port, strerror(errno));
-            freeaddrinfo(list);
-            return jd_fail_at(err, "listen");
-        }
-        r->fds[r->n++] = fd;
+    for (unsigned i = 0; i < CLOSING_TRIES; i++) {
+        rc = try_address(r, list);
+        why = errno;
+        if (!rc || why != EADDRINUSE || !is_closing(r->links, d->port)) break;
+        usleep(10000);
     }
+    if (rc) jd_fail(err, JD_E_CONFLICT, "listen: %s:%u: %s", "listen：%s:%u：%s", d->host.p, d->port, strerror(why));
     freeaddrinfo(list);
-    return 0;
+    return rc ? jd_fail_at(err, "listen") : 0;
 }
 
 /* ---- declarations ---- */
-
-static link_entry *find(jd_links *l, jd_str name) {
-    for (link_entry *e = l->entries; e; e = e->next)
-        if (!e->gone && jd_str_eq(e->decl->name, name)) return e;
-    return NULL;
-}
 
 /* Another link with the same address would share its connections by chance. */
 static int is_taken(jd_links *l, const link_decl *d, jd_err *err) {
@@ -165,7 +198,8 @@ typedef struct declared {
 typedef struct loading {
     jd_links *l;
     jd_arena a;
-    declared *first;
+    declared *first, *aside;
+    size_t aside_n;
 } loading;
 
 static void take_link(void *user, jd_str id, jd_str body) {
@@ -177,6 +211,44 @@ static void take_link(void *user, jd_str id, jd_str body) {
 
 static void take_device(void *user, jd_str id, jd_str body) {
     registry_load(((loading *)user)->l->devices, id, body);
+}
+
+static void take_aside(void *user, jd_str id, jd_str body) {
+    loading *x = user;
+    declared *d = JD_NEW(&x->a, declared);
+    (void)id;
+    *d = (declared){x->aside, (jd_str){NULL, 0}, jd_arena_dup(&x->a, body)};
+    x->aside = d;
+    x->aside_n++;
+}
+
+typedef struct one_aside {
+    jd_jval v;
+    jd_str at;
+} one_aside;
+
+static int by_time(const void *x, const void *y) {
+    return jd_str_cmp(((const one_aside *)x)->at, ((const one_aside *)y)->at);
+}
+
+/* Frames set aside that outlived the last stop, oldest first. */
+static void load_aside(jd_links *l, loading *x) {
+    one_aside *all = JD_NEWN(&x->a, one_aside, x->aside_n + 1);
+    size_t n = 0;
+    jd_err err = {0};
+    for (const declared *d = x->aside; d; d = d->next) {
+        const jd_jval *at;
+        if (jd_json_parse(&x->a, d->body, NULL, &all[n].v, &err) || !(at = jd_jget(&all[n].v, "at")) ||
+            at->type != JD_JSTR)
+            continue;
+        all[n++].at = jd_jstr(at);
+    }
+    if (n) qsort(all, n, sizeof *all, by_time);
+    for (size_t i = 0; i < n; i++) {
+        const jd_jval *name = jd_jget(&all[i].v, "link");
+        link_entry *e = name && name->type == JD_JSTR ? find(l, jd_jstr(name)) : NULL;
+        if (e) quarantine_load(e->set_aside, &all[i].v, e->decl->protocol && e->decl->protocol->text);
+    }
 }
 
 static void each_of(jd_links *l, jd_str tenant, jd_dkind kind, loading *x, void (*take)(void *, jd_str, jd_str)) {
@@ -193,13 +265,14 @@ static void open_declared(jd_links *l, const declared *d, jd_arena *a) {
     jd_jval v;
     jd_err err = {0};
     jd_link_ready *r = NULL;
-    if (jd_json_parse(a, d->body, NULL, &v, &err) || jd_links_prepare(l, d->name, &v, &r, &err)) {
+    int bad = jd_json_parse(a, d->body, NULL, &v, &err);
+    if (bad || jd_links_prepare(l, d->name, &v, &r, &err)) {
         jd_log(JD_LOG_ERROR, "link.failed", "link=%.*s why=\"%s\"", JD_STR_ARG(d->name), err.en);
         link_decl *bare = jd_xcalloc(1, sizeof *bare);
         jd_arena_init(&bare->arena);
         atomic_store(&bare->refs, 1);
         bare->name = jd_arena_dup(&bare->arena, d->name);
-        bare->text = jd_arena_dup(&bare->arena, d->body);
+        bare->text = bad ? JD_STR("{}") : link_decl_shown(&bare->arena, &v);
         pthread_mutex_lock(&l->lock);
         link_entry *e = entry_of(l, bare);
         snprintf(e->failed, sizeof e->failed, "%s", err.en);
@@ -216,10 +289,30 @@ static void open_all(jd_links *l) {
     jd_str *tenants;
     jd_arena_init(&x.a);
     size_t n = jd_tenants_list(l->o.engine, &x.a, &tenants);
-    for (size_t i = 0; i < n; i++) each_of(l, tenants[i], JD_K_DEVICE, &x, take_device);
+    for (size_t i = 0; i < n; i++) {
+        each_of(l, tenants[i], JD_K_DEVICE, &x, take_device);
+        each_of(l, tenants[i], JD_K_QUARANTINE, &x, take_aside);
+    }
     each_of(l, (jd_str){"", 0}, JD_K_LINK, &x, take_link);
     for (const declared *d = x.first; d; d = d->next) open_declared(l, d, &x.a);
+    load_aside(l, &x);
     jd_arena_fini(&x.a);
+}
+
+/* Devices come by the thousand: as many files as the system allows, and never the last ones. */
+static void fit_to_files(jd_links *l) {
+    struct rlimit now;
+    rlim_t want = (rlim_t)l->o.connections_max * l->o.threads + FILES_ELSE;
+    if (getrlimit(RLIMIT_NOFILE, &now)) return;
+    if (now.rlim_cur < want) {
+        now.rlim_cur = now.rlim_max == RLIM_INFINITY || now.rlim_max > want ? want : now.rlim_max;
+        if (setrlimit(RLIMIT_NOFILE, &now)) getrlimit(RLIMIT_NOFILE, &now);
+    }
+    if (now.rlim_cur >= want) return;
+    rlim_t rest = now.rlim_cur > 2 * FILES_ELSE ? now.rlim_cur - FILES_ELSE : now.rlim_cur / 2;
+    l->o.connections_max = (uint32_t)(rest / l->o.threads);
+    jd_log(JD_LOG_INFO, "link.limit", "files=%llu connections=%u a thread, by the limit of open files",
+           (unsigned long long)now.rlim_cur, l->o.connections_max);
 }
 
 int jd_links_start(jd_links **out, const jd_links_opts *opts, jd_err *err) {
@@ -235,6 +328,7 @@ int jd_links_start(jd_links **out, const jd_links_opts *opts, jd_err *err) {
     if (!l->o.rings_bytes_max) l->o.rings_bytes_max = 64 << 20;
     if (!l->o.quarantine_max) l->o.quarantine_max = 1000;
     if (!l->o.connections_max) l->o.connections_max = 20000;
+    fit_to_files(l);
     pthread_mutex_init(&l->lock, NULL);
     l->devices = registry_new(l->o.ring_bytes, l->o.rings_bytes_max);
     l->loops = jd_xcalloc(l->o.threads, sizeof *l->loops);
@@ -366,18 +460,40 @@ link_decl *link_decl_of(jd_links *l, jd_str name) {
 
 enum { SILENCE_ELSE = 900 };
 
-static uint32_t silence_of(void *user, jd_str name) {
-    jd_links *l = user;
+typedef struct silences { /* of all links: the list of devices is made under a lock of its own */
+    jd_arena a;
+    struct silence {
+        jd_str link;
+        uint32_t s;
+    } * all;
+    uint32_t n;
+} silences;
+
+static void silences_of(jd_links *l, silences *x) {
+    uint32_t n = 0;
+    jd_arena_init(&x->a);
     pthread_mutex_lock(&l->lock);
-    link_entry *e = find(l, name);
-    uint32_t s = e && e->decl->silence_s ? e->decl->silence_s : SILENCE_ELSE;
+    for (link_entry *e = l->entries; e; e = e->next) n++;
+    x->all = JD_NEWN(&x->a, struct silence, n + 1);
+    for (link_entry *e = l->entries; e; e = e->next)
+        if (!e->gone && e->decl->silence_s)
+            x->all[x->n++] = (struct silence){jd_arena_dup(&x->a, e->decl->name), e->decl->silence_s};
     pthread_mutex_unlock(&l->lock);
-    return s;
+}
+
+static uint32_t silence_of(void *user, jd_str name) {
+    const silences *x = user;
+    for (uint32_t i = 0; i < x->n; i++)
+        if (jd_str_eq(x->all[i].link, name)) return x->all[i].s;
+    return SILENCE_ELSE;
 }
 
 void jd_devices_list(jd_links *l, jd_str link, jd_str state, uint64_t offset, uint64_t limit, uint64_t *total,
                      jd_buf *out) {
-    registry_list(l->devices, link, state, offset, limit, total, silence_of, l, out);
+    silences x = {0};
+    silences_of(l, &x);
+    registry_list(l->devices, link, state, offset, limit, total, silence_of, &x, out);
+    jd_arena_fini(&x.a);
 }
 
 int jd_devices_show(jd_links *l, jd_str link, jd_str id, int zh, jd_buf *out) {

@@ -30,13 +30,14 @@ typedef struct link_decl {
     jd_map *maps[LINK_MAPS_MAX];
     size_t maps_n;
     int allow_list; /* devices that are not known are refused */
-    uint32_t new_per_hour, connections_max, idle_s, silence_s;
+    uint32_t new_per_hour, connections_max, idle_s, silence_s, ahead_s;
     jd_sym state_attr;        /* deviceState, in the link's context */
     struct jd_points *points; /* what is asked of a device that never speaks by itself; NULL: it does */
     jd_str poll_device;       /* then: what it is called */
 } link_decl;
 int link_decl_compile(jd_links *l, jd_str name, const jd_jval *v, link_decl **out, jd_err *err);
 int link_decl_is_tables(const jd_jval *v);
+jd_str link_decl_shown(jd_arena *a, const jd_jval *v); /* as it may be shown: without the password in it */
 link_decl *link_decl_ref(link_decl *d);
 void link_decl_unref(link_decl *d);
 
@@ -47,6 +48,12 @@ void quarantine_free(quarantine *q);
 void quarantine_add(quarantine *q, jd_str device, const char *peer, jd_str bytes, int text, const jd_err *why);
 void quarantine_json(quarantine *q, uint32_t limit, int zh, jd_buf *out);
 uint64_t quarantine_count(quarantine *q); /* ever added */
+/* A frame that will be acknowledged although it was not kept whole must last: the document (kind JD_K_QUARANTINE) that
+ * is to be written with it, and its id; both in the arena. 0: too many in this second, so the frame is not to be
+ * acknowledged now. Before quarantine_add of the same frame. */
+int quarantine_document(quarantine *q, jd_str link, jd_str device, const char *from, jd_str bytes, const jd_err *why,
+                        jd_arena *a, jd_str *id, jd_str *body);
+void quarantine_load(quarantine *q, const jd_jval *document, int text); /* while starting, oldest first */
 
 /* ---- devices.c: who speaks ---- */
 typedef struct registry registry;
@@ -63,6 +70,7 @@ void registry_stored(registry *r, link_device *dev, int ok);
 /* Counts a frame and keeps its bytes. device_time: JD_TIME_NONE when it told none; resent: old on purpose. */
 void registry_heard(registry *r, link_device *dev, const jd_frame *f, jd_time now, jd_time device_time, int bad);
 void registry_readings(registry *r, link_device *dev, jd_str entity, uint64_t n);
+int registry_is_blank(registry *r, const link_device *dev); /* new, and has told nothing yet */
 jd_str registry_document(registry *r, const link_device *dev, const char *state, jd_str entity, jd_arena *a);
 jd_str registry_id(jd_arena *a, jd_str link, jd_str id); /* of its document */
 link_device *registry_find(registry *r, jd_str link, jd_str id);
@@ -113,9 +121,10 @@ typedef struct link_conn {
     jd_buf out;      /* answers of this turn */
     uint32_t flying; /* frames with the writer */
     int dead, reading, paused, dirty;
-    uint64_t heard_ms; /* loop time */
+    uint64_t heard_ms, sent_ms; /* loop time */
     struct link_conn *next_paused, *next_dirty;
-    struct link_part *parts; /* of split messages */
+    struct link_message *messages; /* of which parts have come, the newest first */
+    uint32_t messages_n;
     size_t parts_bytes;
     char from[64];
     struct link_poll *poll; /* a line on which we ask */
@@ -154,10 +163,15 @@ typedef struct link_loop {
     link_port *ports;
     link_batch *filling, *spare;
     uint32_t in_flight, conns_n;
-    link_conn *paused, *dirty;
+    link_conn *paused, **paused_end; /* who waits for room, the longest first; where the next is hung */
+    link_conn *dirty;
     int quiet, ending;
     uint64_t last_conn;
+    size_t parts_bytes;            /* of all connections */
     struct link_command *commands; /* sent, not yet answered */
+    struct link_command *settled;  /* to be told what became of them */
+    jd_lane lane;                  /* a later batch never overtakes an earlier one */
+    uint16_t fixed_flying[1024];   /* by hash: entities whose fixed attributes are on their way */
     uint16_t command_serial;
     pthread_mutex_t mutex;
     link_batch *done;          /* from the writer, under the mutex */
@@ -195,7 +209,9 @@ void link_conn_drop(link_conn *c);
 /* commands.c, on the loop's thread */
 typedef struct link_command link_command;
 void link_command_send(link_loop *loop, link_command *c);
-void link_command_answered(link_loop *loop, const link_device *dev, int64_t serial, int ok);
+/* dev: who answers; NULL: the line itself. */
+void link_command_answered(const link_conn *on, const link_device *dev, int64_t serial, int ok);
+void link_commands_settle(link_loop *loop); /* between frames: what became of them goes into the batch */
 void link_commands_tick(link_loop *loop);
 void link_command_free(link_command *c);
 link_command *link_command_next(const link_command *c);
@@ -210,6 +226,7 @@ link_decl *link_decl_of(jd_links *l, jd_str name); /* a reference; NULL: there i
 void link_take(link_conn *c, jd_str bytes);
 /* All frames that stand in the connection's buffer, until the batch is full. */
 void link_take_all(link_conn *c);
+void link_pause(link_conn *c); /* until there is room; then link_take_all goes on */
 void link_parts_free(link_conn *c);
 
 /* loop.c */
@@ -228,5 +245,7 @@ void link_order_send(link_loop *loop, link_order order);
 /* The batch being filled, with room for one more frame and so many writes; it is of one tenant. NULL: senders wait. */
 link_batch *link_batch_room(link_loop *loop, jd_str tenant, uint32_t writes);
 link_pend *link_batch_pend(link_batch *b);
+/* How many writes of the entity's fixed attributes (jd_observe_fixed) this thread has with the writer, or more. */
+uint16_t *link_fixed_flying(link_loop *loop, jd_str entity);
 void link_answered(link_conn *c); /* c->out has bytes: they leave at the end of the turn */
 #endif

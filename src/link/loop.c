@@ -38,8 +38,9 @@ static link_batch *batch_new(link_loop *loop) {
         b->pend = jd_xcalloc(b->pend_cap, sizeof *b->pend);
     }
     b->next = NULL;
+    b->tenant = (jd_str){NULL, 0};
     b->pend_n = 0;
-    b->job = (jd_job){.arena = &b->arena, .writes = b->writes, .make_tenant = 1};
+    b->job = (jd_job){.arena = &b->arena, .writes = b->writes, .make_tenant = 1, .lane = &loop->lane};
     return b;
 }
 
@@ -65,7 +66,15 @@ link_batch *link_batch_room(link_loop *loop, jd_str tenant, uint32_t writes) {
     if (b->pend_n + b->job.n && !jd_str_eq(b->tenant, tenant)) submit(loop);
     b = loop->filling;
     if (b->pend_n + b->job.n && !jd_str_eq(b->tenant, tenant)) return NULL;
-    b->tenant = tenant;
+    if (!(b->pend_n + b->job.n)) {
+        /* frames that were neither kept nor answered leave only what they took of the arena; nobody would submit that
+         */
+        if (b->arena.total > BATCH_BYTES) {
+            jd_arena_reset(&b->arena);
+            b->tenant.p = NULL;
+        }
+        if (!b->tenant.p || !jd_str_eq(b->tenant, tenant)) b->tenant = jd_arena_dup(&b->arena, tenant);
+    }
     /* pend_cap grows for the parts of a split message, which are answered together */
     if (b->pend_n >= loop->links->o.batch_frames || b->arena.total > BATCH_BYTES) return NULL;
     if (b->job.n + writes > b->writes_cap) {
@@ -118,18 +127,33 @@ static void conn_free(link_conn *c) {
 
 static void redial(link_port *p);
 
+void link_pause(link_conn *c) {
+    link_loop *loop = c->port->loop;
+    if (c->paused) return;
+    c->paused = 1;
+    c->next_paused = NULL;
+    *loop->paused_end = c;
+    loop->paused_end = &c->next_paused;
+}
+
+static void unpause(link_conn *c) {
+    link_loop *loop = c->port->loop;
+    for (link_conn **at = &loop->paused; c->paused && *at; at = &(*at)->next_paused) {
+        if (*at != c) continue;
+        *at = c->next_paused;
+        if (!*at) loop->paused_end = at;
+        c->paused = 0;
+        return;
+    }
+}
+
 static void on_conn_closed(uv_handle_t *h) {
     link_conn *c = h->data;
     link_port *p = c->port;
     c->dead = 1;
     *c->prev = c->next;
     if (c->next) c->next->prev = c->prev;
-    for (link_conn **at = &p->loop->paused; c->paused && *at; at = &(*at)->next_paused)
-        if (*at == c) {
-            *at = c->next_paused;
-            c->paused = 0;
-            break;
-        }
+    unpause(c);
     p->conns_n--;
     p->loop->conns_n--;
     atomic_fetch_sub(&p->counts->connections, 1);
@@ -257,6 +281,7 @@ static void conn_flush(link_conn *c) {
         return;
     }
     size_t done = sent > 0 ? (size_t)sent : 0;
+    c->sent_ms = uv_now(&c->port->loop->uv);
     if (done < c->out.n) {
         if (uv_stream_get_write_queue_size((uv_stream_t *)&c->tcp) > OUT_MAX) { /* it sends and never reads */
             conn_close(c);
@@ -334,9 +359,18 @@ static void answer(link_batch *b, link_pend *p) {
     }
     atomic_store(&port->counts->wait_us, jd_mono_ns() / 1000 - p->arrived_us);
     link_answered(c);
+    if (o == JD_OUT_BUSY && d->dial && d->protocol->drop_when_busy && is_open(c)) conn_close(c);
+}
+
+uint16_t *link_fixed_flying(link_loop *loop, jd_str entity) {
+    return &loop->fixed_flying[jd_hash(entity.p, entity.n) % (sizeof loop->fixed_flying / sizeof *loop->fixed_flying)];
 }
 
 static void complete(link_batch *b) {
+    for (size_t i = 0; i < b->job.n; i++) {
+        const jd_write *w = &b->job.writes[i];
+        if (w->kind == JD_K_ENTITY && w->rq.op == JD_OP_CREATE) --*link_fixed_flying(b->loop, w->rq.id);
+    }
     for (uint32_t i = 0; i < b->pend_n; i++) answer(b, &b->pend[i]);
     batch_give_back(b);
 }
@@ -371,18 +405,19 @@ static void submit(link_loop *loop) {
 
 static void on_check(uv_check_t *h) {
     link_loop *loop = h->data;
+    link_commands_settle(loop);
     submit(loop);
     resume_paused(loop);
     flush_dirty(loop);
 }
 
+/* Who waited longest comes first, and stands at the end again when there was no room for all it has: otherwise some
+ * would never have their turn while others send as fast as they can. */
 static void resume_paused(link_loop *loop) {
-    link_conn *list = loop->paused;
-    loop->paused = NULL;
-    while (list) {
-        link_conn *c = list;
-        list = c->next_paused;
-        c->paused = 0;
+    while (loop->paused) {
+        link_conn *c = loop->paused;
+        if (is_open(c) && !link_batch_room(loop, c->port->decl->tenant, 1)) return;
+        unpause(c);
         if (!is_open(c)) continue;
         link_take_all(c);
         if (!c->paused && !c->reading && !loop->quiet) {
@@ -402,7 +437,6 @@ static void on_dialled(uv_connect_t *req, int status) {
         conn_close(c);
         return;
     }
-    c->port->dial_tries = 0;
     atomic_fetch_add(&c->port->counts->dialled, 1);
     conn_begin(c);
     const link_decl *d = c->port->decl;
@@ -509,6 +543,7 @@ static void quiet(link_loop *loop) {
     for (link_port *p = loop->ports; p; p = p->next)
         for (link_conn *c = p->conns; c; c = c->next)
             if (is_open(c)) uv_read_stop((uv_stream_t *)&c->tcp);
+    link_commands_settle(loop);
     loop->in_flight = 0; /* what was read goes to the writer, however much is there already */
     submit(loop);
 }
@@ -563,6 +598,7 @@ static void on_wake(uv_async_t *h) {
         in_order = next;
     }
     flush_dirty(loop);
+    link_commands_settle(loop);
     submit(loop);
     resume_paused(loop);
     while (orders) {
@@ -594,11 +630,12 @@ static void on_tick(uv_timer_t *t) {
             next = c->next;
             uint64_t quiet_ms = now - c->heard_ms;
             if (quiet_ms > (uint64_t)p->decl->idle_s * 1000) conn_close(c);
-            if (quiet_ms < PING_MS || !p->decl->protocol->ping || !p->decl->dial || !is_open(c)) continue;
+            if (now - c->sent_ms < PING_MS || !p->decl->protocol->ping || !p->decl->dial || !is_open(c)) continue;
             p->decl->protocol->ping(&p->decl->set, &c->peer, &c->out);
             link_answered(c);
         }
     link_commands_tick(loop);
+    link_commands_settle(loop);
     submit(loop);
     flush_dirty(loop);
 }
@@ -610,10 +647,12 @@ static void *loop_main(void *user) {
         next = b->next;
         batch_free(b);
     }
-    for (link_command *c = loop->commands, *after; c; c = after) {
-        after = link_command_next(c);
-        link_command_free(c);
-    }
+    link_command *left[] = {loop->commands, loop->settled};
+    for (int i = 0; i < 2; i++)
+        for (link_command *c = left[i], *after; c; c = after) {
+            after = link_command_next(c);
+            link_command_free(c);
+        }
     batch_free(loop->filling);
     free(loop->uv.data);
     uv_loop_close(&loop->uv);
@@ -636,6 +675,7 @@ int link_loop_start(jd_links *l, unsigned no, jd_err *err) {
     uv_check_start(&loop->check, on_check);
     uv_timer_start(&loop->tick, on_tick, TICK_MS, TICK_MS);
     loop->filling = batch_new(loop);
+    loop->paused_end = &loop->paused;
     int rc = pthread_create(&loop->thread, NULL, loop_main, loop);
     if (rc)
         return jd_fail(err, JD_E_INTERNAL, "links: cannot start a thread: %s", "链路：无法启动线程：%s", strerror(rc));

@@ -549,7 +549,7 @@ static int unit_of(const jd_link_set *set, jd_str device, const jd_jval *c, unsi
 }
 
 static int add_read(const jd_jval *c, unsigned unit, int rtu, jd_buf *out, jd_err *err) {
-    unsigned function, start, count;
+    unsigned function = 0, start = 0, count = 0;
     if (member(c, "function", 1, 4, &function, err) || member(c, "start", 0, 65535, &start, err) ||
         member(c, "count", 1, function <= 2 ? BITS_READ : REGISTERS_READ, &count, err))
         return -1;
@@ -570,7 +570,7 @@ static int add_registers(const jd_jval *list, unsigned start, jd_buf *out, jd_er
     jd_be16_add(out, list->n);
     jd_buf_c(out, (char)(unsigned char)(list->n * 2));
     for (uint32_t i = 0; i < list->n; i++) {
-        unsigned value;
+        unsigned value = 0;
         if (whole(&list->items[i], 0, 65535, "values", &value, err)) return -1;
         jd_be16_add(out, value);
     }
@@ -599,7 +599,7 @@ static int add_coils(const jd_jval *list, unsigned start, jd_buf *out, jd_err *e
 
 static int add_register(const jd_jval *c, jd_buf *out, jd_err *err) {
     const jd_jval *values = jd_jget(c, "values");
-    unsigned at, value, mask;
+    unsigned at = 0, value = 0, mask = 0;
     if (member(c, "register", 0, 65535, &at, err)) return -1;
     if (values) return add_registers(values, at, out, err);
     if (jd_jget(c, "and")) {
@@ -619,7 +619,7 @@ static int add_register(const jd_jval *c, jd_buf *out, jd_err *err) {
 
 static int add_coil(const jd_jval *c, jd_buf *out, jd_err *err) {
     const jd_jval *coils = jd_jget(c, "coils"), *value = jd_jget(c, "value");
-    unsigned at;
+    unsigned at = 0;
     if (member(c, "coil", 0, 65535, &at, err)) return -1;
     if (!coils) coils = jd_jget(c, "values");
     if (coils) return add_coils(coils, at, out, err);
@@ -646,7 +646,7 @@ static int add_write(const jd_jval *c, jd_buf *out, jd_err *err) {
 
 static int add_command(const jd_link_set *set, jd_str device, const jd_jval *c, jd_buf *out, jd_err *err) {
     const jd_jval *what = jd_jget(c, "command");
-    unsigned unit;
+    unsigned unit = 0;
     if (!what || (!jd_jis(what, "read") && !jd_jis(what, "write")))
         return REFUSE(err, "command", "\"read\" or \"write\" is wanted", "应为 \"read\" 或 \"write\"");
     if (known_members(c, err) || unit_of(set, device, c, &unit, err)) return -1;

@@ -165,6 +165,9 @@ static int decode(const jd_link_set *set, const jd_peer *peer, jd_str bytes, jd_
         for (size_t i = 2; i < p.body.n; i++) refused |= (unsigned char)p.body.p[i] == 0x80;
         jd_put_bool(&f, "granted", !refused);
         if (refused) rc = jd_fail(err, JD_E_BAD_REQUEST_DATA, "the broker refuses a subscription", "代理拒绝了订阅");
+    } else if (p.type == PUBACK && p.body.n >= 2) {
+        out->answers = jd_be16(p.body.p);
+        out->answer_ok = 1;
     }
     out->fields = jd_fields_end(&f);
     if (rc || p.type != PUBLISH) return rc;
@@ -266,6 +269,7 @@ const jd_protocol jd_mqtt = {.name = "mqtt",
                              .en = "MQTT 3.1.1, as a subscriber",
                              .zh = "MQTT 3.1.1（订阅方）",
                              .frame_max = FRAME_MAX,
+                             .drop_when_busy = 1,
                              .hello = hello,
                              .ping = ping,
                              .find = find,

@@ -76,6 +76,8 @@ typedef struct jd_protocol {
     const char *en, *zh; /* in words, with the standard's number */
     size_t frame_max;    /* no frame is longer; find() gives up a beginning beyond */
     int text;            /* frames are lines of text: shown as such, not as hex */
+    unsigned serials;    /* how many serials answers can tell apart; 0: 65536 */
+    int drop_when_busy;  /* what was not taken comes again only on a new line, where we dial */
     unsigned parts_s;    /* parts of a message come within so many seconds; 0: 60 */
     /* On lines that we dial: what we say first, and again when nothing was heard for half a minute. NULL: nothing. */
     void (*hello)(const jd_link_set *set, jd_peer *peer, jd_buf *out);

@@ -3,7 +3,10 @@
 
 #include <stdlib.h>
 
-enum { KEPT_BYTES = 4096 }; /* of one frame; longer ones are cut */
+enum {
+    KEPT_BYTES = 4096, /* of one frame; longer ones are cut */
+    KEPT_A_SECOND = 50 /* documents of a link */
+};
 
 typedef struct aside {
     jd_time at;
@@ -18,6 +21,8 @@ struct quarantine {
     aside *ring;
     uint32_t most;
     uint64_t n; /* ever */
+    jd_time second;
+    uint32_t in_second; /* documents made in it */
 };
 
 quarantine *quarantine_new(uint32_t most) {
@@ -100,4 +105,65 @@ uint64_t quarantine_count(quarantine *q) {
     uint64_t n = q->n;
     pthread_mutex_unlock(&q->lock);
     return n;
+}
+
+/* ---- what must last ---- */
+
+int quarantine_document(quarantine *q, jd_str link, jd_str device, const char *from, jd_str bytes, const jd_err *why,
+                        jd_arena *a, jd_str *id, jd_str *body) {
+    jd_time now = jd_now();
+    char at[JD_TIME_TEXT_MAX];
+    pthread_mutex_lock(&q->lock);
+    if (q->second != now / 1000000) {
+        q->second = now / 1000000;
+        q->in_second = 0;
+    }
+    int full = q->in_second >= KEPT_A_SECOND;
+    q->in_second += (uint32_t)!full;
+    unsigned slot = (unsigned)(q->n % q->most); /* the store holds no more of them than the ring */
+    pthread_mutex_unlock(&q->lock);
+    if (full) return 0;
+    jd_buf b = {0};
+    size_t n = jd_time_print(now, 6, at), kept = bytes.n < KEPT_BYTES ? bytes.n : KEPT_BYTES;
+    jd_buf_z(&b, "{\"link\":");
+    jd_json_write_str(&b, link);
+    jd_buf_printf(&b, ",\"at\":\"%.*s\",\"device\":", (int)n, at);
+    jd_json_write_str(&b, device);
+    jd_buf_z(&b, ",\"from\":");
+    jd_json_write_str(&b, jd_str_of(from));
+    jd_buf_z(&b, ",\"en\":");
+    jd_json_write_str(&b, jd_str_of(why->en));
+    jd_buf_z(&b, ",\"zh\":");
+    jd_json_write_str(&b, jd_str_of(why->zh));
+    jd_buf_printf(&b, ",\"bytes\":%zu,\"hex\":\"", bytes.n);
+    jd_hex_add(&b, (jd_str){bytes.p, kept});
+    jd_buf_z(&b, "\"}");
+    *id = jd_arena_printf(a, "%.*s/%06u", JD_STR_ARG(link), slot);
+    *body = jd_arena_dup(a, jd_buf_view(&b));
+    jd_buf_fini(&b);
+    return 1;
+}
+
+static jd_str text_of(const jd_jval *v, const char *name) {
+    const jd_jval *m = jd_jget(v, name);
+    return m && m->type == JD_JSTR ? jd_jstr(m) : (jd_str){"", 0};
+}
+
+void quarantine_load(quarantine *q, const jd_jval *v, int text) {
+    jd_buf raw = {0};
+    jd_err why = {0};
+    char from[64];
+    jd_time at;
+    if (jd_hex_read(text_of(v, "hex"), &raw) || jd_time_parse(text_of(v, "at"), &at, NULL)) {
+        jd_buf_fini(&raw);
+        return;
+    }
+    keep(why.en, sizeof why.en, text_of(v, "en"));
+    keep(why.zh, sizeof why.zh, text_of(v, "zh"));
+    keep(from, sizeof from, text_of(v, "from"));
+    quarantine_add(q, text_of(v, "device"), from, jd_buf_view(&raw), text, &why);
+    pthread_mutex_lock(&q->lock);
+    q->ring[(q->n - 1) % q->most].at = at;
+    pthread_mutex_unlock(&q->lock);
+    jd_buf_fini(&raw);
 }

@@ -287,6 +287,8 @@ static void reply(const jd_link_set *set, const jd_frame *f, jd_outcome outcome,
     (void)set, (void)peer;
     const sl651_heading *h = f->own;
     if (!h || h->down || h->func == 0x2f || h->serial < 0 || outcome != JD_OUT_KEPT) return;
+    /* 37 to 51 answer what a centre asked: a confirmation would be taken for the question, asked again */
+    if (h->func >= 0x37 && h->func <= 0x51) return;
     int packets = h->start == SYN;
     size_t from = out->n;
     jd_be16_add(out, 0x7e7e);

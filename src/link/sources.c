@@ -359,6 +359,13 @@ static void source_json(const jd_table_source *s, jd_buf *out) {
     member(out, "rowsRefused", s->rows_refused);
     if (s->kind != SOURCE_FOLDER) member(out, "unchanged", s->unchanged);
     member(out, "failures", s->failures);
+    /* for who looks at all links alike: a row is a frame, and nobody waits for an answer */
+    member(out, "frames", s->rows);
+    member(out, "bad", s->rows_refused);
+    member(out, "setAside", s->rows_refused);
+    member(out, "devices", 0);
+    member(out, "answers", 0);
+    member(out, "answerMs", 0);
     if (s->last != JD_TIME_NONE) text_member(out, "last", (jd_str){z, jd_time_print(s->last, 3, z)});
 }
 

@@ -6,93 +6,106 @@
 #include <stdlib.h>
 
 enum {
-    TOLD_MAX = 64,             /* entities that one frame may speak of */
-    PARTS_BYTES_MAX = 1 << 20, /* of messages that a connection has not yet told whole */
-    PARTS_MAX = 4096
+    TOLD_MAX = 64,              /* entities that one frame may speak of */
+    PARTS_MAX = 4096,           /* of one message */
+    PARTS_S = 60,               /* they come within so many seconds, unless the protocol says otherwise */
+    PARTS_BYTES_MAX = 2 << 20,  /* of messages that a connection has not yet told whole */
+    PARTS_BYTES_ALL = 64 << 20, /* of all connections of a thread */
+    MESSAGES_MAX = 256          /* that a connection has begun */
 };
 
 /* ---- split messages: parts wait until all have come; none is answered before the whole is durable ---- */
 
 typedef struct link_part {
-    struct link_part *next;
-    char *key; /* NUL-terminated */
-    uint32_t part, parts;
-    char *bytes;
-    size_t n, payload_at, payload_n;
-    uint64_t came_us;
+    char *bytes; /* the frame, behind it its payload; NULL: it has not come */
+    size_t n, payload_n;
 } link_part;
 
-static void part_free(link_conn *c, link_part *p) {
-    c->parts_bytes -= p->n;
-    free(p->key);
-    free(p->bytes);
-    free(p);
+/* Peers choose how many parts there are and in which order they come: what one more part costs must not grow with
+ * those that wait. */
+typedef struct link_message {
+    struct link_message *next; /* the one begun before */
+    char *key;                 /* NUL-terminated */
+    uint32_t parts, got;
+    size_t weight;    /* bytes of all that is kept of it */
+    uint64_t came_us; /* the newest part */
+    link_part part[]; /* the first at 0 */
+} link_message;
+
+static void weigh(link_conn *c, link_message *m, size_t more, size_t less) {
+    m->weight += more - less;
+    c->parts_bytes += more - less;
+    c->port->loop->parts_bytes += more - less;
+}
+
+/* Takes out the message at *at. */
+static void message_free(link_conn *c, link_message **at) {
+    link_message *m = *at;
+    *at = m->next;
+    weigh(c, m, 0, m->weight);
+    for (uint32_t i = 0; i < m->parts; i++) free(m->part[i].bytes);
+    free(m->key);
+    free(m);
+    c->messages_n--;
 }
 
 void link_parts_free(link_conn *c) {
-    for (link_part *p = c->parts, *next; p; p = next) {
-        next = p->next;
-        part_free(c, p);
-    }
-    c->parts = NULL;
+    while (c->messages) message_free(c, &c->messages);
 }
 
-static int same_message(const link_part *p, const jd_frame *f) {
-    return p->parts == f->parts && jd_str_is(f->part_key, p->key);
+static link_message **message_of(link_conn *c, const jd_frame *f) {
+    link_message **at = &c->messages;
+    while (*at && !((*at)->parts == f->parts && jd_str_is(f->part_key, (*at)->key))) at = &(*at)->next;
+    return at;
 }
-
-enum { PARTS_S = 60 };
 
 /* What is too old belongs to an earlier message: some protocols use a key again soon. */
-static void parts_expire(link_conn *c) {
+static void messages_expire(link_conn *c) {
     unsigned limit = c->port->decl->protocol->parts_s;
     uint64_t now = jd_mono_ns() / 1000, most = (uint64_t)(limit ? limit : PARTS_S) * 1000000;
-    for (link_part **at = &c->parts; *at;) {
-        link_part *p = *at;
-        if (now - p->came_us < most) {
-            at = &p->next;
-            continue;
-        }
-        *at = p->next;
-        part_free(c, p);
-    }
+    for (link_message **at = &c->messages; *at;)
+        if (now - (*at)->came_us < most)
+            at = &(*at)->next;
+        else
+            message_free(c, at);
 }
 
-static void part_keep(link_conn *c, const jd_frame *f) {
-    parts_expire(c);
-    for (link_part **at = &c->parts; *at; at = &(*at)->next) /* told again: the later one counts */
-        if (same_message(*at, f) && (*at)->part == f->part) {
-            link_part *old = *at;
-            *at = old->next;
-            part_free(c, old);
-            break;
-        }
-    while (c->parts && c->parts_bytes + f->bytes.n > PARTS_BYTES_MAX) { /* the oldest are given up */
-        link_part **last = &c->parts;
+/* Room for so many bytes more: messages begun long ago are given up. 0: there is none. */
+static int messages_room(link_conn *c, size_t more) {
+    for (;;) {
+        int full = c->parts_bytes + more > PARTS_BYTES_MAX || c->messages_n >= MESSAGES_MAX ||
+                   c->port->loop->parts_bytes + more > PARTS_BYTES_ALL;
+        if (!full || !c->messages) return !full;
+        link_message **last = &c->messages;
         while ((*last)->next) last = &(*last)->next;
-        part_free(c, *last);
-        *last = NULL;
+        message_free(c, last);
     }
-    link_part *p = jd_xcalloc(1, sizeof *p);
-    *p = (link_part){.next = c->parts,
-                     .key = jd_xstrdup(f->part_key),
-                     .part = f->part,
-                     .parts = f->parts,
-                     .bytes = jd_xmalloc(f->bytes.n + f->payload.n + 1),
-                     .n = f->bytes.n,
-                     .payload_at = f->bytes.n,
-                     .payload_n = f->payload.n,
-                     .came_us = jd_mono_ns() / 1000};
-    memcpy(p->bytes, f->bytes.p, f->bytes.n);
-    if (f->payload.n) memcpy(p->bytes + p->payload_at, f->payload.p, f->payload.n);
-    c->parts = p;
-    c->parts_bytes += p->n;
 }
 
-static link_part *part_find(const link_conn *c, const jd_frame *f, uint32_t no) {
-    for (link_part *p = c->parts; p; p = p->next)
-        if (same_message(p, f) && p->part == no) return p;
-    return NULL;
+/* The message that the part belongs to, with it; NULL: there is no room. */
+static link_message *part_keep(link_conn *c, const jd_frame *f) {
+    size_t own = sizeof(link_message) + f->parts * sizeof(link_part) + f->part_key.n + 1, n = f->bytes.n + f->payload.n;
+    messages_expire(c);
+    if (!messages_room(c, own + n)) return NULL;
+    link_message *m = *message_of(c, f);
+    if (!m) {
+        m = jd_xcalloc(1, sizeof *m + f->parts * sizeof *m->part);
+        m->key = jd_xstrdup(f->part_key);
+        m->parts = f->parts;
+        m->next = c->messages;
+        c->messages = m;
+        c->messages_n++;
+        weigh(c, m, own, 0);
+    }
+    link_part *p = &m->part[f->part - 1];
+    m->got += !p->bytes; /* told again: the later one counts */
+    free(p->bytes);
+    weigh(c, m, n, p->n + p->payload_n);
+    *p = (link_part){.bytes = jd_xmalloc(n + 1), .n = f->bytes.n, .payload_n = f->payload.n};
+    memcpy(p->bytes, f->bytes.p, f->bytes.n);
+    if (f->payload.n) memcpy(p->bytes + f->bytes.n, f->payload.p, f->payload.n);
+    m->came_us = jd_mono_ns() / 1000;
+    return m;
 }
 
 /* ---- readings of one frame, by entity ---- */
@@ -102,8 +115,9 @@ typedef struct taking {
     link_batch *b;
     jd_told told[TOLD_MAX];
     int fixed[TOLD_MAX];
+    uint32_t cap[TOLD_MAX]; /* of attributes */
     uint32_t told_n;
-    jd_time first_time;
+    jd_time now, newest;
     jd_err refused; /* the first cell or row that the mapping could not take */
 } taking;
 
@@ -119,17 +133,25 @@ static jd_told *told_of(taking *t, const jd_moment *m, int fixed) {
     return x;
 }
 
+/* Room doubles: a message may tell ten thousands of moments of one entity. */
 static void tell(taking *t, jd_told *x, const jd_attr *attrs, uint32_t n) {
-    jd_attr *all = JD_NEWN(&t->b->arena, jd_attr, x->attrs_n + n);
-    if (x->attrs_n) memcpy(all, x->attrs, x->attrs_n * sizeof *all);
-    memcpy(all + x->attrs_n, attrs, n * sizeof *all);
-    x->attrs = all;
+    uint32_t *cap = &t->cap[x - t->told];
+    if (x->attrs_n + n > *cap) {
+        *cap = x->attrs_n + n > *cap * 2 ? x->attrs_n + n : *cap * 2;
+        jd_attr *all = JD_NEWN(&t->b->arena, jd_attr, *cap);
+        if (x->attrs_n) memcpy(all, x->attrs, x->attrs_n * sizeof *all);
+        x->attrs = all;
+    }
+    memcpy(x->attrs + x->attrs_n, attrs, n * sizeof *attrs);
     x->attrs_n += n;
 }
 
 static int on_moment(void *user, const jd_moment *m, jd_err *err) {
     taking *t = user;
-    if (m->at != JD_TIME_NONE && t->first_time == JD_TIME_NONE) t->first_time = m->at;
+    if (m->at != JD_TIME_NONE && m->at - t->now > (jd_time)t->port->decl->ahead_s * 1000000) /* it would pin "now" */
+        return jd_fail(err, JD_E_BAD_REQUEST_DATA, "the time lies more than %u s ahead (aheadSeconds)",
+                       "时间超前 %u 秒以上（aheadSeconds）", t->port->decl->ahead_s);
+    if (m->at > t->newest) t->newest = m->at;
     for (int fixed = 0; fixed < 2; fixed++) {
         uint32_t timed = m->at == JD_TIME_NONE ? 0 : m->attrs_n, n = fixed ? m->fixed_n + m->attrs_n - timed : timed;
         if (!n) continue;
@@ -186,13 +208,16 @@ static uint64_t write_told(taking *t, uint32_t *writes_n) {
     for (uint32_t i = 0; i < t->told_n; i++) {
         jd_write *w = &t->b->writes[t->b->job.n];
         jd_err err = {0};
-        int tenant = jd_tenant_find(e, t->port->decl->tenant);
+        /* what an earlier frame told may be on its way: then what is published says nothing of what is new */
+        uint16_t *flying = t->fixed[i] ? link_fixed_flying(t->b->loop, t->told[i].id) : NULL;
+        int tenant = flying && *flying ? -1 : jd_tenant_find(e, t->port->decl->tenant);
         int got = t->fixed[i] ? jd_observe_fixed(e, tenant, &t->told[i], &t->b->arena, w, &err)
                               : 1 - 2 * (jd_observe_readings(e, &t->told[i], &t->b->arena, w, &err) != 0);
         if (got < 0 && t->refused.code == JD_E_OK) t->refused = err;
         if (got <= 0) continue;
         t->b->job.n++;
         ++*writes_n;
+        if (flying) ++*flying;
         if (!t->fixed[i]) readings += t->told[i].attrs_n;
     }
     return readings;
@@ -229,13 +254,10 @@ static void pend(link_conn *c, link_batch *b, jd_frame *f, link_device *dev, int
 }
 
 /* All parts are there: reads the whole into the last frame, and lets the earlier ones be answered with it. */
-static int join(link_conn *c, link_batch *b, jd_frame *f, jd_err *err) {
+static int join(link_conn *c, link_batch *b, const link_message *m, jd_frame *f, jd_err *err) {
     const link_decl *d = c->port->decl;
     jd_buf whole = {0};
-    for (uint32_t i = 1; i <= f->parts; i++) {
-        const link_part *p = part_find(c, f, i);
-        jd_buf_add(&whole, p->bytes + p->payload_at, p->payload_n);
-    }
+    for (uint32_t i = 0; i < m->parts; i++) jd_buf_add(&whole, m->part[i].bytes + m->part[i].n, m->part[i].payload_n);
     jd_str payload = jd_arena_dup(&b->arena, jd_buf_view(&whole));
     jd_buf_fini(&whole);
     return d->protocol->decode_joined(&d->set, payload, &b->arena, f, err);
@@ -243,24 +265,26 @@ static int join(link_conn *c, link_batch *b, jd_frame *f, jd_err *err) {
 
 static void pend_parts(link_conn *c, link_batch *b, const jd_frame *last, link_device *dev, uint32_t write, uint32_t n,
                        jd_outcome outcome) {
-    for (uint32_t i = 1; i <= last->parts; i++) {
-        link_part **at = &c->parts;
-        while (*at && !(same_message(*at, last) && (*at)->part == i)) at = &(*at)->next;
-        if (!*at) continue;
-        link_part *p = *at;
+    const link_message *m = *message_of(c, last);
+    for (uint32_t i = 0; m && i < m->parts; i++) {
         jd_err err = {0};
         int rc;
-        if (i != last->part)
-            pend(c, b, read_frame(c, b, (jd_str){p->bytes, p->n}, &rc, &err), dev, 0, write, n, outcome);
-        *at = p->next;
-        part_free(c, p);
+        if (i + 1 != last->part)
+            pend(c, b, read_frame(c, b, (jd_str){m->part[i].bytes, m->part[i].n}, &rc, &err), dev, 0, write, n,
+                 outcome);
     }
 }
 
-static int is_whole(link_conn *c, const jd_frame *f) {
-    for (uint32_t i = 1; i <= f->parts; i++)
-        if (!part_find(c, f, i)) return 0;
-    return 1;
+/* One part of a message: with it the message is whole (1; *f is what all parts say), or not yet (0). -1: *err. */
+static int take_part(link_conn *c, link_batch *b, jd_frame *f, jd_err *err) {
+    if (f->part < 1 || f->part > f->parts || f->parts > PARTS_MAX || !c->port->decl->protocol->decode_joined)
+        return jd_fail(err, JD_E_BAD_REQUEST_DATA, "part %u of %u is not possible", "第 %u 部分（共 %u）不可能",
+                       f->part, f->parts);
+    const link_message *m = part_keep(c, f);
+    if (!m)
+        return jd_fail(err, JD_E_BUSY, "too many parts of messages wait for the rest", "等待其余部分的分包消息过多");
+    if (m->got < m->parts) return 0; /* answered with the whole */
+    return join(c, b, m, f, err) ? -1 : 1;
 }
 
 static void write_device(link_batch *b, registry *r, const link_decl *d, link_device *dev, jd_str id, jd_str entity) {
@@ -269,34 +293,33 @@ static void write_device(link_batch *b, registry *r, const link_decl *d, link_de
                                        .raw_body = registry_document(r, dev, "new", entity, &b->arena)};
 }
 
-void link_take(link_conn *c, jd_str bytes) {
+/* What the mapping could not take is acknowledged, since sending it again would not help: so it is kept as it came. */
+static jd_outcome keep_aside(link_conn *c, link_batch *b, jd_str device, const jd_frame *f, const jd_err *why,
+                             uint32_t *writes_n) {
+    link_port *p = c->port;
+    jd_str id, body;
+    if (!quarantine_document(p->set_aside, p->decl->name, device, c->from, f->bytes, why, &b->arena, &id, &body))
+        return JD_OUT_BUSY;
+    b->writes[b->job.n++] =
+        (jd_write){.kind = JD_K_QUARANTINE, .rq = {.id = id, .observed = JD_TIME_NONE}, .raw_body = body};
+    ++*writes_n;
+    return JD_OUT_KEPT;
+}
+
+/* rc, err: of reading it. */
+static void take_whole(link_conn *c, link_batch *b, jd_frame *f, int rc, jd_err err) {
     link_port *port = c->port;
     link_decl *d = port->decl;
-    link_batch *b = port->loop->filling;
     registry *r = port->loop->links->devices;
-    jd_err err = {0};
-    int rc;
-    jd_frame *f = read_frame(c, b, bytes, &rc, &err);
     jd_time now = jd_now();
     jd_str id = f->device.n ? f->device : jd_str_of(c->peer.device);
-    atomic_fetch_add(&port->counts->frames, 1);
-    if (!rc && f->parts > 1) {
-        if (f->part < 1 || f->part > f->parts || f->parts > PARTS_MAX || !d->protocol->decode_joined) {
-            rc = jd_fail(&err, JD_E_BAD_REQUEST_DATA, "part %u of %u is not possible", "第 %u 部分（共 %u）不可能",
-                         f->part, f->parts);
-        } else {
-            part_keep(c, f);
-            if (!is_whole(c, f)) return; /* answered with the whole */
-            rc = join(c, b, f, &err);
-        }
-    }
     link_device *dev = NULL;
     if (c->poll) { /* what is asked belongs to the device that the link names, whatever its unit */
         int told = link_poll_answer(c, f, rc, &err);
         id = d->poll_device;
         if (!rc && err.code != JD_E_OK) rc = -1;
         if (!rc && !told && (dev = registry_find(r, d->name, id)))
-            link_command_answered(port->loop, dev, f->answers, f->answer_ok);
+            link_command_answered(c, dev, f->answers, f->answer_ok);
         if (!rc && !told) return;
     }
     if (rc) {
@@ -304,10 +327,12 @@ void link_take(link_conn *c, jd_str bytes) {
         set_aside(port, c, id, f->bytes, &err);
         dev = id.n ? registry_find(r, d->name, id) : NULL;
         if (dev) registry_heard(r, dev, f, now, JD_TIME_NONE, 1);
-        pend(c, b, f, NULL, 0, 0, 0, JD_OUT_REFUSED);
+        pend(c, b, f, NULL, 0, 0, 0, err.code == JD_E_BUSY ? JD_OUT_BUSY : JD_OUT_REFUSED);
         return;
     }
-    if (!id.n && !f->rows_n) { /* of the line itself: nobody speaks */
+    if (port->dial_tries) port->dial_tries = 1; /* who speaks is there */
+    if (!id.n && !f->rows_n) {                  /* of the line itself: nobody speaks */
+        if (f->answers >= 0) link_command_answered(c, NULL, f->answers, f->answer_ok);
         pend(c, b, f, NULL, 0, 0, 0, JD_OUT_KEPT);
         return;
     }
@@ -318,28 +343,53 @@ void link_take(link_conn *c, jd_str bytes) {
         pend(c, b, f, NULL, 0, 0, 0, JD_OUT_REFUSED);
         return;
     }
-    taking t = {.port = port, .b = b, .first_time = JD_TIME_NONE};
+    taking t = {.port = port, .b = b, .now = now, .newest = JD_TIME_NONE};
     map_rows(&t, f);
     uint32_t write = (uint32_t)b->job.n, n = 0;
-    if (who == ADMIT_NEW) {
+    int fresh = who == ADMIT_NEW || (t.told_n && registry_is_blank(r, dev));
+    if (fresh) {
         mark_new(&t);
         write_device(b, r, d, dev, id, t.told_n ? t.told[0].id : (jd_str){"", 0});
         n++;
     }
     uint64_t readings = write_told(&t, &n);
+    jd_outcome outcome = JD_OUT_KEPT;
     b->job.bytes = b->arena.total;
     atomic_fetch_add(&port->counts->readings, readings);
-    registry_heard(r, dev, f, now, t.first_time, 0);
+    registry_heard(r, dev, f, now, t.newest, 0);
     if (d->protocol->encode) registry_set_line(r, dev, c->id, port->loop->no);
-    if (f->answers >= 0) link_command_answered(port->loop, dev, f->answers, f->answer_ok);
+    if (f->answers >= 0) link_command_answered(c, dev, f->answers, f->answer_ok);
     if (t.told_n) registry_readings(r, dev, t.told[0].id, readings);
     if (f->rows_n && !t.told_n && t.refused.code == JD_E_OK) atomic_fetch_add(&port->counts->ignored, 1);
     if (t.refused.code != JD_E_OK) {
         atomic_fetch_add(&port->counts->unmapped, 1);
+        outcome = keep_aside(c, b, id, f, &t.refused, &n);
         set_aside(port, c, id, f->bytes, &t.refused);
     }
-    if (f->parts > 1) pend_parts(c, b, f, dev, write, n, JD_OUT_KEPT);
-    pend(c, b, f, dev, who == ADMIT_NEW, write, n, JD_OUT_KEPT);
+    if (f->parts > 1) pend_parts(c, b, f, dev, write, n, outcome);
+    pend(c, b, f, dev, fresh, write, n, outcome);
+}
+
+void link_take(link_conn *c, jd_str bytes) {
+    link_batch *b = c->port->loop->filling;
+    jd_arena_mark before = jd_arena_tell(&b->arena);
+    jd_err err = {0};
+    int rc;
+    jd_frame *f = read_frame(c, b, bytes, &rc, &err);
+    atomic_fetch_add(&c->port->counts->frames, 1);
+    if (rc || f->parts < 2) {
+        take_whole(c, b, f, rc, err);
+        return;
+    }
+    int whole = take_part(c, b, f, &err);
+    if (!whole) { /* what was kept of it stands elsewhere, and the batch may have nothing to be sent for */
+        jd_arena_rewind(&b->arena, before);
+        return;
+    }
+    take_whole(c, b, f, whole < 0 ? -1 : 0, err);
+    link_message **m = message_of(c, f);
+    if (*m && (*m)->got == (*m)->parts)
+        message_free(c, m); /* also when it could not be read: all parts are told again */
 }
 
 void link_take_all(link_conn *c) {
@@ -348,12 +398,8 @@ void link_take_all(link_conn *c) {
     size_t at = 0;
     while (at < c->in.n) {
         jd_found found = {0};
-        if (!link_batch_room(port->loop, d->tenant, 2 * TOLD_MAX + 1)) {
-            if (!c->paused) {
-                c->paused = 1;
-                c->next_paused = port->loop->paused;
-                port->loop->paused = c;
-            }
+        if (!link_batch_room(port->loop, d->tenant, 2 * TOLD_MAX + 2)) {
+            link_pause(c);
             break;
         }
         d->protocol->find(&d->set, (jd_str){c->in.p + at, c->in.n - at}, &found);

@@ -6,6 +6,7 @@
  * expression; the place is "q, column 12") or JD_E_TOO_COMPLEX_QUERY (limits). */
 #ifndef JD_MODEL_QUERY_H
 #define JD_MODEL_QUERY_H
+#include "geo/geo.h"
 #include "model/context.h"
 #include "model/doc.h"
 
@@ -42,6 +43,12 @@ typedef struct jd_regex jd_regex;
 int jd_regex_compile(jd_arena *a, jd_str pattern, jd_regex **out, jd_err *err);
 void jd_regex_fini(jd_regex *r); /* frees what the library holds outside the arena */
 int jd_regex_test(const jd_regex *r, jd_str text);
+
+/* ---- geo-queries on documents ---- */
+/* Any instance of the GeoProperty will do. *dist (may be NULL): the least distance from the query's own geometry; then
+ * the relation does not matter, and 1 means that there is a shape. Scratch is given back. */
+int jd_doc_geo(const jd_doc *d, jd_sym attr, const jd_geoq *g, const jd_symtab *symbols, jd_arena *scratch,
+               double *dist);
 
 /* ---- q ---- */
 typedef struct jd_q jd_q;

@@ -48,6 +48,7 @@ typedef struct jd_reading {
     uint8_t digits; /* fraction digits of the observedAt's text */
 } jd_reading;
 
+enum { JD_READING_NUMS_MAX = 1 << 22 }; /* numbers of one reading */
 enum { JD_CHUNK_MAX = 1024, JD_ROW_BYTES = 32 << 10 };
 
 /* What a chunk tells without being decoded; aggregates are over its NUMERIC readings, and only there when `clean`. */

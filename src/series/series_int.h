@@ -10,9 +10,9 @@ typedef const unsigned char *series__at;
 /* Bounds on what bytes may claim before memory is taken for it; writers keep to them, too. */
 enum {
     SERIES__FORMAT = 1,
-    SERIES__NUMS_MAX = 1 << 22, /* numbers in one chunk */
-    SERIES__DICT_MAX = 1 << 26, /* bytes of one row's skeletons */
-    SERIES__TOTALS_FROM = 32    /* readings; smaller chunks are decoded instead of told about */
+    SERIES__NUMS_MAX = JD_READING_NUMS_MAX, /* numbers in one chunk */
+    SERIES__DICT_MAX = 1 << 26,             /* bytes of one row's skeletons */
+    SERIES__TOTALS_FROM = 32                /* readings; smaller chunks are decoded instead of told about */
 };
 
 /* ---- column.c: vectors of whole numbers ---- */

@@ -111,3 +111,46 @@ test("old readings become roll-ups, which answer what is made of their periods",
     await settle();
     assert.equal((await aggregated("P1D", "2023-12-31T16:00:00Z")).sum[0][0], 100);
 });
+
+test("a clear that comes after readings were folded takes their roll-ups with it", async () => {
+    const station = "urn:ngsi-ld:Station:cleared-later";
+    const t = [...old, now].map((observedAt) => ({ type: "Property", value: 4, observedAt }));
+    assert.ok((await own("PUT", "/policies/air", policy)).status < 300);
+    const made = await city.post("/temporal/entities", { id: station, type: "Station", t, u: t });
+    assert.equal(made.status, 201, made.text);
+    await settle();
+    assert.equal((await city.del(`/temporal/entities/${station}/attrs/t`)).status, 204);
+    const ask = (): Promise<Answer> =>
+        city.get(
+            `/temporal/entities/${station}?format=aggregatedValues&aggrMethods=sum&aggrPeriodDuration=P1D` +
+                `&timerel=after&timeAt=${old[0] ?? ""}`,
+        );
+    for (const when of ["in memory", "settled"]) {
+        const answer = await ask();
+        assert.equal(answer.json.t, undefined, when);
+        assert.deepEqual(answer.json.u.sum[0][0], 16, when);
+        await settle();
+    }
+});
+
+test("an attribute of more numbers than history can keep is refused before it is promised", async () => {
+    const most = 1 << 22;
+    for (const [count, status] of [
+        [most, 201],
+        [most + 1, 413],
+    ] as const) {
+        const name = `urn:ngsi-ld:Cloud:${count}`;
+        const value = new Array<number>(count).fill(1);
+        const now = await city.post("/entities", { id: name, type: "Cloud", p: { type: "Property", value } });
+        assert.equal(now.status, status, now.text.slice(0, 400));
+        if (status === 413) assert.match(now.text, /at most 4194304/);
+        const p = [{ type: "Property", value, observedAt: "2026-01-01T00:00:00Z" }];
+        const then = await city.post("/temporal/entities", { id: name, type: "Cloud", p });
+        assert.ok(then.status === 413 || count === most, `${then.status} ${then.text.slice(0, 400)}`);
+    }
+    // what was accepted is replaced, so that it becomes history, and is sealed
+    const one = { p: { type: "Property", value: 1 } };
+    const replaced = await city.post(`/entities/urn:ngsi-ld:Cloud:${most}/attrs`, one);
+    assert.equal(replaced.status, 204, replaced.text);
+    await settle();
+});

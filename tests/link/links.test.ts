@@ -7,8 +7,8 @@ import { createServer, type Socket } from "node:net";
 import { dirname, join } from "node:path";
 import { after, before, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
-import { air, at, bus, counts, declare, freePort, Line, until } from "../api/devices.ts";
-import { message } from "../../city/frames/jt808.ts";
+import { air, at, bus, counts, declare, freePort, Line, numberAt, until } from "../api/devices.ts";
+import { heartbeat, message } from "../../city/frames/jt808.ts";
 import { api, binary, folder, Server, type Json } from "../api/server.ts";
 
 const data = folder();
@@ -105,6 +105,13 @@ test("a frame whose check fails is set aside, and not answered; what the mapping
     const zh = await server.call("GET", "/api/links/air/quarantine?limit=1", undefined, { "Accept-Language": "zh" });
     assert.match(zh.json[0].reason, /[\u4e00-\u9fff]/);
     await line.close();
+    // What was acknowledged, though the mapping could not take it, outlives a kill; what was not is the device's again.
+    await server.kill();
+    await server.start();
+    const kept = (await server.call("GET", "/api/links/air/quarantine")).json as Json[];
+    assert.equal(kept.length, 1);
+    assert.match(kept[0].reason, /a34004-Rtd/);
+    assert.match(kept[0].text, /a34004-Rtd=x/);
 });
 
 /** The frame anew, with a length and CRC that fit. */
@@ -227,6 +234,43 @@ test("a command goes down to a terminal; what became of it is the entity's attri
     await line.close();
     const past = await server.call("GET", `${api}/temporal/entities/${bus.entity(phone)}?attrs=command`);
     assert.equal(past.json.command.length, 3, "one instance for each command");
+});
+
+test("what a terminal tells first, whenever it does, comes with its state; a time far ahead is set aside", async () => {
+    const port = await freePort();
+    await declare(server, "late-teller", bus.link(port, { aheadSeconds: 3600 }));
+    const line = await Line.dial(port, bus.read);
+    const phone = bus.device(77);
+    line.send(heartbeat(phone, 9));
+    assert.ok(await line.answer("9"));
+    const ahead = Math.ceil(numberAt(new Date().toISOString())) + 7200;
+    line.send(bus.frame(phone, ahead));
+    assert.ok(await line.answer(bus.key(ahead)), "it is acknowledged, and kept aside");
+    assert.equal((await server.call("GET", `${api}/entities/${bus.entity(phone)}`)).status, 404);
+    const aside = (await server.call("GET", "/api/links/late-teller/quarantine")).json;
+    assert.match(aside[0].reason, /aheadSeconds/);
+    line.send(bus.frame(phone, 2));
+    assert.ok(await line.answer(bus.key(2)));
+    assert.equal((await entity(bus.entity(phone))).deviceState.value, "new");
+    await line.close();
+});
+
+test("states that are told there and back again at once: the last one stands", async () => {
+    const port = await freePort();
+    const link = bus.link(port);
+    const [map] = link.maps;
+    link.maps = [{ ...map, time: undefined, attributes: { way: "direction" } }];
+    delete link.maps[0].time;
+    await declare(server, "states", link);
+    const line = await Line.dial(port, bus.read);
+    const phone = bus.device(78);
+    for (let round = 0; round < 50; round++) {
+        const told = [1, 2, 1, 2, 1].map((way, i) => 360 * (5 * round + i) + way);
+        line.send(Buffer.concat(told.map((n) => bus.frame(phone, n))));
+        for (const n of told) assert.ok(await line.answer(bus.key(n)));
+        assert.equal((await entity(bus.entity(phone))).way.value, 1, `round ${round}`);
+    }
+    await line.close();
 });
 
 // ---- MQTT, with Mosquitto ----

@@ -2,8 +2,9 @@ import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import { layOut } from "../../web/src/drawer.ts";
+import { frameText, originOf, rate } from "../../web/src/links.ts";
 import { readState, writeState } from "../../web/src/state.ts";
-import { figure } from "../../web/src/words.ts";
+import { ago, figure, linkLabel, protocolLabel, say, setLanguage } from "../../web/src/words.ts";
 
 const dist = (file: string): string => readFileSync(new URL(`../../web/dist/${file}`, import.meta.url), "utf8");
 
@@ -58,4 +59,59 @@ test("long coordinates are named by their number, all else is shown whole", () =
         e: {},
         f: null,
     });
+});
+
+test("the list of links has its place, and each kind of data its word in both languages", () => {
+    assert.match(dist("index.html"), /<section[^>]*id="links-panel"[^>]*hidden>[\s\S]*<ul[^>]*id="links"><\/ul>/);
+    const words = (["recorded", "carried", "simulated"] as const).map((origin) => {
+        setLanguage("zh");
+        const zh = say(origin);
+        setLanguage("en");
+        return [zh, say(origin)];
+    });
+    setLanguage("zh");
+    assert.deepEqual(words, [
+        ["实录", "Recorded"],
+        ["实数装帧", "Carried"],
+        ["模拟", "Simulated"],
+    ]);
+    for (const word of words.flat()) assert.ok(dist("app.js").includes(word), word);
+    assert.equal(linkLabel("air"), "空气站");
+    assert.equal(linkLabel("somebody-elses"), "somebody-elses");
+    assert.equal(protocolLabel("gb32960"), "GB/T 32960");
+});
+
+test("an entity is of the kind that it says itself, and of no other", () => {
+    const entity = (value: unknown): { id: string; type: string; dataOrigin: unknown } => ({
+        id: "urn:x:1",
+        type: "X",
+        dataOrigin: { type: "Property", value },
+    });
+    assert.equal(originOf(entity("simulated")), "simulated");
+    assert.equal(originOf(entity("invented")), undefined);
+    assert.equal(originOf({ id: "urn:x:1", type: "X" }), undefined);
+});
+
+test("frames a second come from two counts or more; a link that was counted once has no rate", () => {
+    assert.equal(rate([]), undefined);
+    assert.equal(rate([{ at: 0, frames: 5 }]), undefined);
+    const counts = [
+        { at: 0, frames: 5 },
+        { at: 3000, frames: 5 },
+        { at: 6000, frames: 17 },
+    ];
+    assert.equal(rate(counts), 2);
+});
+
+test("a frame is shown as text where it is text, else as hex in pairs", () => {
+    assert.equal(frameText(Buffer.from("!AIVDM,1*5C\r\n").toString("hex")), "!AIVDM,1*5C");
+    assert.equal(frameText("7e7e0100"), "7e 7e 01 00");
+});
+
+test("what was heard a short while ago is told in seconds or minutes", () => {
+    const now = Date.UTC(2026, 10, 23, 12);
+    const before = (seconds: number): string => ago(new Date(now - seconds * 1000).toISOString(), now);
+    assert.equal(before(7), "7 秒前");
+    assert.equal(before(600), "10 分钟前");
+    assert.match(before(7200), /2026/);
 });

@@ -23,10 +23,16 @@ const context =
 const patienceMs = 10_000;
 
 async function ask(path: string): Promise<Response> {
-    const answer = await fetch(`/ngsi-ld/v1/${path}`, {
-        headers: { Accept: "application/json", Link: context },
-        signal: AbortSignal.timeout(patienceMs),
-    });
+    return call(`/ngsi-ld/v1/${path}`, { Accept: "application/json", Link: context });
+}
+
+/** Jindu's own interface, below /api. */
+export async function askOwn<T>(path: string): Promise<T> {
+    return (await (await call(`/api/${path}`, { Accept: "application/json" })).json()) as T;
+}
+
+async function call(path: string, headers: Record<string, string>): Promise<Response> {
+    const answer = await fetch(path, { headers, signal: AbortSignal.timeout(patienceMs) });
     if (answer.ok) return answer;
     const problem = (await answer.json().catch(() => ({}))) as { title?: string; detail?: string };
     throw new Error(`${answer.status} ${problem.title ?? answer.statusText} ${problem.detail ?? ""}`.trim());

@@ -1,12 +1,14 @@
 // The drawer: one entity with its values, its origin and its NGSI-LD text, or the list of a type.
 import { attribute, entityPath, nameOf, query, retrieve, textOf, typeOf, type Attribute, type Entity } from "./api.ts";
 import { h, link } from "./dom.ts";
+import { deviceView, originBadge, originOf } from "./links.ts";
 import { readState, writeState, type State } from "./state.ts";
 import { attributeLabel, clock, figure, moment, say, typeLabel, unitLabel } from "./words.ts";
 
 const pageSize = 20;
 const origin = ["recordedIn", "originalObservedAt", "replaySpeed", "source", "license", "credit"];
-const leaveOut = new Set(["id", "type", "name", "replay", ...origin]);
+// What a badge or the device's own part shows already is not told twice.
+const leaveOut = new Set(["id", "type", "name", "replay", "dataOrigin", "deviceState", ...origin]);
 
 const hashOf = (state: Partial<State>): string => writeState({ lang: readState(location.hash).lang, ...state });
 
@@ -117,10 +119,12 @@ async function entityView(id: string): Promise<Node[]> {
     return [
         top(nameOf(entity), typeLabel(typeOf(entity)), [
             replayed ? h("span", { class: "badge replay" }, say("replay")) : null,
+            originBadge(originOf(entity)),
             drawing ? h("span", { class: "badge sketch" }, drawing) : null,
         ]),
         h("code", { class: "id" }, entity.id),
         h("section", {}, h("h3", {}, say("values")), rows(entity, names)),
+        (await deviceView(id).catch(() => null)) ?? "",
         h(
             "section",
             { class: replayed ? "came replayed" : "came" },

@@ -1,6 +1,7 @@
 // The readings that run again: one card a station, and two small maps for what moves.
 import { attribute, geometryOf, nameOf, numberOf, query, textOf, typeOf, type Entity } from "./api.ts";
 import { h, link, s } from "./dom.ts";
+import { healthClass, healthMark, originBadge, originOf } from "./links.ts";
 import { drawTracks } from "./map.ts";
 import { readState, writeState } from "./state.ts";
 import { attributeLabel, clock, figure, moment, say, typeLabel, unitLabel } from "./words.ts";
@@ -26,18 +27,26 @@ export interface Live {
     stations: Entity[];
     ships: Entity[];
     buses: Entity[];
+    cars: Entity[];
 }
 
 export async function fetchLive(): Promise<Live> {
     const moving = {
-        pick: "id,type,name,location,speedOverGround,destination,originalObservedAt,replaySpeed,recordedIn,replay",
+        pick: "id,type,name,location,speedOverGround,originalObservedAt,replaySpeed,recordedIn,replay,dataOrigin",
     };
-    const [still, ships, buses] = await Promise.all([
+    const carsPick = "id,type,name,location,speed,battery,chargingStatus,dataOrigin";
+    const [still, ships, buses, cars] = await Promise.all([
         query({ type: Object.keys(stations).join(","), q: "replay==true", limit: "100" }),
         query({ type: "Vessel", q: "replay==true", limit: "500", ...moving }),
         query({ type: "Vehicle", q: "replay==true", limit: "100", ...moving }),
+        query({ type: "ElectricVehicle", limit: "500", pick: carsPick }),
     ]);
-    const live = { stations: still.entities, ships: ships.entities, buses: buses.entities };
+    const live = {
+        stations: still.entities,
+        ships: ships.entities,
+        buses: buses.entities,
+        cars: cars.entities,
+    };
     remember(live);
     return live;
 }
@@ -99,6 +108,7 @@ function tellOrigin(entity: Entity): HTMLElement {
     return h(
         "p",
         { class: "card-origin" },
+        originBadge(originOf(entity), true),
         h("span", {}, textOf(entity, "recordedIn")),
         h("span", {}, say("originally", { time: moment(textOf(entity, "originalObservedAt")) })),
         h("span", {}, say("speed", { n: numberOf(entity, "replaySpeed") ?? 1 })),
@@ -110,8 +120,10 @@ function head(entity: Entity, title: string): HTMLElement {
         "div",
         { class: "card-head" },
         h("span", { class: "kind" }, typeLabel(typeOf(entity))),
-        h("span", { class: "card-name" }, title),
-        h("span", { class: "badge replay small" }, say("replay")),
+        h("span", { class: "card-name" }, title, healthMark(entity.id)),
+        attribute(entity, "replay")?.value === true
+            ? h("span", { class: "badge replay small" }, say("replay"))
+            : originBadge(originOf(entity), true),
     );
 }
 
@@ -163,10 +175,35 @@ function movingCard(
     return h(
         "div",
         { class: "card moving" },
-        head(entities[0]!, title),
+        head({ ...entities[0]!, id: "" }, title),
         h("p", { class: "moving-note" }, note),
-        drawTracks(shown, size[0], size[1], hash, (id) => names.get(id) ?? id),
+        drawTracks(shown, size[0], size[1], hash, (id) => names.get(id) ?? id, healthClass),
         tellOrigin(newest(entities)),
+    );
+}
+
+/** The simulated cars are on the map of the city; here stands how they are as a whole. */
+function carsCard(cars: Entity[]): HTMLElement {
+    const battery = cars.reduce((sum, car) => sum + (numberOf(car, "battery") ?? 0), 0) / cars.length;
+    const moving = cars.filter((car) => (numberOf(car, "speed") ?? 0) > 0.5).length;
+    const charging = cars.filter((car) => textOf(car, "chargingStatus").startsWith("charging")).length;
+    return link(
+        writeState({ lang: readState(location.hash).lang, type: "ElectricVehicle" }),
+        { class: "card" },
+        head({ ...cars[0]!, id: "" }, say("carsTitle")),
+        h(
+            "div",
+            { class: "reading" },
+            h(
+                "span",
+                { class: "main" },
+                h("i", {}, attributeLabel("battery")),
+                h("b", {}, figure(battery, 0)),
+                h("small", {}, "%"),
+            ),
+        ),
+        h("div", { class: "besides" }, say("carsNote", { n: cars.length, m: moving, c: charging })),
+        h("p", { class: "card-origin" }, say("carsOrigin")),
     );
 }
 
@@ -176,7 +213,7 @@ function newest(entities: Entity[]): Entity {
     );
 }
 
-export function drawLive(box: HTMLElement, { stations: still, ships, buses }: Live): void {
+export function drawLive(box: HTMLElement, { stations: still, ships, buses, cars }: Live): void {
     const order = Object.keys(stations);
     const sorted = [...still].sort(
         (a, b) => order.indexOf(typeOf(a)) - order.indexOf(typeOf(b)) || (a.id < b.id ? -1 : 1),
@@ -206,6 +243,7 @@ export function drawLive(box: HTMLElement, { stations: still, ships, buses }: Li
         );
     }
     cards.push(...sorted.map(stationCard));
+    if (cars.length > 0) cards.push(carsCard(cars));
     // A person who is on a card by keyboard stays on it when the cards are drawn anew.
     const active = document.activeElement?.getAttribute("href");
     const hadFocus = box.contains(document.activeElement);

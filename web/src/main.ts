@@ -2,8 +2,9 @@
 import { count, query, types, type Entity } from "./api.ts";
 import { drawDrawer } from "./drawer.ts";
 import { byId, h, link } from "./dom.ts";
+import { drawLinks, fetchLinks, originBadge } from "./links.ts";
 import { drawLive, fetchLive, type Live } from "./live.ts";
-import { drawMap } from "./map.ts";
+import { drawCars, drawMap } from "./map.ts";
 import { readState, writeState, type State } from "./state.ts";
 import { clock, currentLanguage, figure, say, setLanguage, typeLabel } from "./words.ts";
 
@@ -12,8 +13,8 @@ const countEveryMs = 10_000;
 
 let state: State = readState(location.hash);
 let still: Entity[] = [];
-let live: Live = { stations: [], ships: [], buses: [] };
-let held: { type: string; count: number; replayed: boolean }[] = [];
+let live: Live = { stations: [], ships: [], buses: [], cars: [] };
+let held: { type: string; count: number; replayed: boolean; simulated: boolean }[] = [];
 let heard: Date | undefined;
 
 function drawWords(): void {
@@ -24,9 +25,12 @@ function drawWords(): void {
     byId("language").textContent = say("other");
     byId("map-title").textContent = say("map");
     byId("sketch").textContent = say("sketch");
+    byId("map-legend").textContent = say("carsLegend");
     byId("map-origin").textContent = say("mapOrigin");
     byId("holds-title").textContent = say("holds");
     byId("holds-origin").textContent = say("holdsOrigin");
+    byId("links-title").textContent = say("links");
+    byId("links-note").textContent = say("linksNote");
     byId("live-title").textContent = say("live");
     byId("live-badge").textContent = say("replay");
     byId("live-note").textContent = say("liveNote");
@@ -43,7 +47,7 @@ function drawHeld(): void {
     const sum = held.reduce((total, row) => total + row.count, 0);
     byId("total").textContent = held.length > 0 ? say("total", { n: figure(sum) }) : "";
     const most = Math.max(1, ...held.map((row) => row.count));
-    const items = held.map(({ type, count: n, replayed }) => {
+    const items = held.map(({ type, count: n, replayed, simulated }) => {
         // The bar's length is the root of the count, so that one server and 837 divisions are both seen.
         const bar = h("progress", {
             class: "bar-of",
@@ -62,6 +66,7 @@ function drawHeld(): void {
                     { class: "type-name" },
                     typeLabel(type),
                     replayed && h("span", { class: "badge replay small" }, say("replay")),
+                    simulated && originBadge("simulated", true),
                 ),
                 h("code", {}, type),
                 h("span", { class: "count" }, figure(n)),
@@ -74,23 +79,38 @@ function drawHeld(): void {
     );
 }
 
+function drawCity(): void {
+    drawMap(byId("map"), still, state.id);
+    drawMoving();
+}
+
+function drawMoving(): void {
+    drawCars(byId("map"), live.cars);
+    byId("map-legend").hidden = live.cars.length === 0;
+}
+
 function drawAll(): void {
     drawWords();
     drawHeld();
-    drawMap(byId("map"), still, state.id);
+    drawCity();
+    drawLinks(byId("links-panel"), byId("links"));
     drawLive(byId("cards"), live);
     drawPulse(false);
 }
 
 async function loadCounts(): Promise<void> {
     const names = await types();
-    const [counts, replays] = await Promise.all([
-        Promise.all(names.map(count)),
-        Promise.all(names.map((type) => query({ type, q: "replay==true", count: "true", limit: "0" }))),
-    ]);
-    held = names
-        .map((type, at) => ({ type, count: counts[at]!, replayed: (replays[at]!.count ?? 0) > 0 }))
-        .sort((a, b) => b.count - a.count);
+    const any = async (type: string, q: string): Promise<boolean> =>
+        ((await query({ type, q, count: "true", limit: "0" })).count ?? 0) > 0;
+    const found = await Promise.all(
+        names.map(async (type) => ({
+            type,
+            count: await count(type),
+            replayed: await any(type, "replay==true"),
+            simulated: await any(type, 'dataOrigin=="simulated"'),
+        })),
+    );
+    held = found.sort((a, b) => b.count - a.count);
     drawHeld();
 }
 
@@ -98,7 +118,7 @@ async function loadStill(): Promise<void> {
     if (still.some((entity) => entity.type === "District")) return;
     const { entities } = await query({ type: "District,Place,Water", limit: "500" });
     still = entities;
-    drawMap(byId("map"), still, state.id);
+    drawCity();
 }
 
 /** Does `work` again and again; one turn ends before the next begins, so a slow answer makes no queue. */
@@ -132,7 +152,7 @@ addEventListener("keydown", (event) => {
     if (event.key === "Escape" && (state.id ?? state.type)) location.hash = writeState({ lang: state.lang });
 });
 
-new ResizeObserver(() => drawMap(byId("map"), still, state.id)).observe(byId("map"));
+new ResizeObserver(drawCity).observe(byId("map"));
 
 drawAll();
 void drawDrawer(byId("drawer"), state, false);
@@ -141,7 +161,10 @@ every(countEveryMs, async () => {
     await loadCounts();
 });
 every(liveEveryMs, async () => {
+    await fetchLinks();
     live = await fetchLive();
+    drawMoving();
+    drawLinks(byId("links-panel"), byId("links"));
     drawLive(byId("cards"), live);
     if (state.id) await drawDrawer(byId("drawer"), state, false);
 });

@@ -1,6 +1,7 @@
 // The map: districts, water and places as SVG, drawn at the size of its box so that lines and letters keep theirs.
 import { geometryOf, nameOf, textOf, typeOf, type Entity, type Geometry } from "./api.ts";
 import { s } from "./dom.ts";
+import { healthClass } from "./links.ts";
 import { readState, writeState } from "./state.ts";
 import { currentLanguage, say } from "./words.ts";
 
@@ -198,6 +199,9 @@ function placeLabels(places: Entity[], frame: Frame, taken: Box[]): SVGElement[]
     return out;
 }
 
+/** How the map that stands in a box was drawn, for what moves on it. */
+const frames = new WeakMap<HTMLElement, Frame>();
+
 /** Draws all of it into `box`; the selected entity's shape is marked. */
 export function drawMap(box: HTMLElement, entities: Entity[], selected: string | undefined): void {
     const of = (type: string): Entity[] => entities.filter((entity) => typeOf(entity) === type && geometryOf(entity));
@@ -255,9 +259,35 @@ export function drawMap(box: HTMLElement, entities: Entity[], selected: string |
         s("g", { class: "edges" }, ...districts.map((entity) => s("path", { d: path(geometryOf(entity)!, frame) }))),
         s("g", { class: "names" }, ...names),
         s("g", {}, ...placeLabels(of("Place"), frame, taken)),
+        s("g", { class: "cars" }),
         scaleBar(frame),
     );
     box.replaceChildren(svg);
+    frames.set(box, frame);
+}
+
+/** Draws what moves within the city onto the map that stands in `box`, each with the health of its device. */
+export function drawCars(box: HTMLElement, cars: Entity[]): void {
+    const [group, frame] = [box.querySelector("g.cars"), frames.get(box)];
+    if (!group || !frame) return;
+    const active = document.activeElement;
+    const focused = active && group.contains(active) ? active.getAttribute("href") : null;
+    const dots = cars.flatMap((car) => {
+        const geometry = geometryOf(car);
+        if (geometry?.type !== "Point") return [];
+        const [x, y] = frame.project(geometry.coordinates as Point);
+        if (!inside([x, y], frame)) return [];
+        const size = 7;
+        return svgLink(
+            car.id,
+            nameOf(car),
+            `car${healthClass(car.id)}`,
+            s("circle", { cx: x, cy: y, r: 8, class: "reach" }),
+            s("rect", { x: x - size / 2, y: y - size / 2, width: size, height: size, rx: 1.6, class: "dot" }),
+        );
+    });
+    group.replaceChildren(...dots);
+    if (focused) group.querySelector<SVGElement>(`[href="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
 }
 
 /** A small map of moving things: where they are and where they have been since the page was opened. */
@@ -267,6 +297,7 @@ export function drawTracks(
     height: number,
     hrefOf: (id: string) => string,
     titleOf: (id: string) => string,
+    classOf: (id: string) => string,
 ): SVGElement {
     let [west, south, east, north] = [180, 90, -180, -90];
     for (const track of tracks.values()) {
@@ -306,7 +337,7 @@ export function drawTracks(
         const [x, y] = project(track.at(-1)!);
         const dot = s(
             "a",
-            { href: hrefOf(id), "aria-label": titleOf(id) },
+            { href: hrefOf(id), "aria-label": titleOf(id), class: `track${classOf(id)}` },
             s("circle", { cx: x, cy: y, r: 8, class: "reach" }),
             s("circle", { cx: x, cy: y, r: 2.6, class: "dot" }),
             s("title", {}, titleOf(id)),

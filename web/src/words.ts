@@ -54,6 +54,49 @@ const words = {
     yes: { zh: "是", en: "Yes" },
     no: { zh: "否", en: "No" },
     km: { zh: "{n} 公里", en: "{n} km" },
+    links: { zh: "设备链路", en: "Links of devices" },
+    linksNote: {
+        zh: "设备按各自的行业协议接入；读数落盘之后才应答。",
+        en: "Devices speak their trade's protocols; they are answered when their readings are on the disk.",
+    },
+    recorded: { zh: "实录", en: "Recorded" },
+    recordedLong: { zh: "真实设备发出的帧", en: "Frames that real devices sent" },
+    carried: { zh: "实数装帧", en: "Carried" },
+    carriedLong: { zh: "真实数据，由示例城市装入协议帧", en: "Real values, put into frames by the sample city" },
+    simulated: { zh: "模拟", en: "Simulated" },
+    simulatedLong: { zh: "数据与帧均为模拟", en: "Values and frames are both simulated" },
+    framesPerSecond: { zh: "帧/秒", en: "frames/s" },
+    frameCount: { zh: "共 {n} 帧", en: "{n} frames" },
+    badCount: { zh: "坏帧 {n}", en: "{n} bad" },
+    answered: { zh: "应答 {ms} 毫秒", en: "answered in {ms} ms" },
+    noAnswers: { zh: "无应答", en: "no answers" },
+    deviceCount: { zh: "{n} 台设备", en: "{n} devices" },
+    well: { zh: "正常", en: "well" },
+    silent: { zh: "静默", en: "silent" },
+    clock: { zh: "时钟不准", en: "clock off" },
+    new: { zh: "新接入", en: "New" },
+    claimed: { zh: "已认领", en: "Claimed" },
+    refused: { zh: "已拒绝", en: "Refused" },
+    device: { zh: "设备", en: "Device" },
+    deviceId: { zh: "自报标识", en: "Calls itself" },
+    deviceState: { zh: "状态", en: "State" },
+    health: { zh: "健康", en: "Health" },
+    link: { zh: "链路", en: "Link" },
+    lastSeen: { zh: "最近一帧", en: "Last heard" },
+    frames: { zh: "帧", en: "Frames" },
+    frameDetail: { zh: "{n}（坏帧 {bad}，瑕疵 {faults}）", en: "{n} ({bad} bad, {faults} lapses)" },
+    every: { zh: "帧间隔", en: "Between frames" },
+    clockOffset: { zh: "读数时刻差", en: "Told time is off by" },
+    answerTime: { zh: "应答用时", en: "Answer time" },
+    seconds: { zh: "{n} 秒", en: "{n} s" },
+    secondsAgo: { zh: "{n} 秒前", en: "{n} s ago" },
+    minutesAgo: { zh: "{n} 分钟前", en: "{n} min ago" },
+    ms: { zh: "{n} 毫秒", en: "{n} ms" },
+    lastFrame: { zh: "最近一帧的原文", en: "The newest frame as it came" },
+    carsLegend: { zh: "电动汽车（模拟）", en: "Electric cars (simulated)" },
+    carsTitle: { zh: "镇江", en: "Zhenjiang" },
+    carsNote: { zh: "{n} 辆，{m} 辆行驶，{c} 辆充电", en: "{n} cars: {m} on the move, {c} charging" },
+    carsOrigin: { zh: "模拟车辆，经 GB/T 32960 上报；位置见上方地图", en: "Simulated, told by GB/T 32960; see the map above" },
     empty: {
         zh: "城里还没有实体。运行 make run 会载入示例城市。",
         en: "The city is empty. 'make run' loads the sample city.",
@@ -77,11 +120,16 @@ const table = labels as {
     types: Record<string, Text>;
     attributes: Record<string, Text>;
     units: Record<string, string>;
+    links: Record<string, Text>;
+    protocols: Record<string, string>;
 };
 
 export const typeLabel = (type: string): string => table.types[type]?.[language] ?? type;
 export const attributeLabel = (name: string): string => table.attributes[name]?.[language] ?? name;
 export const unitLabel = (code: string | undefined): string => (code === undefined ? "" : (table.units[code] ?? code));
+
+export const linkLabel = (name: string): string => table.links[name]?.[language] ?? name;
+export const protocolLabel = (name: string): string => table.protocols[name] ?? name;
 
 const locale = (): string => (language === "zh" ? "zh-CN" : "en-GB");
 
@@ -97,6 +145,13 @@ export const moment = (at: Date | string): string =>
         minute: "2-digit",
         hour12: false,
     });
+
+/** How long ago, in seconds or minutes; beyond an hour, when. */
+export function ago(at: string, now = Date.now()): string {
+    const seconds = Math.max(0, Math.round((now - Date.parse(at)) / 1000));
+    if (seconds < 90) return say("secondsAgo", { n: seconds });
+    return seconds < 3600 ? say("minutesAgo", { n: Math.round(seconds / 60) }) : moment(at);
+}
 
 /** A number with thin spaces between thousands and at most `digits` decimals. */
 export function figure(value: number, digits = 2): string {

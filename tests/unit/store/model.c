@@ -156,10 +156,10 @@ static void fill(rng *r, char *p, size_t n) {
 static void vary(rng *r, jd_str base, char *p, size_t n) {
     fill(r, p, n);
     size_t at = base.n ? rng_below(r, (uint32_t)base.n) : 0, head = at < n ? at : n;
-    memcpy(p, base.p, head);
+    if (head) memcpy(p, base.p, head);
     size_t tail = base.n - at < n - head ? base.n - at : n - head;
     if (tail && rng_below(r, 2)) tail -= rng_below(r, (uint32_t)(tail < 9 ? tail : 9));
-    memcpy(p + n - tail, base.p + base.n - tail, tail);
+    if (tail) memcpy(p + n - tail, base.p + base.n - tail, tail);
 }
 
 void model_draw(rng *r, const model *m, const model_shape *shape, model_group *out) {

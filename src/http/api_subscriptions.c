@@ -1,0 +1,182 @@
+/* Subscriptions: clauses 5.8.1-5.8.5; resources 6.10, 6.11. */
+#include "http/api_int.h"
+#include "told/told.h"
+
+static int no_subscription(api_ask *k) {
+    jd_str id = k->r->parts[0];
+    return jd_fail(&k->err, JD_E_NOT_FOUND, "there is no subscription %.*s", "没有订阅 %.*s",
+                   (int)(id.n > 150 ? 150 : id.n), id.p);
+}
+
+static int bad_id(api_ask *k) {
+    jd_str id = k->r->parts[0];
+    if (jd_uri_valid(id)) return 0;
+    return jd_fail(&k->err, JD_E_BAD_REQUEST_DATA, "the id \"%.*s\" is not a URI", "标识“%.*s”不是 URI",
+                   (int)(id.n > 150 ? 150 : id.n), id.p);
+}
+
+typedef struct writing {
+    jd_str id, body;
+    int created;
+} writing;
+
+static void written(jd_job *job) {
+    api_ask *k = job->user;
+    const writing *w = k->own;
+    k->err = job->writes[0].err;
+    if (k->err.code != JD_E_OK) {
+        api_fail(k);
+        jd_req_resume(k->r);
+        return;
+    }
+    jd_sub_changed(k->app->told, job->tenant_number, w->id, w->body);
+    if (w->created)
+        jd_req_add_header(k->r, "Location", jd_arena_printf(k->a, API_ROOT "/subscriptions/%.*s", JD_STR_ARG(w->id)));
+    api_done(k, w->created ? 201 : 204);
+    jd_req_resume(k->r);
+}
+
+static jd_turn write_sub(api_ask *k, const writing *w) {
+    writing *kept = JD_NEW(k->a, writing);
+    jd_write *one = JD_NEW(k->a, jd_write);
+    *kept = *w;
+    k->own = kept;
+    one->kind = JD_K_SUBSCRIPTION;
+    one->rq.id = w->id;
+    one->raw_body = w->body;
+    one->if_none_match_any = w->created;
+    k->job.writes = one;
+    k->job.n = 1;
+    k->job.make_tenant = w->created;
+    k->job.done = written;
+    return api_submit(k);
+}
+
+static int exists(api_ask *k, jd_str id, jd_str *body) {
+    if (k->tenant_no < 0 || api_view_begin(k)) return 0;
+    return jd_view_get_kind(&k->view, JD_K_SUBSCRIPTION, id, body);
+}
+
+/* POST /subscriptions (5.8.1): 201; 409 when the id is taken. */
+jd_turn api_sub_create(jd_req *r) {
+    jd_turn turn;
+    writing w = {.created = 1};
+    jd_str old;
+    api_ask *k = api_begin(r, API_BODY | API_OBJECT | API_MAKES_TENANT, &turn);
+    if (!k) return turn;
+    if (!r->may_block) return api_wait(k); /* jsonldContext may have to be fetched */
+    if (jd_sub_check(k->app->told, &k->body, k->ctx, (jd_str){NULL, 0}, jd_now(), k->a, &w.id, &w.body, &k->err))
+        return api_fail(k);
+    if (exists(k, w.id, &old)) {
+        jd_fail(&k->err, JD_E_ALREADY_EXISTS, "subscription %.*s exists", "订阅 %.*s 已存在", JD_STR_ARG(w.id));
+        return api_fail(k);
+    }
+    return write_sub(k, &w);
+}
+
+/* PATCH /subscriptions/{id} (5.8.2) */
+jd_turn api_sub_patch(jd_req *r) {
+    jd_turn turn;
+    writing w = {.created = 0};
+    jd_str old;
+    api_ask *k = api_begin(r, API_BODY | API_OBJECT, &turn);
+    if (!k) return turn;
+    if (bad_id(k)) return api_fail(k);
+    if (!r->may_block) return api_wait(k);
+    if (!exists(k, r->parts[0], &old)) return no_subscription(k), api_fail(k);
+    const jd_jval *id = jd_jget(&k->body, "id");
+    if (id && !(id->type == JD_JSTR && jd_str_eq(jd_jstr(id), r->parts[0]))) {
+        jd_fail(&k->err, JD_E_BAD_REQUEST_DATA, "the id of a subscription cannot be changed", "不能更改订阅的标识");
+        return api_fail(k);
+    }
+    if (jd_sub_check(k->app->told, &k->body, k->ctx, old, jd_now(), k->a, &w.id, &w.body, &k->err)) return api_fail(k);
+    w.id = jd_arena_dup(k->a, w.id);
+    return write_sub(k, &w);
+}
+
+/* DELETE /subscriptions/{id} (5.8.5) */
+jd_turn api_sub_delete(jd_req *r) {
+    jd_turn turn;
+    jd_str old;
+    api_ask *k = api_begin(r, 0, &turn);
+    if (!k) return turn;
+    if (bad_id(k)) return api_fail(k);
+    if (!exists(k, r->parts[0], &old)) return no_subscription(k), api_fail(k);
+    writing w = {.id = r->parts[0]};
+    return write_sub(k, &w);
+}
+
+static void render(api_ask *k, jd_str id, jd_str body, jd_buf *out) {
+    jd_sub_render(k->app->told, k->tenant_no, id, body, k->ctx, k->sys_attrs, k->a, out);
+}
+
+/* GET /subscriptions/{id} (5.8.3) */
+jd_turn api_sub_get(jd_req *r) {
+    jd_turn turn;
+    jd_str body;
+    api_ask *k = api_begin(r, API_READ | API_O_SYSATTRS, &turn);
+    if (!k) return turn;
+    if (bad_id(k)) return api_fail(k);
+    if (!exists(k, r->parts[0], &body)) return no_subscription(k), api_fail(k);
+    render(k, r->parts[0], body, &r->out);
+    if (k->accept == API_LDJSON) {
+        r->out.n--;
+        api_context_member(k, &r->out);
+        jd_buf_c(&r->out, '}');
+    }
+    return api_answer(k, 200);
+}
+
+typedef struct listing {
+    api_ask *k;
+    uint64_t n, offset, limit;
+} listing;
+
+static void list_one(void *user, jd_str id, jd_str body) {
+    listing *l = user;
+    uint64_t at = l->n++;
+    jd_buf *out = &l->k->r->out;
+    if (at < l->offset || at >= l->offset + l->limit) return;
+    if (at > l->offset) jd_buf_c(out, ',');
+    size_t before = out->n;
+    render(l->k, id, body, out);
+    if (l->k->accept == API_LDJSON && out->n > before) {
+        out->n--;
+        api_context_member(l->k, out);
+        jd_buf_c(out, '}');
+    }
+}
+
+/* GET /subscriptions (5.8.4) */
+jd_turn api_subs_list(jd_req *r) {
+    jd_turn turn;
+    api_select s = {0};
+    api_ask *k = api_begin(r, API_READ | API_O_SYSATTRS, &turn);
+    if (!k) return turn;
+    if (api_paging(k, &s) || api_view_begin(k)) return api_fail(k);
+    if (k->accept == API_LDJSON) s.page_type = "application/ld+json";
+    listing l = {.k = k, .offset = s.offset, .limit = s.limit};
+    jd_buf_c(&r->out, '[');
+    jd_view_each_kind(&k->view, JD_K_SUBSCRIPTION, &l, list_one);
+    jd_buf_c(&r->out, ']');
+    api_page_links(k, &s, l.n > s.offset + s.limit, l.n);
+    return api_answer(k, 200);
+}
+
+/* GET /api/subscriptions/{id}/explain?entity=: would it tell of that entity, and if not, which condition fails? */
+jd_turn api_sub_explain(jd_req *r) {
+    jd_turn turn;
+    jd_str body, entity;
+    jd_doc d;
+    api_ask *k = api_begin(r, 0, &turn);
+    if (!k) return turn;
+    if (!exists(k, r->parts[0], &body)) return no_subscription(k), api_fail(k);
+    entity = api_param(k, "entity");
+    if (!entity.p || !jd_view_get(&k->view, entity, &d)) {
+        jd_fail(&k->err, JD_E_NOT_FOUND, "entity %.*s does not exist", "实体 %.*s 不存在", JD_STR_ARG(entity));
+        return api_fail(k);
+    }
+    jd_sub_explain(k->app->told, k->tenant_no, r->parts[0], &d, r->zh, &r->out);
+    r->type = "application/json";
+    return api_done(k, 200);
+}

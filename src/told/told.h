@@ -1,0 +1,45 @@
+/* told/told.h - whoever should know: one matcher on what groups published, and what it sets off.
+ *
+ * NGSI-LD subscriptions (ETSI GS CIM 009 clauses 5.2.12, 5.8): a subscription is a document of its tenant; the matcher
+ * tests what changed against those whose type or attributes it touches, and hands notifications to deliveries, one
+ * queue an endpoint. Threads: the matcher and the deliveries have their own; everything here may be called from any
+ * thread. Memory: results live in the given arena. */
+#ifndef JD_TOLD_TOLD_H
+#define JD_TOLD_TOLD_H
+#include "engine/engine.h"
+#include "model/context.h"
+#include "model/render.h"
+
+typedef struct jd_told_room jd_told_room;
+typedef struct jd_told_opts {
+    jd_engine *engine;
+    jd_contexts *contexts;
+    jd_str base_url;      /* of our own contexts' URLs; outlives the room */
+    size_t changes_bytes; /* changes that wait for the matcher; beyond, writers wait; 0: 64 MiB */
+    uint32_t subs_max;    /* of one tenant; 0: 200,000 */
+    uint32_t queue_max;   /* notifications that wait for one endpoint; beyond, the oldest are dead letters; 0: 10,000 */
+    uint32_t at_once_max; /* endpoints that are sent to at the same time; 0: 64 */
+    uint32_t tries_max;   /* of one notification; 0: 5 */
+    uint32_t timeout_ms;  /* of one try, unless the subscription says otherwise; 0: 5,000 */
+} jd_told_opts;
+
+/* Loads the subscriptions of all tenants and begins to watch. Before the first write. */
+int jd_told_start(jd_told_room **out, const jd_told_opts *opts, jd_err *err);
+/* Behind the engine's drain: what was matched is tried once more for a moment, then all ends. NULL is fine. */
+void jd_told_stop(jd_told_room *r);
+
+/* ---- subscriptions ---- */
+/* Checks a subscription (5.2.12) in ctx, the asker's context. Names become IRIs; *body is the document to be kept, *id
+ * its id (made when it has none). old: what is patched (5.8.2), or p NULL. A member given as null goes. In the arena.
+ * JD_E_BAD_REQUEST_DATA with the member, JD_E_NOT_SUPPORTED. */
+int jd_sub_check(jd_told_room *r, const jd_jval *v, jd_context *ctx, jd_str old, jd_time now, jd_arena *a, jd_str *id,
+                 jd_str *body, jd_err *err);
+/* Behind the write of that document (p NULL: it was deleted). */
+void jd_sub_changed(jd_told_room *r, int tenant, jd_str id, jd_str body);
+/* A subscription as JSON in the asker's words, with its state and what became of its notifications. */
+void jd_sub_render(jd_told_room *r, int tenant, jd_str id, jd_str body, jd_context *ctx, int sys_attrs, jd_arena *a,
+                   jd_buf *out);
+/* Why it would (not) tell of an entity now: each condition and whether it holds, as a JSON object. */
+void jd_sub_explain(jd_told_room *r, int tenant, jd_str id, const jd_doc *d, int zh, jd_buf *out);
+void jd_told_metrics(jd_told_room *r, jd_buf *out); /* Prometheus text; r NULL: nothing */
+#endif
