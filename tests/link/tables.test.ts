@@ -206,7 +206,8 @@ test("a workbook goes in; what is set aside of it is CSV, which the same mapping
 
 test("bytes that are no characters do no harm to what is told of them", async () => {
     const rows = Array.from({ length: 30 }, (_, i) => `e,2024-01-01T00:${String(i).padStart(2, "0")},${i},x`);
-    const table = Buffer.from(`m,t,v,\u00fc\n${rows.join("\n")}\ne,2024-01-02,\u00fc,x\n\u00fc,2024-01-03,1,x\n`, "latin1");
+    const lines = ["m,t,v,\u00fc", ...rows, "e,2024-01-02,\u00fc,x", "\u00fc,2024-01-03,1,x", ""];
+    const table = Buffer.from(lines.join("\n"), "latin1");
     const got = await give("meters", "\u00fc.csv", table);
     assert.equal(got.status, 200, got.text);
     assert.equal(got.json.setAside, 2);
