@@ -23,7 +23,7 @@ for group in "$@"; do
         want_tool ninja ninja-build
         want_tool pkg-config pkg-config
         want_tool curl curl
-        for lib in libsqlite3-dev libmicrohttpd-dev libgeos-dev libcurl4-openssl-dev libpcre2-dev libicu-dev libzstd-dev zlib1g-dev libuv1-dev \
+        for lib in libsqlite3-dev libmicrohttpd-dev libgeos-dev libcurl4-openssl-dev libpcre2-dev libicu-dev libzstd-dev zlib1g-dev libzip-dev libexpat1-dev libpq-dev libuv1-dev \
             libcmocka-dev; do
             want_package $lib
         done
@@ -47,7 +47,6 @@ for group in "$@"; do
         ;;
     peers)
         want_package postgresql-15
-        want_package libpq-dev
         want_tool influxd influxdb
         ;;
     *)

@@ -1,6 +1,7 @@
 /* jindu import: entities from a file into a store that nobody serves, or into a running Jindu. */
 #include "cmd/client.h"
 #include "cmd/import.h"
+#include "link/batches.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -54,7 +55,7 @@ static void defaults(void *settings) {
 /* ---- refusals ---- */
 
 int import_is_about_record(jd_errcode code) {
-    return code != JD_E_INTERNAL && code != JD_E_UNKNOWN_OUTCOME && code != JD_E_BUSY && code != JD_E_STORAGE_FULL;
+    return jd_batches_is_about_record(code);
 }
 
 /* The words of a JSON fault end in its place within the record; the reader gets the place within the file instead. */
@@ -219,21 +220,21 @@ const cmd_spec cmd_import = {
     .args_most = INT_MAX,
     .en = "brings entities in: NDJSON or a JSON array; or, by a mapping, readings from tables",
     .zh = "导入实体：NDJSON 或 JSON 数组；或按映射文件从数据表导入读数",
-    .more_en =
-        "FILE holds normalized or concise NGSI-LD entities, one a line, or one JSON array of them; - is "
-        "standard input.\n"
-        "mode upsert: new entities are created, existing ones get the attributes given, and keep others.\n"
-        "mode replace: existing ones become exactly what is given. mode create: existing ones are refused.\n"
-        "Refused entities are reported as FILE:LINE: reason, the others go in; the exit code is 3 then.\n"
-        "With --map, FILEs are tables (CSV, JSON, GeoJSON, packed by gzip or not) whose rows become readings with\n"
-        "their times, see docs/mapping.md. All of them are read and judged before anything is written; a reading\n"
-        "that is there already changes nothing. Into a running server (--url) tables cannot go yet.\n",
+    .more_en = "FILE holds normalized or concise NGSI-LD entities, one a line, or one JSON array of them; - is "
+               "standard input.\n"
+               "mode upsert: new entities are created, existing ones get the attributes given, and keep others.\n"
+               "mode replace: existing ones become exactly what is given. mode create: existing ones are refused.\n"
+               "Refused entities are reported as FILE:LINE: reason, the others go in; the exit code is 3 then.\n"
+               "With --map, FILEs are tables (CSV, xlsx, JSON, GeoJSON, packed by gzip or not) whose rows become\n"
+               "readings with their times, see docs/mapping.md. All of them are read and judged before anything is\n"
+               "written; a reading that is there already changes nothing. A running server takes tables at\n"
+               "POST /api/tables.\n",
     .more_zh = "FILE 每行一个 normalized 或 concise 格式的 NGSI-LD 实体，或整个文件为一个 JSON 数组；- 表示标准输入。\n"
                "upsert：新实体创建，已有实体写入所给属性，其余保留。replace：已有实体整体替换。create：已有实体拒绝。\n"
                "被拒绝的实体以“文件:行: 原因”列出，其余照常导入，此时退出码为 3。\n"
-               "使用 --map 时 FILE 为数据表（CSV、JSON、GeoJSON，可用 gzip 压缩），每行成为带时间的读数，见 "
+               "使用 --map 时 FILE 为数据表（CSV、xlsx、JSON、GeoJSON，可用 gzip 压缩），每行成为带时间的读数，见 "
                "docs/mapping.md。\n"
-               "写入之前先全部读取检查；已有的相同读数不产生变化。数据表暂不能导入运行中的服务（--url）。\n",
+               "写入之前先全部读取检查；已有的相同读数不产生变化。运行中的服务请用 POST /api/tables 接收数据表。\n",
     .opts = opts,
     .opts_n = CMD_COUNT_OF(opts),
     .settings_size = sizeof(importing),

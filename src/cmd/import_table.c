@@ -22,7 +22,7 @@ typedef struct tables {
     jd_map *map;
     jd_feed *feed;
     import_rooms rooms;
-    import_batches *batches;
+    jd_batches *batches;
     import_keeper keeper;
     jd_arena arena; /* of moments that go nowhere */
     jd_feed_sink sink;
@@ -192,12 +192,24 @@ static int show(tables *w, const jd_moment *m, jd_err *err) {
     return rc;
 }
 
+static void not_taken(void *user, jd_str id, uint32_t readings, const jd_err *err) {
+    cmd_progress_hide(&((tables *)user)->progress);
+    cmd_say("%.*s: %s (%u readings)", "%.*s：%s（%u 个读数）", JD_STR_ARG(id), cmd_err_text(err), readings);
+}
+
+static int engine_stopped(tables *w, const jd_err *err) {
+    cmd_progress_hide(&w->progress);
+    cmd_say("stopped: %s", "已停止：%s", cmd_err_text(err));
+    return err->code == JD_E_UNKNOWN_OUTCOME || atomic_load(&w->rooms.dead) ? CMD_DIED : CMD_FAILED;
+}
+
 static int take(void *user, const jd_moment *m, jd_err *err) {
     tables *w = user;
     if (w->batches) {
-        w->code = import_batches_take(w->batches, m);
-        w->sink.arena = import_batches_arena(w->batches);
-        return w->code;
+        int ended = jd_batches_take(w->batches, m, err);
+        if (ended) w->code = engine_stopped(w, err);
+        w->sink.arena = jd_batches_arena(w->batches);
+        return ended;
     }
     int rc = w->shown < w->set->show ? show(w, m, err) : 0;
     w->shown++;
@@ -235,7 +247,7 @@ static int pass(tables *w, jd_feed_pass p) {
         if (cmd_interrupted()) break;
         if (p == JD_FEED_GIVE && import_keeper_end(&w->keeper, &err)) return stopped(w, &err, CMD_FAILED);
     }
-    if (w->batches && (w->code = import_batches_flush(w->batches))) return w->code;
+    if (w->batches && jd_batches_flush(w->batches, &err)) return engine_stopped(w, &err);
     cmd_progress_hide(&w->progress);
     if (!cmd_interrupted()) return CMD_OK;
     cmd_say("interrupted; what was read until then is kept, and may be imported again",
@@ -268,10 +280,10 @@ static int finish(tables *w) {
     if (w->keeper.kept)
         cmd_say("%llu refused rows are in %s", "被拒绝的 %llu 行已写入 %s", (unsigned long long)w->keeper.kept,
                 w->set->refused);
-    return r->touched_rows || (w->batches && import_batches_refused(w->batches)) ? CMD_DATA : CMD_OK;
+    return r->touched_rows || (w->batches && jd_batches_refused(w->batches)) ? CMD_DATA : CMD_OK;
 }
 
-static int write_all(const cmd_line *line, tables *w) {
+static int write_all(tables *w) {
     jd_err err = {0};
     jd_map *m = NULL;
     if (import_rooms_open(&w->rooms, w->set, 4096, (size_t)64 << 20, &err)) return stopped(w, &err, CMD_FAILED);
@@ -281,8 +293,9 @@ static int write_all(const cmd_line *line, tables *w) {
     jd_map_free(w->map);
     w->map = m;
     jd_feed_use(w->feed, m);
-    w->batches = import_batches_new(&w->rooms, line->settings);
-    w->sink.arena = import_batches_arena(w->batches);
+    jd_batches_opts bo = {.engine = w->rooms.engine, .tenant = w->set->tenant, .user = w, .refused = not_taken};
+    w->batches = jd_batches_new(&bo);
+    w->sink.arena = jd_batches_arena(w->batches);
     int code = pass(w, JD_FEED_GIVE);
     if (!code && jd_engine_settle(w->rooms.engine, &err)) code = stopped(w, &err, CMD_FAILED);
     return code ? code : finish(w);
@@ -297,7 +310,7 @@ static int work(const cmd_line *line, tables *w, jd_contexts *contexts, jd_symta
     w->sink = (jd_feed_sink){w, &w->arena, take, refused, row_done};
     int code = check(line, w);
     if (code) return code;
-    if (!w->set->dry_run) return write_all(line, w);
+    if (!w->set->dry_run) return write_all(w);
     code = pass(w, JD_FEED_GIVE);
     return code ? code : finish(w);
 }
@@ -305,9 +318,10 @@ static int work(const cmd_line *line, tables *w, jd_contexts *contexts, jd_symta
 static int usage(const cmd_line *line, const importing *s) {
     int odd = !!s->data + !!s->url != (s->dry_run ? 0 : 1);
     if (s->url)
-        return cmd_usage(line,
-                         "tables go into a folder (--data) that nobody serves, not yet into a running server (--url)",
-                         "数据表只能导入未被服务的目录（--data），暂不能导入运行中的服务（--url）");
+        return cmd_usage(
+            line,
+            "tables go into a folder (--data) that nobody serves; a running server takes them at POST /api/tables",
+            "数据表只能导入未被服务的目录（--data）；运行中的服务请用 POST /api/tables");
     if (s->dry_run && s->data) odd = 0;
     if (odd) return cmd_usage(line, "--map needs --data, or --dry-run", "--map 需要 --data 或 --dry-run");
     if (cmd_given(line, "mode"))
@@ -339,7 +353,7 @@ int import_tables(const cmd_line *line) {
     code = contexts ? work(line, &w, contexts, symbols) : stopped(&w, &err, CMD_FAILED);
     cmd_progress_hide(&w.progress);
     import_keeper_fini(&w.keeper);
-    if (w.batches) import_batches_free(w.batches);
+    jd_batches_free(w.batches);
     jd_feed_free(w.feed);
     jd_map_free(w.map);
     if (w.ctx) jd_ctx_unref(w.ctx);

@@ -1,22 +1,8 @@
-/* cmd/import_table.h - importing tables: the work itself, what goes to the engine, what is set aside, the report.
- * Threads: the main thread; the batches also hear from the engine's writer, behind their own lock. */
+/* cmd/import_table.h - importing tables: the work itself, what is set aside, the report. Threads: the main thread. */
 #ifndef JD_CMD_IMPORT_TABLE_H
 #define JD_CMD_IMPORT_TABLE_H
 #include "cmd/import.h"
-#include "table/feed.h"
-
-/* ---- import_batch.c: moments, gathered by entity, to the engine ---- */
-typedef struct import_batches import_batches;
-import_batches *import_batches_new(import_rooms *rooms, const importing *set);
-void import_batches_free(import_batches *b);
-/* Where the next moment is to be made. */
-jd_arena *import_batches_arena(import_batches *b);
-/* Takes a moment, whose memory is in that arena. An exit code; 0: go on. */
-int import_batches_take(import_batches *b, const jd_moment *m);
-/* Everything taken is settled after. */
-int import_batches_flush(import_batches *b);
-/* Readings that the engine refused, entity by entity (it was said). */
-uint64_t import_batches_refused(const import_batches *b);
+#include "link/batches.h"
 
 /* ---- import_keep.c: refused rows into files of their tables' form ---- */
 typedef struct import_keeper {

@@ -28,7 +28,7 @@ typedef struct serving {
     uint64_t io_threads, workers, body_max, bodies_max, header_max, target_max, connections_max, connections_per_ip_max;
     uint64_t idle_ms, slow_ms, jobs_max;
     uint64_t history_heads_bytes, history_heads_age, history_fan, history_cache_bytes, history_read_max;
-    uint64_t history_write_max;
+    uint64_t history_write_max, tables_kept, tables_refused_bytes;
     uint64_t link_threads, link_connections_max, link_batch_frames, link_ring_bytes, link_rings_max, link_aside_max;
 } serving;
 
@@ -83,6 +83,10 @@ static const cmd_opt opts[] = {
          "一次请求可写入单个实体的读数字节数"),
     TEXT("history-off", "LIST", history_off, "entity types whose changes leave no history, by comma; *: all",
          "变更不留历史的实体类型，以逗号分隔；* 表示全部"),
+    NUMBER("tables-kept", tables_kept, 1, 100000, "tables whose report and refused rows are kept",
+           "保留报告与被拒绝行的数据表数量"),
+    SIZE("tables-refused-bytes", tables_refused_bytes, KIB, TIB, "refused rows kept of one table",
+         "每个数据表保留的被拒绝行字节数"),
     NUMBER("limit-default", limit_default, 1, 1000000, "entities of a page when none is asked", "默认每页实体数"),
     NUMBER("limit-max", limit_max, 1, 1000000, "entities of a page at most", "每页实体数上限"),
     NUMBER("batch-max", batch_max, 1, 10000000, "items of one batch", "一批的条目上限"),
@@ -131,6 +135,8 @@ static void defaults(void *settings) {
                    .history_cache_bytes = 32 * MIB,
                    .history_read_max = 20000000,
                    .history_write_max = 64 * MIB,
+                   .tables_kept = 100,
+                   .tables_refused_bytes = 64 * MIB,
                    .link_connections_max = 20000,
                    .link_batch_frames = 1024,
                    .link_ring_bytes = 4 * KIB,
@@ -294,6 +300,8 @@ static int serve_city(const serving *s, const cmd_address *at, jd_arena *a) {
         .history_fan = (uint32_t)s->history_fan,
         .history_read_max = (uint32_t)s->history_read_max,
         .history_write_max = s->history_write_max,
+        .tables_kept = (uint32_t)s->tables_kept,
+        .tables_refused_bytes = s->tables_refused_bytes,
         .links = {.threads = (unsigned)s->link_threads,
                   .connections_max = (uint32_t)s->link_connections_max,
                   .batch_frames = (uint32_t)s->link_batch_frames,

@@ -74,7 +74,7 @@ typedef enum jd_dkind {
     JD_K_LINK = 5,       /* a link's declaration (link/links.h) */
     JD_K_DEVICE = 6,     /* who speaks on a link, and which entity it is */
     JD_K_QUARANTINE = 7, /* frames that were acknowledged, but that the link's mapping could not take */
-    JD_K_MAPPING = 8,    /* a mapping document by name */
+    JD_K_MAPPING = 8,    /* how rows of a table become readings (docs/mapping.md) */
     JD_K_SUBSCRIPTION = 9,
     JD_K_COUNT
 } jd_dkind;

@@ -5,6 +5,7 @@
 #include "engine/engine.h"
 #include "http/door.h"
 #include "link/links.h"
+#include "link/tables.h"
 #include "told/told.h"
 #include "model/context.h"
 
@@ -12,10 +13,11 @@ typedef struct jd_api {
     jd_engine *engine;
     jd_contexts *contexts;
     jd_told_room *told;
-    jd_links *links; /* NULL: there are none (the routes are not asked then) */
-    jd_str base_url; /* http://host:port, for URLs of our own contexts */
-    jd_str alias;    /* contextSourceAlias of the default tenant; a token (RFC 9110 5.6.2) */
-    int open;        /* no sign-in: whoever asks may also administer */
+    jd_links *links;   /* NULL: there are none (the routes are not asked then) */
+    jd_tables *tables; /* likewise */
+    jd_str base_url;   /* http://host:port, for URLs of our own contexts */
+    jd_str alias;      /* contextSourceAlias of the default tenant; a token (RFC 9110 5.6.2) */
+    int open;          /* no sign-in: whoever asks may also administer */
     jd_time started;
     uint32_t limit_default; /* entities of a page when none is asked */
     uint32_t limit_max;

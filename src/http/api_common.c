@@ -353,6 +353,11 @@ void api_problem(const api_ask *k, jd_buf *out, const jd_err *err) {
     jd_buf_c(out, '}');
 }
 
+int api_may_administer(api_ask *k) {
+    if (k->app->open) return 0;
+    return jd_fail(&k->err, JD_E_NOT_SUPPORTED, "this needs --open", "此操作需要 --open 模式");
+}
+
 /* ---- parameters ---- */
 
 jd_str api_param(const api_ask *k, const char *name) {

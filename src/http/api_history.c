@@ -5,11 +5,6 @@
 
 #include <string.h>
 
-static int may_administer(api_ask *k) {
-    if (k->app->open) return 0;
-    return jd_fail(&k->err, JD_E_NOT_SUPPORTED, "this needs --open", "此操作需要 --open 模式");
-}
-
 static void written(jd_job *job) {
     api_ask *k = job->user;
     jd_write *w = &job->writes[0];
@@ -55,7 +50,7 @@ jd_turn api_policy_put(jd_req *r) {
     jd_policy p;
     api_ask *k = api_begin(r, API_BODY | API_OBJECT | API_MAKES_TENANT, &turn);
     if (!k) return turn;
-    if (may_administer(k) || jd_policy_parse(&k->body, &p, &k->err)) return api_fail(k);
+    if (api_may_administer(k) || jd_policy_parse(&k->body, &p, &k->err)) return api_fail(k);
     return write_policy(k, with_iris(k));
 }
 
@@ -63,7 +58,7 @@ jd_turn api_policy_delete(jd_req *r) {
     jd_turn turn;
     api_ask *k = api_begin(r, 0, &turn);
     if (!k) return turn;
-    return may_administer(k) ? api_fail(k) : write_policy(k, (jd_str){NULL, 0});
+    return api_may_administer(k) ? api_fail(k) : write_policy(k, (jd_str){NULL, 0});
 }
 
 typedef struct listing {
@@ -100,7 +95,7 @@ jd_turn api_history_settle(jd_req *r) {
     jd_turn turn;
     api_ask *k = api_begin(r, 0, &turn);
     if (!k) return turn;
-    if (may_administer(k)) return api_fail(k);
+    if (api_may_administer(k)) return api_fail(k);
     if (!r->may_block) return api_wait(k);
     return jd_engine_settle(k->app->engine, &k->err) ? api_fail(k) : api_done(k, 204);
 }

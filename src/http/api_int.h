@@ -97,7 +97,8 @@ jd_names api_names(api_ask *k);
 int api_item_context(api_ask *k, const jd_jval *item, jd_context **out, jd_err *err);
 
 /* ---- writing ---- */
-jd_turn api_no_attr(api_ask *k); /* 404: parts[0] has no attribute parts[1] */
+int api_may_administer(api_ask *k); /* -1: 422, it needs --open */
+jd_turn api_no_attr(api_ask *k);    /* 404: parts[0] has no attribute parts[1] */
 /* The parameters datasetId (@none and absent: p NULL, the default instance) and deleteAll. */
 int api_which_dataset(api_ask *k, jd_change_req *rq);
 /* The body is the attribute itself, which must have no @context; the body as a whole may. */
@@ -249,4 +250,13 @@ jd_turn api_device_get(jd_req *r);
 jd_turn api_device_claim(jd_req *r);
 jd_turn api_device_refuse(jd_req *r);
 jd_turn api_device_command(jd_req *r);
+jd_turn api_mapping_put(jd_req *r);
+jd_turn api_mapping_delete(jd_req *r);
+jd_turn api_mapping_get(jd_req *r);
+jd_turn api_mappings_list(jd_req *r);
+jd_turn api_table_post(jd_req *r);
+jd_turn api_table_profile(jd_req *r);
+jd_turn api_tables_list(jd_req *r);
+jd_turn api_table_get(jd_req *r);
+jd_turn api_table_refused(jd_req *r);
 #endif

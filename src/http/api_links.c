@@ -2,11 +2,6 @@
 #include "http/api_int.h"
 #include "link/links.h"
 
-static int may_administer(api_ask *k) {
-    if (k->app->open) return 0;
-    return jd_fail(&k->err, JD_E_NOT_SUPPORTED, "this needs --open", "此操作需要 --open 模式");
-}
-
 static int no_link(api_ask *k) {
     return jd_fail(&k->err, JD_E_NOT_FOUND, "there is no link %.*s", "没有链路 %.*s", JD_STR_ARG(k->r->parts[0]));
 }
@@ -60,7 +55,7 @@ jd_turn api_link_put(jd_req *r) {
         return jd_fail(&k->err, JD_E_BAD_REQUEST_DATA, "links are declared without a tenant; see \"tenant\"",
                        "声明链路时不指定租户；见 tenant 成员"),
                api_fail(k);
-    if (may_administer(k) || jd_json_parse(k->a, r->body, NULL, &v, &k->err) ||
+    if (api_may_administer(k) || jd_json_parse(k->a, r->body, NULL, &v, &k->err) ||
         jd_links_prepare(k->app->links, r->parts[0], &v, &ready, &k->err))
         return api_fail(k);
     k->own = ready;
@@ -78,7 +73,7 @@ jd_turn api_link_delete(jd_req *r) {
     jd_turn turn;
     api_ask *k = api_begin(r, API_ANY_TENANT, &turn);
     if (!k) return turn;
-    return may_administer(k) ? api_fail(k) : write_link(k, (jd_str){NULL, 0});
+    return api_may_administer(k) ? api_fail(k) : write_link(k, (jd_str){NULL, 0});
 }
 
 jd_turn api_links_list(jd_req *r) {
@@ -202,7 +197,7 @@ jd_turn api_device_claim(jd_req *r) {
     jd_turn turn;
     api_ask *k = api_begin(r, API_BODY | API_OBJECT | API_ANY_TENANT, &turn);
     if (!k) return turn;
-    if (may_administer(k)) return api_fail(k);
+    if (api_may_administer(k)) return api_fail(k);
     jd_str entity = jd_device_entity(k->app->links, r->parts[0], r->parts[1], k->a);
     if (!entity.p) {
         if (!jd_device_document(k->app->links, r->parts[0], r->parts[1], "new", k->a).p)
@@ -225,7 +220,7 @@ jd_turn api_device_refuse(jd_req *r) {
     jd_turn turn;
     api_ask *k = api_begin(r, API_ANY_TENANT, &turn);
     if (!k) return turn;
-    if (may_administer(k)) return api_fail(k);
+    if (api_may_administer(k)) return api_fail(k);
     if (!jd_device_document(k->app->links, r->parts[0], r->parts[1], "new", k->a).p) {
         no_device(k);
         return api_fail(k);
@@ -267,7 +262,7 @@ jd_turn api_device_command(jd_req *r) {
     api_ask *k = api_begin(r, API_ANY_TENANT, &turn);
     if (!k) return turn;
     c = JD_NEW(k->a, commanding);
-    if (may_administer(k) || api_number(k, "timeout", 10, 86400, &c->timeout_s) ||
+    if (api_may_administer(k) || api_number(k, "timeout", 10, 86400, &c->timeout_s) ||
         jd_json_parse(k->a, r->body, NULL, &v, &k->err) ||
         jd_links_command_check(k->app->links, r->parts[0], r->parts[1], &v, &k->err))
         return api_fail(k);

@@ -30,6 +30,7 @@ static int health(void *app, jd_buf *out) {
 /* What was read of devices goes to the writer first; what is durable is answered before their lines are closed. */
 static void drain(void *app) {
     jd_api *api = app;
+    jd_tables_quiet(api->tables);
     jd_links_quiet(api->links);
     jd_engine_drain(api->engine);
     jd_links_stop(api->links);
@@ -104,8 +105,14 @@ int jd_server_start(const jd_server_opts *opts, jd_server **out, jd_err *err) {
     lo.engine = s->api.engine;
     lo.contexts = s->api.contexts;
     jd_told_opts to = {.engine = lo.engine, .contexts = lo.contexts, .base_url = s->api.base_url};
-    if (rc || jd_told_start(&s->api.told, &to, err) || jd_links_start(&s->api.links, &lo, err) ||
-        open_door(s, opts, err)) {
+    jd_tables_opts ta = {.engine = lo.engine,
+                         .contexts = lo.contexts,
+                         .data_dir = opts->data_dir,
+                         .kept = opts->tables_kept,
+                         .refused_bytes = opts->tables_refused_bytes};
+    rc = rc || jd_told_start(&s->api.told, &to, err) || jd_tables_start(&s->api.tables, &ta, err);
+    lo.tables = s->api.tables;
+    if (rc || jd_links_start(&s->api.links, &lo, err) || open_door(s, opts, err)) {
         jd_server_stop(s);
         return -1;
     }
@@ -122,6 +129,7 @@ void jd_server_stop(jd_server *s) {
         jd_door_stop(s->door, drain);
     else if (s->api.told)
         drain(&s->api);
+    jd_tables_stop(s->api.tables);
     jd_contexts_destroy(s->api.contexts);
     jd_engine_close(s->api.engine);
     free(s->base_url);

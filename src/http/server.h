@@ -27,6 +27,8 @@ typedef struct jd_server_opts {
     uint32_t history_fan, history_read_max;
     const jd_str *history_off; /* they live as long as the server */
     size_t history_off_n;
+    uint32_t tables_kept; /* see tables.h; 0: as it says */
+    uint64_t tables_refused_bytes;
     jd_links_opts links; /* engine and contexts are filled in here */
     /* of the door; see door.h. host, port, web_dir, routes and app are filled in here. */
     jd_door_opts door;

@@ -1,6 +1,7 @@
 /* A link's declaration: JSON checked member by member, its mappings compiled (docs/links.md is the manual). */
 #include "link/links_int.h"
 #include "link/points.h"
+#include "link/sources.h"
 
 #include <stdlib.h>
 
@@ -109,19 +110,28 @@ static int maps(jd_links *l, link_decl *d, const jd_jval *v, jd_err *err) {
     return 0;
 }
 
+int link_decl_is_tables(const jd_jval *v) {
+    const jd_jval *protocol = jd_jget(v, "protocol");
+    return protocol && jd_jis(protocol, "tables");
+}
+
 static int compile(jd_links *l, link_decl *d, const jd_jval *v, jd_err *err) {
     static const char *const known[] = {"protocol",     "listen",      "dial",           "maps",   "options",
                                         "unknown",      "newPerHour",  "connectionsMax", "tenant", "idleSeconds",
                                         "@context",     "description", "silenceSeconds", "origin", "points",
                                         "aheadSeconds", NULL};
     if (v->type != JD_JOBJ) return bad(err, "", "a link must be an object", "链路声明须为对象");
+    if (link_decl_is_tables(v)) {
+        d->tables = 1;
+        return 0; /* sources.c checks it */
+    }
     if (known_members(v, known, "a link", err)) return -1;
     const jd_jval *protocol = jd_jget(v, "protocol"), *listen = jd_jget(v, "listen"), *dial = jd_jget(v, "dial");
     const jd_jval *unknown = jd_jget(v, "unknown"), *tenant = jd_jget(v, "tenant");
     d->protocol = protocol && protocol->type == JD_JSTR ? jd_protocol_find(jd_jstr(protocol)) : NULL;
     if (!d->protocol)
-        return bad(err, "protocol", "must be hj212, jt808, gb32960, sl651, modbus, ais or mqtt",
-                   "须为 hj212、jt808、gb32960、sl651、modbus、ais 或 mqtt");
+        return bad(err, "protocol", "must be hj212, jt808, gb32960, sl651, modbus, ais, mqtt or tables",
+                   "须为 hj212、jt808、gb32960、sl651、modbus、ais、mqtt 或 tables");
     if (!listen == !dial)
         return bad(err, "listen", "either listen or dial must be there", "listen 与 dial 须且只须有一个");
     d->dial = dial != NULL;
@@ -152,13 +162,26 @@ static int compile(jd_links *l, link_decl *d, const jd_jval *v, jd_err *err) {
     return maps(l, d, jd_jget(v, "maps"), err);
 }
 
+/* The members as a copy, once. */
+static jd_jmember *own_members(jd_arena *a, const jd_jval *v, const jd_jval *now) {
+    if (now->members != v->members) return now->members;
+    jd_jmember *m = jd_arena_alloc(a, v->n * sizeof *m);
+    memcpy(m, v->members, v->n * sizeof *m);
+    return m;
+}
+
 jd_str link_decl_shown(jd_arena *a, const jd_jval *v) {
     jd_jval whole = *v, opts;
     jd_buf text = {0};
     for (uint32_t i = 0; v->type == JD_JOBJ && i < v->n; i++) {
+        const jd_jval *m0 = &v->members[i].val;
+        if (link_decl_is_tables(v) && m0->type == JD_JSTR && jd_source_is_secret(jd_jstr(m0))) {
+            whole.members = own_members(a, v, &whole);
+            whole.members[i].val = jd_jmake_str(JD_STR("***"));
+            continue;
+        }
         if (!jd_str_is(v->members[i].name, "options") || v->members[i].val.type != JD_JOBJ) continue;
-        whole.members = jd_arena_alloc(a, v->n * sizeof *v->members);
-        memcpy(whole.members, v->members, v->n * sizeof *v->members);
+        whole.members = own_members(a, v, &whole);
         opts = v->members[i].val;
         jd_jmember *m = jd_arena_alloc(a, (opts.n + 1) * sizeof *m);
         if (opts.n) memcpy(m, opts.members, opts.n * sizeof *m);

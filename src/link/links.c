@@ -2,6 +2,7 @@
 #include "link/links_int.h"
 
 #include "base/log.h"
+#include "link/sources.h"
 
 #include <errno.h>
 #include <netdb.h>
@@ -18,6 +19,7 @@ enum {
 struct jd_link_ready {
     jd_links *links;
     link_decl *decl;
+    jd_table_source *source; /* of tables */
     int fds[THREADS_MAX];
     unsigned n;
 };
@@ -104,7 +106,7 @@ static int is_taken(jd_links *l, const link_decl *d, jd_err *err) {
     int taken = 0;
     pthread_mutex_lock(&l->lock);
     for (link_entry *e = l->entries; e && !taken; e = e->next)
-        taken = !e->gone && !d->dial && !e->decl->dial && d->port && e->decl->port == d->port &&
+        taken = !e->gone && !d->dial && !e->decl->dial && !e->decl->tables && d->port && e->decl->port == d->port &&
                 jd_str_eq(e->decl->host, d->host) && !jd_str_eq(e->decl->name, d->name);
     pthread_mutex_unlock(&l->lock);
     if (!taken) return 0;
@@ -115,7 +117,13 @@ static int is_taken(jd_links *l, const link_decl *d, jd_err *err) {
 int jd_links_prepare(jd_links *l, jd_str name, const jd_jval *v, jd_link_ready **ready, jd_err *err) {
     jd_link_ready *r = jd_xcalloc(1, sizeof *r);
     r->links = l;
-    if (link_decl_compile(l, name, v, &r->decl, err) || is_taken(l, r->decl, err) || open_address(r, err)) {
+    int rc = link_decl_compile(l, name, v, &r->decl, err);
+    if (!rc && r->decl->tables)
+        rc = l->o.tables ? jd_sources_prepare(l->o.tables, name, v, &r->source, err)
+                         : jd_fail(err, JD_E_NOT_SUPPORTED, "there are no tables here", "此处不支持数据表");
+    else if (!rc)
+        rc = is_taken(l, r->decl, err) || open_address(r, err);
+    if (rc) {
         jd_links_forget(r);
         return -1;
     }
@@ -127,6 +135,7 @@ void jd_links_forget(jd_link_ready *r) {
     if (!r) return;
     for (unsigned i = 0; i < r->n; i++) close(r->fds[i]);
     link_decl_unref(r->decl);
+    jd_source_free(r->source);
     free(r);
 }
 
@@ -151,13 +160,21 @@ void jd_links_apply(jd_links *l, jd_link_ready *r) {
     pthread_mutex_unlock(&l->lock);
     for (unsigned i = 0; i < l->loops_n; i++) {
         link_order_send(&l->loops[i], (link_order){.what = LINK_CLOSE, .entry = e});
+        if (r->source) continue;
         link_order_send(&l->loops[i], (link_order){.what = LINK_OPEN,
                                                    .entry = e,
                                                    .decl = link_decl_ref(r->decl),
                                                    .fd = i < r->n ? r->fds[i] : -1});
     }
-    jd_log(JD_LOG_INFO, "link.open", "link=%.*s protocol=%s %s=%s:%u", JD_STR_ARG(r->decl->name),
-           r->decl->protocol->name, r->decl->dial ? "dial" : "listen", r->decl->host.p, r->decl->port);
+    if (r->source) {
+        jd_log(JD_LOG_INFO, "link.open", "link=%.*s protocol=tables", JD_STR_ARG(r->decl->name));
+        jd_sources_apply(l->o.tables, r->source);
+        r->source = NULL;
+    } else {
+        if (l->o.tables) jd_sources_remove(l->o.tables, r->decl->name); /* which it may have been before */
+        jd_log(JD_LOG_INFO, "link.open", "link=%.*s protocol=%s %s=%s:%u", JD_STR_ARG(r->decl->name),
+               r->decl->protocol->name, r->decl->dial ? "dial" : "listen", r->decl->host.p, r->decl->port);
+    }
     r->n = 0; /* the loops own them */
     jd_links_forget(r);
 }
@@ -167,6 +184,7 @@ void jd_links_remove(jd_links *l, jd_str name) {
     link_entry *e = find(l, name);
     if (e) e->gone = 1;
     pthread_mutex_unlock(&l->lock);
+    if (l->o.tables) jd_sources_remove(l->o.tables, name);
     for (unsigned i = 0; e && i < l->loops_n; i++)
         link_order_send(&l->loops[i], (link_order){.what = LINK_CLOSE, .entry = e});
 }
@@ -364,6 +382,16 @@ static void entry_json(jd_links *l, link_entry *e, int whole, jd_buf *out) {
     link_counts *c = &e->counts;
     jd_buf_z(out, "{\"name\":");
     jd_json_write_str(out, d->name);
+    if (d->tables && !e->failed[0]) {
+        jd_buf_z(out, ",\"protocol\":\"tables\"");
+        jd_sources_json(l->o.tables, d->name, out);
+        if (whole) {
+            jd_buf_z(out, ",\"declaration\":");
+            jd_buf_str(out, d->text);
+        }
+        jd_buf_c(out, '}');
+        return;
+    }
     if (d->protocol)
         jd_buf_printf(out, ",\"protocol\":\"%s\",\"%s\":\"%s:%u\"", d->protocol->name, d->dial ? "dial" : "listen",
                       d->host.p, d->port);

@@ -13,6 +13,7 @@ typedef struct jd_links jd_links;
 typedef struct jd_links_opts {
     jd_engine *engine;
     jd_contexts *contexts;
+    struct jd_tables *tables; /* for links of the protocol "tables"; NULL: there are none */
     unsigned threads;         /* 0: half the cores, at least 1, at most 4 */
     uint32_t batch_frames;    /* frames of one job; 0: 1,024 */
     uint32_t batches_max;     /* jobs in flight a thread; beyond, senders wait; 0: 4 */

@@ -19,8 +19,9 @@ enum { LINK_MAPS_MAX = 32 };
 typedef struct link_decl {
     _Atomic uint32_t refs;
     jd_arena arena;
-    jd_str name, tenant, text; /* text: as JSON */
-    const jd_protocol *protocol;
+    jd_str name, tenant, text;   /* text: as JSON */
+    const jd_protocol *protocol; /* NULL: tables, or a link that did not open */
+    int tables;                  /* a source of tables: it has no lines */
     jd_link_set set;
     jd_str host;
     unsigned port;
@@ -35,6 +36,7 @@ typedef struct link_decl {
     jd_str poll_device;       /* then: what it is called */
 } link_decl;
 int link_decl_compile(jd_links *l, jd_str name, const jd_jval *v, link_decl **out, jd_err *err);
+int link_decl_is_tables(const jd_jval *v);
 jd_str link_decl_shown(jd_arena *a, const jd_jval *v); /* as it may be shown: without the password in it */
 link_decl *link_decl_ref(link_decl *d);
 void link_decl_unref(link_decl *d);

@@ -482,7 +482,9 @@ static int one_row(jd_feed *f, jd_err *err) {
         refuse_fault(f);
         return 0;
     }
-    size_t bad = m->form.kind == JD_TABLE_CSV ? jd_utf8_bad(f->row->raw.p, f->row->raw.n) : f->row->raw.n;
+    size_t bad = m->form.kind == JD_TABLE_CSV || m->form.kind == JD_TABLE_XLSX
+                     ? jd_utf8_bad(f->row->raw.p, f->row->raw.n)
+                     : f->row->raw.n;
     if (bad < f->row->raw.n) {
         refuse_bytes(f, bad);
         return 0;

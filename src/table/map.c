@@ -250,11 +250,23 @@ static int table_header(jd_map *m, const jd_jval *v) {
     return map__texts(m, v, &f->names, &f->names_n);
 }
 
+static int table_sheet(jd_map *m, const jd_jval *v) {
+    if (v->type == JD_JSTR) {
+        m->form.sheet = jd_jstr(v);
+        return v->n ? 0 : MAP_FAIL(m, "must not be empty", "不能为空");
+    }
+    double n = jd_jnum(v);
+    if (!(n >= 1 && n <= 10000) || n != (double)(uint32_t)n)
+        return MAP_FAIL(m, "must be a sheet's name, or its number from 1", "应为工作表名称，或从 1 开始的序号");
+    m->form.sheet_no = (uint32_t)n;
+    return 0;
+}
+
 static int table_member(jd_map *m, jd_str name, const jd_jval *v) {
     jd_table_form *f = &m->form;
     int word;
     if (jd_str_is(name, "format")) {
-        if ((word = map__word(m, v, "csv|jsonlines|json|geojson")) < 0) return -1;
+        if ((word = map__word(m, v, "csv|jsonlines|json|geojson|xlsx")) < 0) return -1;
         f->kind = (jd_table_kind)word;
     } else if (jd_str_is(name, "encoding")) {
         f->encoding = jd_jstr(v);
@@ -288,6 +300,8 @@ static int table_member(jd_map *m, jd_str name, const jd_jval *v) {
         if (v->n && (v->s[0] != '/' || v->s[v->n - 1] == '/'))
             return MAP_FAIL(m, "must be a JSON Pointer such as \"/data/rows\"",
                             "应为 JSON Pointer，例如 \"/data/rows\"");
+    } else if (jd_str_is(name, "sheet")) {
+        return table_sheet(m, v);
     } else if (jd_str_is(name, "otherColumns")) {
         if ((m->others_refused = map__word(m, v, "ignore|refuse")) < 0) return -1;
     } else if (jd_str_is(name, "ignore")) {

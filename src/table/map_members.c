@@ -27,10 +27,10 @@ static const member mapping[] = {{"mapping", N, 1},
                                  {"repeat", S, 0},
                                  {"refusedMax", N, 0},
                                  {NULL, 0, 0}};
-static const member table[] = {{"format", S, 0},     {"encoding", S, 0},  {"separator", S, 0}, {"quote", S, 0},
-                               {"header", B | A, 0}, {"skipLines", N, 0}, {"comment", S, 0},   {"short", S, 0},
-                               {"decimal", S, 0},    {"thousands", S, 0}, {"path", S, 0},      {"otherColumns", S, 0},
-                               {"ignore", S | A, 0}, {NULL, 0, 0}};
+static const member table[] = {{"format", S, 0},       {"encoding", S, 0},   {"separator", S, 0}, {"quote", S, 0},
+                               {"header", B | A, 0},   {"skipLines", N, 0},  {"comment", S, 0},   {"short", S, 0},
+                               {"decimal", S, 0},      {"thousands", S, 0},  {"path", S, 0},      {"sheet", S | N, 0},
+                               {"otherColumns", S, 0}, {"ignore", S | A, 0}, {NULL, 0, 0}};
 static const member time_[] = {{"column", S, 0},    {"columns", A, 0},      {"parts", O, 0},       {"form", S, 0},
                                {"zone", S, 0},      {"repeatedHour", S, 0}, {"skippedHour", S, 0}, {"midnight", S, 0},
                                {"standsFor", S, 0}, {"addYears", N, 0},     {"notBefore", S, 0},   {"notAfter", S, 0},

@@ -11,16 +11,23 @@ void table__add_name(jd_table *t, jd_str name) {
     t->names[t->names_n++] = jd_arena_dup(&t->names_arena, name);
 }
 
+static int open_text(jd_table *t, const jd_source *src, jd_err *err) {
+    if (table__window_open(&t->w, src, t->form.encoding, err) || table__refill(&t->w, err)) return -1;
+    return t->form.kind == JD_TABLE_CSV ? table__csv_open(t, err) : table__json_open(t, err);
+}
+
 int jd_table_open(jd_table **out, const jd_table_form *form, const jd_source *src, jd_err *err) {
     jd_table *t = jd_xcalloc(1, sizeof *t);
     t->form = *form;
     if (!t->form.separator) t->form.separator = ',';
     jd_arena_init(&t->names_arena);
     jd_arena_init(&t->row_arena);
-    int rc = table__window_open(&t->w, src, form->encoding, err);
-    if (!rc) rc = table__refill(&t->w, err);
-    if (!rc) rc = form->kind == JD_TABLE_CSV ? table__csv_open(t, err) : table__json_open(t, err);
-    if (!t->header_line) t->header_line = t->pending.n ? t->pending_line : t->w.line;
+    jd_source csv;
+    int rc = 0;
+    if (form->kind == JD_TABLE_XLSX && !(rc = table__xlsx_begin(t, src, &csv, err))) src = &csv;
+    if (rc) jd_fail_at(err, "1:1");
+    if (!rc && t->form.kind != JD_TABLE_XLSX) rc = open_text(t, src, err);
+    if (!t->header_line && t->w.codec) t->header_line = t->pending.n ? t->pending_line : t->w.line;
     if (!rc && t->header_n > JD_TABLE_COLUMNS_MAX)
         rc = jd_fail(err, JD_E_BAD_REQUEST_DATA, "the table has more than %d columns", "表的列数超过 %d",
                      (int)JD_TABLE_COLUMNS_MAX);
@@ -36,6 +43,7 @@ int jd_table_open(jd_table **out, const jd_table_form *form, const jd_source *sr
 void jd_table_close(jd_table *t) {
     if (!t) return;
     table__window_fini(&t->w);
+    table__xlsx_end(t);
     jd_arena_fini(&t->names_arena);
     jd_arena_fini(&t->row_arena);
     jd_buf_fini(&t->head);
@@ -47,6 +55,11 @@ void jd_table_close(jd_table *t) {
 size_t jd_table_columns(const jd_table *t, const jd_str **names) {
     *names = t->names;
     return t->header_n;
+}
+
+/* Are its columns those of the header, and no others? */
+static int has_header(const jd_table *t) {
+    return t->form.kind == JD_TABLE_CSV || t->form.kind == JD_TABLE_XLSX;
 }
 
 /* "#12" -> 12; 0: no number */
@@ -70,18 +83,23 @@ long jd_table_column(jd_table *t, jd_str name) {
     if (found >= 0) return found;
     size_t k = number_of(name);
     if (k) return k <= t->header_n ? (long)k - 1 : -1;
-    if (t->form.kind == JD_TABLE_CSV || !name.n) return -1;
+    if (has_header(t) || !name.n) return -1;
     table__add_name(t, name); /* a row further on may have it */
     return (long)t->names_n - 1;
 }
 
 int jd_table_next(jd_table *t, jd_table_row *row, jd_err *err) {
+    if (t->form.kind == JD_TABLE_XLSX) return table__xlsx_next(t, row, err);
     return t->form.kind == JD_TABLE_CSV ? table__csv_next(t, row, err) : table__json_next(t, row, err);
 }
 
 void jd_table_place(const jd_table_row *row, size_t at, uint64_t *line, uint64_t *column) {
     *line = row->line;
     *column = row->column;
+    if (row->by_cell) {
+        for (size_t i = 0; i < row->n && row->cells[i].at <= at; i++) *column = i + 1;
+        return;
+    }
     if (at > row->raw.n) at = row->raw.n;
     for (size_t i = 0; i < at; i++) {
         if (row->raw.p[i] == '\n') {
@@ -139,7 +157,8 @@ static void wrap(const jd_table *t, int open, jd_buf *out) {
 
 void jd_table_keep_head(const jd_table *t, jd_buf *out) {
     if (table__marked(t->form.encoding)) jd_buf_z(out, "\xEF\xBB\xBF");
-    if (t->form.kind == JD_TABLE_CSV) {
+    if (t->form.kind == JD_TABLE_XLSX) jd_buf_z(out, "\xEF\xBB\xBF"); /* so that Excel reads it as UTF-8 */
+    if (has_header(t)) {
         jd_buf_str(out, jd_buf_view(&t->head));
         if (t->form.header && t->head.n && t->header_n) {
             out->n--;
@@ -152,7 +171,7 @@ void jd_table_keep_head(const jd_table *t, jd_buf *out) {
 }
 
 void jd_table_keep_row(const jd_table *t, const jd_table_row *row, int first, jd_str why, jd_buf *out) {
-    if (t->form.kind == JD_TABLE_CSV) {
+    if (has_header(t)) {
         jd_buf_str(out, row->raw);
         jd_buf_c(out, t->form.separator);
         csv_cell(t, why, out);

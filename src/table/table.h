@@ -1,5 +1,6 @@
 /* table/table.h - tables as they come: CSV and its kin, JSON lines, arrays within JSON, GeoJSON, in any encoding,
- * packed by gzip or not; read row by row in memory bounded by the largest row.
+ * packed by gzip or not, and sheets of workbooks (xlsx); read row by row in memory bounded by the largest row (of a
+ * workbook also by the file and its shared texts, 256 MiB each at most).
  *
  * Lifetime: a table from jd_table_open() to jd_table_close(); a row and its cells live until the next jd_table_next().
  * Threads:  one owner. Fails: JD_E_BAD_REQUEST_DATA for a table that cannot be read on (its place "LINE:COLUMN");
@@ -21,7 +22,13 @@ typedef struct jd_source {
 jd_source jd_source_fd(const int *fd);  /* *fd is borrowed, and must stay where it is */
 jd_source jd_source_text(jd_str *rest); /* bytes in memory; *rest moves on */
 
-typedef enum jd_table_kind { JD_TABLE_CSV, JD_TABLE_LINES, JD_TABLE_JSON, JD_TABLE_GEOJSON } jd_table_kind;
+typedef enum jd_table_kind {
+    JD_TABLE_CSV,
+    JD_TABLE_LINES,
+    JD_TABLE_JSON,
+    JD_TABLE_GEOJSON,
+    JD_TABLE_XLSX
+} jd_table_kind;
 
 typedef struct jd_table_form {
     jd_table_kind kind;
@@ -36,7 +43,10 @@ typedef struct jd_table_form {
     jd_str comment; /* rows that begin so are passed over; n 0: none */
     int fill;       /* a short row is filled with empty cells instead of refused */
     /* JSON */
-    jd_str path; /* JSON Pointer (RFC 6901, names only) of the array; n 0: the text is the array */
+    /* xlsx */
+    jd_str sheet;      /* its name; n 0: by number */
+    uint32_t sheet_no; /* from 1; 0: the first */
+    jd_str path;       /* JSON Pointer (RFC 6901, names only) of the array; n 0: the text is the array */
 } jd_table_form;
 
 enum { JD_TABLE_ROW_MAX = 16 << 20, JD_TABLE_COLUMNS_MAX = 16384 };
@@ -53,6 +63,7 @@ typedef struct jd_table_row {
     uint64_t line, column; /* where it begins, from 1; columns in characters */
     jd_str raw;          /* as it stands in the table, in UTF-8, without the line's end; a byte that was no character of
                             the encoding is FF */
+    int by_cell;         /* places count cells instead of characters (xlsx; raw is CSV then) */
     const jd_err *fault; /* the row is malformed; its place is "LINE:COLUMN" */
 } jd_table_row;
 

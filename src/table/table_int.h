@@ -55,6 +55,10 @@ struct jd_table {
     uint64_t pending_line, pending_column;
     int any, ended;
     jd_jval *row_value;
+    /* xlsx */
+    struct table__xlsx *xlsx;
+    int xlsx_pending; /* the first row was read to count its cells */
+    jd_table_row xlsx_first;
 };
 void table__add_name(jd_table *t, jd_str name);
 /* csv.c, json_rows.c: 1, 0, -1 as jd_table_next. */
@@ -62,6 +66,10 @@ int table__csv_open(jd_table *t, jd_err *err);
 int table__csv_next(jd_table *t, jd_table_row *row, jd_err *err);
 int table__json_open(jd_table *t, jd_err *err);
 int table__json_next(jd_table *t, jd_table_row *row, jd_err *err);
+/* xlsx.c. It may be CSV after all: then t->form.kind says so, and *csv is where it comes from. */
+int table__xlsx_begin(jd_table *t, const jd_source *src, jd_source *csv, jd_err *err);
+int table__xlsx_next(jd_table *t, jd_table_row *row, jd_err *err);
+void table__xlsx_end(jd_table *t);
 /* What stands at a path ("a.b"; a number from 1 counts items; through a list to its first item that has the rest).
  * NULL: nothing. */
 const jd_jval *table__by_path(const jd_jval *v, jd_str path);

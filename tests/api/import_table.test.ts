@@ -362,7 +362,7 @@ test("words that do not go together are refused", () => {
     const rows = file("t.csv", table);
     const wrong: [RegExp, string[]][] = [
         [/--map needs --data, or --dry-run/, ["--map", map(), rows]],
-        [/not yet into a running server/, ["--map", map(), "--url", "http://127.0.0.1:1", rows]],
+        [/a running server takes them at POST/, ["--map", map(), "--url", "http://127.0.0.1:1", rows]],
         [/--mode goes with entities/, ["--map", map(), "--data", fresh(), "--mode", "upsert", rows]],
         [/--show goes with --dry-run/, ["--map", map(), "--data", fresh(), "--show", "2", rows]],
         [/go with --map/, ["--data", fresh(), "--refused", "x", rows]],

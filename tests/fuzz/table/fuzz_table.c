@@ -1,10 +1,13 @@
 /* Tables and mapping documents: whatever the bytes, both passes end, agree with each other, and give attributes that a
  * document takes. The input is a mapping (behind "M", up to the first NUL) and a table, or a digit that picks one of
- * the mappings below and a table. */
+ * the mappings below and a table; behind "P" a table that is profiled, and taken by the mapping that is suggested;
+ * behind "Z" a workbook, behind "X" the parts of one, parted by NUL: sheet, styles, shared texts. */
 #include "table/feed.h"
+#include "table/profile.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <zlib.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -104,6 +107,95 @@ static void run(const jd_map *map, jd_str table) {
     jd_arena_fini(&p.arena);
 }
 
+/* ---- workbooks ---- */
+
+static const char workbook_map[] =
+    "{\"mapping\":1," REST
+    "\"table\":{\"format\":\"xlsx\",\"skipLines\":1},\"time\":{\"column\":\"t\",\"zone\":\"UTC\"},"
+    "\"attributes\":{\"v\":{\"column\":\"v\",\"as\":\"any\"},\"b\":{\"column\":\"b\",\"as\":\"text\"}}}";
+
+static void le(jd_buf *b, uint32_t v, int n) {
+    for (; n--; v >>= 8) jd_buf_c(b, (char)(v & 255));
+}
+
+/* One stored entry; its line of the directory goes to *dir. A sum that fits, so that what is inside is read. */
+static void entry(jd_buf *zip, jd_buf *dir, const char *name, jd_str text) {
+    uint32_t at = (uint32_t)zip->n, n = (uint32_t)strlen(name);
+    uint32_t crc = (uint32_t)crc32(0, (const Bytef *)text.p, (uInt)text.n);
+    jd_buf head = {0};
+    le(&head, 20, 2), le(&head, 0, 2), le(&head, 0, 2), le(&head, 0, 4), le(&head, crc, 4);
+    le(&head, (uint32_t)text.n, 4), le(&head, (uint32_t)text.n, 4), le(&head, n, 2), le(&head, 0, 2);
+    jd_buf_add(zip, "PK\3\4", 4);
+    jd_buf_str(zip, jd_buf_view(&head));
+    jd_buf_z(zip, name);
+    jd_buf_str(zip, text);
+    jd_buf_add(dir, "PK\1\2\24\0", 6);
+    jd_buf_str(dir, jd_buf_view(&head));
+    le(dir, 0, 2), le(dir, 0, 2), le(dir, 0, 2), le(dir, 0, 4), le(dir, at, 4);
+    jd_buf_z(dir, name);
+    jd_buf_fini(&head);
+}
+
+static jd_str until_nul(jd_str *rest) {
+    const char *nul = rest->n ? memchr(rest->p, 0, rest->n) : NULL;
+    jd_str s = {rest->p, nul ? (size_t)(nul - rest->p) : rest->n};
+    rest->p += s.n + (nul != NULL), rest->n -= s.n + (nul != NULL);
+    return s;
+}
+
+static void put_together(jd_str parts, jd_buf *zip) {
+    jd_buf dir = {0};
+    entry(zip, &dir, "xl/workbook.xml", JD_STR("<workbook><sheets><sheet name=\"s\" r:id=\"r\"/></sheets></workbook>"));
+    entry(zip, &dir, "xl/_rels/workbook.xml.rels",
+          JD_STR("<Relationships><Relationship Id=\"r\" Target=\"s.xml\"/></Relationships>"));
+    entry(zip, &dir, "xl/s.xml", until_nul(&parts));
+    entry(zip, &dir, "xl/styles.xml", until_nul(&parts));
+    entry(zip, &dir, "xl/sharedStrings.xml", parts);
+    uint32_t at = (uint32_t)zip->n;
+    jd_buf_str(zip, jd_buf_view(&dir));
+    jd_buf_add(zip, "PK\5\6\0\0\0\0\5\0\5\0", 12);
+    le(zip, (uint32_t)dir.n, 4), le(zip, at, 4), le(zip, 0, 2);
+    jd_buf_fini(&dir);
+}
+
+/* ---- profiles ---- */
+
+static jd_map *must_compile(jd_str text) {
+    jd_map *map = NULL;
+    jd_err err = {0};
+    if (!jd_map_open(&map, "m.json", text, &err) && !jd_map_compile(map, jd_contexts_core(contexts), symbols, &err))
+        return map;
+    fprintf(stderr, "%s: %s\n%.*s\n", err.place, err.en, JD_STR_ARG(text));
+    abort();
+}
+
+static void profile(jd_str table) {
+    jd_buf out = {0}, text = {0};
+    jd_err err = {0};
+    jd_arena a;
+    jd_jval v;
+    jd_arena_init(&a);
+    if (!jd_table_profile(table, JD_STR("dir/t-1.csv"), &out, &err)) {
+        check(!jd_json_parse(&a, jd_buf_view(&out), NULL, &v, &err));
+        jd_json_write(&text, jd_jget(&v, "mapping"));
+        jd_map *map = must_compile(jd_buf_view(&text));
+        run(map, table);
+        jd_map_free(map);
+    } else {
+        check(err.code != JD_E_OK);
+    }
+    jd_arena_fini(&a);
+    jd_buf_fini(&out);
+    jd_buf_fini(&text);
+}
+
+static void workbook(jd_str bytes) {
+    jd_map *map = must_compile(JD_STR(workbook_map));
+    run(map, bytes);
+    jd_map_free(map);
+    profile(bytes);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (!symbols) {
         static const jd_contexts_opts closed = {.no_fetch = 1};
@@ -112,6 +204,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     }
     if (!size) return 0;
     jd_str rest = {(const char *)data + 1, size - 1}, text;
+    if (data[0] == 'P') profile(rest);
+    if (data[0] == 'Z') workbook(rest);
+    if (data[0] == 'X') {
+        jd_buf zip = {0};
+        put_together(rest, &zip);
+        workbook(jd_buf_view(&zip));
+        jd_buf_fini(&zip);
+    }
+    if (data[0] && strchr("PZX", data[0])) return 0;
     if (data[0] == 'M') {
         const char *nul = memchr(rest.p, 0, rest.n);
         text = (jd_str){rest.p, nul ? (size_t)(nul - rest.p) : rest.n};

@@ -104,6 +104,7 @@ void feed(bench *b, const char *json, const char *file, jd_str table) {
     if (!m) fail_msg("%s: %s\n%s", b->err.place, b->err.en, json);
     jd_feed *f = jd_feed_new(m);
     pass(b, f, JD_FEED_LEARN, file, table);
+    if (b->judge && b->err.code == JD_E_OK) jd_feed_judge(f, jd_map_refused_max(m), &b->err);
     if (b->err.code == JD_E_OK) pass(b, f, JD_FEED_GIVE, file, table);
     b->report = *jd_feed_get_report(f);
     b->report.attrs = NULL;

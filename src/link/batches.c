@@ -1,6 +1,5 @@
-/* Moments of a table, gathered by entity into batches of some thousand readings. Two batches take turns: while the
- * writer makes one durable, the other is filled; that is the back-pressure, too. */
-#include "cmd/import_table.h"
+/* Moments of a table, gathered by entity into batches of some thousand readings. */
+#include "link/batches.h"
 
 #include "base/hash.h"
 #include "engine/history.h"
@@ -8,8 +7,11 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { BATCH_READINGS = 20000, BATCH_ENTITIES = 2000, BATCH_BYTES = 32 << 20 };
+/* A queue that is full of others' changes is waited for, since what a table gave so far is kept in any case. */
+enum { BUSY_WAIT_US = 50000, BUSY_TRIES = 600 };
 
 typedef struct piece { /* attributes of one moment */
     jd_attr *attrs;
@@ -28,7 +30,7 @@ typedef struct subject { /* one entity of a batch */
 } subject;
 
 typedef struct batch {
-    import_batches *all;
+    jd_batches *all;
     jd_arena arena;
     jd_strmap ids;
     subject subjects[BATCH_ENTITIES];
@@ -36,13 +38,12 @@ typedef struct batch {
     jd_job job;
     jd_write writes[2 * BATCH_ENTITIES];
     uint32_t write_readings[2 * BATCH_ENTITIES];
-    int submitted; /* main thread's */
+    int submitted; /* the owner's */
     int done;      /* under the lock */
 } batch;
 
-struct import_batches {
-    import_rooms *rooms;
-    const importing *set;
+struct jd_batches {
+    jd_batches_opts o;
     batch *batches[2];
     int filling;
     uint64_t refused;
@@ -59,10 +60,10 @@ static void batch_reset(batch *b) {
     b->submitted = b->done = 0;
 }
 
-import_batches *import_batches_new(import_rooms *rooms, const importing *set) {
-    import_batches *x = jd_xcalloc(1, sizeof *x);
-    x->rooms = rooms;
-    x->set = set;
+jd_batches *jd_batches_new(const jd_batches_opts *opts) {
+    jd_batches *x = jd_xcalloc(1, sizeof *x);
+    x->o = *opts;
+    if (!x->o.tenant) x->o.tenant = "";
     pthread_mutex_init(&x->lock, NULL);
     pthread_cond_init(&x->settled, NULL);
     for (int i = 0; i < 2; i++) {
@@ -75,23 +76,11 @@ import_batches *import_batches_new(import_rooms *rooms, const importing *set) {
     return x;
 }
 
-void import_batches_free(import_batches *x) {
-    if (x->rooms->engine) jd_engine_drain(x->rooms->engine);
-    for (int i = 0; i < 2; i++) {
-        jd_strmap_fini(&x->batches[i]->ids);
-        jd_arena_fini(&x->batches[i]->arena);
-        free(x->batches[i]);
-    }
-    pthread_mutex_destroy(&x->lock);
-    pthread_cond_destroy(&x->settled);
-    free(x);
-}
-
-jd_arena *import_batches_arena(import_batches *x) {
+jd_arena *jd_batches_arena(jd_batches *x) {
     return &x->batches[x->filling]->arena;
 }
 
-uint64_t import_batches_refused(const import_batches *x) {
+uint64_t jd_batches_refused(const jd_batches *x) {
     return x->refused;
 }
 
@@ -105,30 +94,50 @@ static void written(jd_job *job) { /* on the writer thread */
     pthread_mutex_unlock(&b->all->lock);
 }
 
-static int dead(const import_batches *x) {
-    return atomic_load(&x->rooms->dead);
+int jd_batches_is_about_record(jd_errcode code) {
+    return code != JD_E_INTERNAL && code != JD_E_UNKNOWN_OUTCOME && code != JD_E_BUSY && code != JD_E_STORAGE_FULL;
 }
 
-static int settle(import_batches *x, batch *b) {
-    int code = CMD_OK;
-    if (!b->submitted) return CMD_OK;
+static void refuse(jd_batches *x, jd_str id, uint32_t n, const jd_err *err) {
+    x->refused += n;
+    if (x->o.refused) x->o.refused(x->o.user, id, n, err);
+}
+
+static void wait_for(jd_batches *x, const batch *b) {
     pthread_mutex_lock(&x->lock);
-    while (!b->done) pthread_cond_wait(&x->settled, &x->lock);
+    while (b->submitted && !b->done) pthread_cond_wait(&x->settled, &x->lock);
     pthread_mutex_unlock(&x->lock);
+}
+
+static int settle(jd_batches *x, batch *b, jd_err *err) {
+    int rc = 0;
+    if (!b->submitted) return 0;
+    wait_for(x, b);
     for (size_t i = 0; i < b->job.n; i++) {
         const jd_write *w = &b->writes[i];
         if (!w->err.code) continue;
-        if (import_is_about_record(w->err.code)) {
-            x->refused += b->write_readings[i];
-            cmd_say("%.*s: %s (%u readings)", "%.*s：%s（%u 个读数）", JD_STR_ARG(w->rq.id), cmd_err_text(&w->err),
-                    b->write_readings[i]);
-        } else if (!code) {
-            code = w->err.code == JD_E_UNKNOWN_OUTCOME || dead(x) ? CMD_DIED : CMD_FAILED;
-            cmd_say("stopped: %s", "已停止：%s", cmd_err_text(&w->err));
+        if (jd_batches_is_about_record(w->err.code)) {
+            refuse(x, w->rq.id, b->write_readings[i], &w->err);
+        } else if (!rc) {
+            *err = w->err;
+            rc = -1;
         }
     }
     batch_reset(b);
-    return code;
+    return rc;
+}
+
+void jd_batches_free(jd_batches *x) {
+    if (!x) return;
+    for (int i = 0; i < 2; i++) {
+        wait_for(x, x->batches[i]);
+        jd_strmap_fini(&x->batches[i]->ids);
+        jd_arena_fini(&x->batches[i]->arena);
+        free(x->batches[i]);
+    }
+    pthread_mutex_destroy(&x->lock);
+    pthread_cond_destroy(&x->settled);
+    free(x);
 }
 
 /* ---- readings ---- */
@@ -138,16 +147,16 @@ static int observe(batch *b, const subject *s, jd_err *err) {
     t.attrs = JD_NEWN(&b->arena, jd_attr, s->readings);
     for (const piece *p = s->first; p; p = p->next)
         for (uint32_t i = 0; i < p->n; i++) t.attrs[t.attrs_n++] = p->attrs[i];
-    if (jd_observe_readings(b->all->rooms->engine, &t, &b->arena, &b->writes[b->job.n], err)) return -1;
+    if (jd_observe_readings(b->all->o.engine, &t, &b->arena, &b->writes[b->job.n], err)) return -1;
     b->write_readings[b->job.n++] = s->readings;
     return 0;
 }
 
 static int fixed(batch *b, const subject *s, jd_err *err) {
-    import_batches *x = b->all;
+    jd_batches *x = b->all;
     jd_told t = {.id = s->id, .types = s->types, .types_n = s->types_n, .attrs = s->fixed, .attrs_n = s->fixed_n};
-    int tenant = jd_tenant_find(x->rooms->engine, jd_str_of(x->set->tenant ? x->set->tenant : ""));
-    int news = jd_observe_fixed(x->rooms->engine, tenant, &t, &b->arena, &b->writes[b->job.n], err);
+    int tenant = jd_tenant_find(x->o.engine, jd_str_of(x->o.tenant));
+    int news = jd_observe_fixed(x->o.engine, tenant, &t, &b->arena, &b->writes[b->job.n], err);
     if (news <= 0) return news;
     b->write_readings[b->job.n] = b->writes[b->job.n].rq.ent->attrs_n;
     b->job.n++;
@@ -156,35 +165,37 @@ static int fixed(batch *b, const subject *s, jd_err *err) {
 
 /* ---- batches ---- */
 
-static void refuse(import_batches *x, const subject *s, uint32_t n, const jd_err *err) {
-    x->refused += n;
-    cmd_say("%.*s: %s (%u readings)", "%.*s：%s（%u 个读数）", JD_STR_ARG(s->id), cmd_err_text(err), n);
+static int hand_over(jd_batches *x, batch *b, jd_err *err) {
+    for (int i = 0;; i++) {
+        *err = (jd_err){0};
+        if (!jd_submit(x->o.engine, &b->job, err)) return 0;
+        if (err->code != JD_E_BUSY || i == BUSY_TRIES || (x->o.stop && atomic_load(x->o.stop))) return -1;
+        usleep(BUSY_WAIT_US);
+    }
 }
 
-/* One batch at a time is with the writer, so that of two rows about one key the later counts. */
-static int submit(import_batches *x) {
+static int submit(jd_batches *x, jd_err *err) {
     batch *b = x->batches[x->filling];
-    jd_err err = {0};
-    int code = settle(x, x->batches[!x->filling]);
+    jd_err why = {0};
+    int rc = settle(x, x->batches[!x->filling], err);
     x->filling = !x->filling;
-    for (uint32_t i = 0; i < b->n && !code; i++) {
+    for (uint32_t i = 0; i < b->n && !rc; i++) {
         subject *s = &b->subjects[i];
-        if (s->fixed_n && fixed(b, s, &err)) refuse(x, s, s->fixed_n, &err);
-        if (s->readings && observe(b, s, &err)) refuse(x, s, s->readings, &err);
+        if (s->fixed_n && fixed(b, s, &why)) refuse(x, s->id, s->fixed_n, &why);
+        if (s->readings && observe(b, s, &why)) refuse(x, s->id, s->readings, &why);
     }
-    if (code || !b->job.n) {
+    if (rc || !b->job.n) {
         batch_reset(b);
-        return code;
+        return rc;
     }
     b->job.bytes = b->arena.total;
-    b->job.tenant = jd_str_of(x->set->tenant ? x->set->tenant : "");
+    b->job.tenant = jd_str_of(x->o.tenant);
     b->job.done = written;
     b->job.user = b;
     b->submitted = 1;
-    if (!jd_submit(x->rooms->engine, &b->job, &err)) return CMD_OK;
+    if (!hand_over(x, b, err)) return 0;
     b->submitted = 0;
-    cmd_say_err(&err);
-    return dead(x) ? CMD_DIED : CMD_FAILED;
+    return -1;
 }
 
 static subject *subject_of(batch *b, const jd_moment *m) {
@@ -210,7 +221,7 @@ static void add_fixed(batch *b, subject *s, const jd_attr *attrs, uint32_t n) {
     s->fixed_n += n;
 }
 
-int import_batches_take(import_batches *x, const jd_moment *m) {
+int jd_batches_take(jd_batches *x, const jd_moment *m, jd_err *err) {
     batch *b = x->batches[x->filling];
     subject *s = subject_of(b, m);
     if (m->fixed_n) add_fixed(b, s, m->fixed, m->fixed_n);
@@ -225,11 +236,10 @@ int import_batches_take(import_batches *x, const jd_moment *m) {
     }
     b->readings += m->attrs_n + m->fixed_n;
     int full = b->readings >= BATCH_READINGS || b->n == BATCH_ENTITIES || b->arena.total > BATCH_BYTES;
-    return full ? submit(x) : CMD_OK;
+    return full ? submit(x, err) : 0;
 }
 
-int import_batches_flush(import_batches *x) {
-    int code = submit(x);
-    int last = settle(x, x->batches[!x->filling]);
-    return code ? code : last;
+int jd_batches_flush(jd_batches *x, jd_err *err) {
+    if (submit(x, err)) return -1;
+    return settle(x, x->batches[!x->filling], err);
 }
