@@ -219,8 +219,7 @@ test("6.1 what is not served says so: 404, 405 with Allow, 501", async () => {
         assert.match(answer.headers["allow"] ?? "", allow, path);
     }
     for (const [method, path] of [
-        ["GET", "/subscriptions"],
-        ["POST", "/subscriptions"],
+        ["GET", "/csourceSubscriptions"],
         ["GET", "/temporal/entityMaps?type=T"],
         ["POST", "/csourceRegistrations"],
         ["GET", "/entityMaps"],
@@ -259,7 +258,8 @@ const wrong: [method: string, path: string, body?: Json, headers?: Headers][] = 
     ["GET", "/entities?type=T&georel=near&geometry=Point&coordinates=[0,0]"],
     ["GET", "/nothing"],
     ["PUT", "/types", {}],
-    ["GET", "/subscriptions"],
+    ["GET", "/entityMaps"],
+    ["GET", "/subscriptions/urn:none"],
     ["GET", `/entities/${id}`, undefined, { Accept: "application/xml" }],
     ["GET", `/entities/${id}`, undefined, { "NGSILD-Tenant": "never" }],
     ["POST", "/entities", "{}", { "Content-Type": "text/plain" }],
