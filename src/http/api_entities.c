@@ -20,6 +20,34 @@ jd_turn api_submit(api_ask *k) {
     return jd_submit(k->app->engine, &k->job, &k->err) ? api_fail(k) : JD_LATER;
 }
 
+static void own_written(jd_job *job) {
+    api_ask *k = job->user;
+    const jd_write *w = &job->writes[0];
+    k->err = w->err;
+    if (w->err.code != JD_E_OK)
+        api_fail(k);
+    else
+        api_done(k, w->applied.created ? 201 : 204);
+    jd_req_resume(k->r);
+}
+
+jd_turn api_write_own(api_ask *k, jd_dkind kind, jd_str body) {
+    jd_write *w = JD_NEW(k->a, jd_write);
+    w->kind = kind;
+    w->rq.id = k->r->parts[0];
+    w->raw_body = body;
+    k->job.writes = w;
+    k->job.n = 1;
+    k->job.make_tenant = body.p != NULL;
+    k->job.done = own_written;
+    return api_submit(k);
+}
+
+jd_turn api_json(api_ask *k) {
+    k->r->type = "application/json";
+    return api_done(k, 200);
+}
+
 /* UpdateResult, 5.2.18: names are whole IRIs, whatever the asker's @context. */
 static void update_result(api_ask *k, const jd_applied *ap) {
     const jd_symtab *t = jd_engine_symbols(k->app->engine);

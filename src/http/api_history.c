@@ -5,30 +5,6 @@
 
 #include <string.h>
 
-static void written(jd_job *job) {
-    api_ask *k = job->user;
-    jd_write *w = &job->writes[0];
-    if (w->err.code != JD_E_OK) {
-        k->err = w->err;
-        api_fail(k);
-    } else {
-        api_done(k, w->applied.created ? 201 : 204);
-    }
-    jd_req_resume(k->r);
-}
-
-static jd_turn write_policy(api_ask *k, jd_str body) {
-    jd_write *w = JD_NEW(k->a, jd_write);
-    w->kind = JD_K_POLICY;
-    w->rq.id = k->r->parts[0];
-    w->raw_body = body;
-    k->job.writes = w;
-    k->job.n = 1;
-    k->job.make_tenant = body.p != NULL;
-    k->job.done = written;
-    return api_submit(k);
-}
-
 /* Types are kept as IRIs, whoever asks later with another @context. */
 static jd_str with_iris(api_ask *k) {
     for (uint32_t i = 0; i < k->body.n; i++) {
@@ -51,14 +27,14 @@ jd_turn api_policy_put(jd_req *r) {
     api_ask *k = api_begin(r, API_BODY | API_OBJECT | API_MAKES_TENANT, &turn);
     if (!k) return turn;
     if (api_may_administer(k) || jd_policy_parse(&k->body, &p, &k->err)) return api_fail(k);
-    return write_policy(k, with_iris(k));
+    return api_write_own(k, JD_K_POLICY, with_iris(k));
 }
 
 jd_turn api_policy_delete(jd_req *r) {
     jd_turn turn;
     api_ask *k = api_begin(r, 0, &turn);
     if (!k) return turn;
-    return api_may_administer(k) ? api_fail(k) : write_policy(k, (jd_str){NULL, 0});
+    return api_may_administer(k) ? api_fail(k) : api_write_own(k, JD_K_POLICY, (jd_str){NULL, 0});
 }
 
 typedef struct listing {
@@ -86,8 +62,7 @@ jd_turn api_policies_list(jd_req *r) {
         jd_view_each_kind(&k->view, JD_K_POLICY, &l, list_one);
     }
     jd_buf_c(&r->out, ']');
-    r->type = "application/json";
-    return api_done(k, 200);
+    return api_json(k);
 }
 
 /* POST /api/history/settle: readings in memory are sealed, all runs merged, policies applied; 204 once it is done. */

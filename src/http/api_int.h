@@ -111,6 +111,9 @@ jd_parse api_parser(api_ask *k, jd_context *ctx);
 void api_job_ready(api_ask *k);
 /* Submits k->job (writes, n, done are set). */
 jd_turn api_submit(api_ask *k);
+/* Writes our own document of that kind whose id is the path's first part; body.p NULL removes it. 201 made, 204. */
+jd_turn api_write_own(api_ask *k, jd_dkind kind, jd_str body);
+jd_turn api_json(api_ask *k); /* 200: r->out is JSON */
 /* BatchOperationResult (5.2.16): ids that are done, and errors. */
 typedef struct api_item {
     jd_str id;         /* p NULL: the item has none */

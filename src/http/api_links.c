@@ -6,11 +6,6 @@ static int no_link(api_ask *k) {
     return jd_fail(&k->err, JD_E_NOT_FOUND, "there is no link %.*s", "没有链路 %.*s", JD_STR_ARG(k->r->parts[0]));
 }
 
-static jd_turn json(api_ask *k) {
-    k->r->type = "application/json";
-    return api_done(k, 200);
-}
-
 /* ---- declarations ---- */
 
 static void written(jd_job *job) {
@@ -81,14 +76,14 @@ jd_turn api_links_list(jd_req *r) {
     api_ask *k = api_begin(r, API_ANY_TENANT, &turn);
     if (!k) return turn;
     jd_links_list(k->app->links, &r->out);
-    return json(k);
+    return api_json(k);
 }
 
 jd_turn api_link_get(jd_req *r) {
     jd_turn turn;
     api_ask *k = api_begin(r, API_ANY_TENANT, &turn);
     if (!k) return turn;
-    if (jd_links_show(k->app->links, r->parts[0], &r->out)) return json(k);
+    if (jd_links_show(k->app->links, r->parts[0], &r->out)) return api_json(k);
     no_link(k);
     return api_fail(k);
 }
@@ -100,7 +95,7 @@ jd_turn api_link_quarantine(jd_req *r) {
     api_ask *k = api_begin(r, API_ANY_TENANT, &turn);
     if (!k) return turn;
     if (api_number(k, "limit", 100, 1000, &limit)) return api_fail(k);
-    if (jd_links_quarantine(k->app->links, r->parts[0], (uint32_t)limit, r->zh, &r->out)) return json(k);
+    if (jd_links_quarantine(k->app->links, r->parts[0], (uint32_t)limit, r->zh, &r->out)) return api_json(k);
     no_link(k);
     return api_fail(k);
 }
@@ -118,7 +113,7 @@ jd_turn api_devices_list(jd_req *r) {
         return api_fail(k);
     jd_devices_list(k->app->links, api_param(k, "link"), api_param(k, "state"), offset, limit, &total, &r->out);
     jd_req_add_header(r, "NGSILD-Results-Count", jd_arena_printf(k->a, "%llu", (unsigned long long)total));
-    return json(k);
+    return api_json(k);
 }
 
 static int no_device(api_ask *k) {
@@ -131,7 +126,7 @@ jd_turn api_device_get(jd_req *r) {
     jd_turn turn;
     api_ask *k = api_begin(r, API_ANY_TENANT, &turn);
     if (!k) return turn;
-    if (jd_devices_show(k->app->links, r->parts[0], r->parts[1], r->zh, &r->out)) return json(k);
+    if (jd_devices_show(k->app->links, r->parts[0], r->parts[1], r->zh, &r->out)) return api_json(k);
     no_device(k);
     return api_fail(k);
 }

@@ -208,6 +208,5 @@ jd_turn api_sub_explain(jd_req *r) {
         return api_fail(k);
     }
     jd_sub_explain(k->app->told, k->tenant_no, r->parts[0], &d, r->zh, &r->out);
-    r->type = "application/json";
-    return api_done(k, 200);
+    return api_json(k);
 }

@@ -4,11 +4,6 @@
 
 enum { MAPPING_NAME_MAX = 60 };
 
-static jd_turn json(api_ask *k) {
-    k->r->type = "application/json";
-    return api_done(k, 200);
-}
-
 static jd_turn not_found(api_ask *k, const char *en, const char *zh) {
     jd_fail(&k->err, JD_E_NOT_FOUND, "there is no %s %.*s%.0s", "%.0s没有 %.*s（%s）", en, JD_STR_ARG(k->r->parts[0]),
             zh);
@@ -16,29 +11,6 @@ static jd_turn not_found(api_ask *k, const char *en, const char *zh) {
 }
 
 /* ---- mappings ---- */
-
-static void mapping_written(jd_job *job) {
-    api_ask *k = job->user;
-    jd_write *w = &job->writes[0];
-    k->err = w->err;
-    if (w->err.code != JD_E_OK)
-        api_fail(k);
-    else
-        api_done(k, w->applied.created ? 201 : 204);
-    jd_req_resume(k->r);
-}
-
-static jd_turn write_mapping(api_ask *k, jd_str body) {
-    jd_write *w = JD_NEW(k->a, jd_write);
-    w->kind = JD_K_MAPPING;
-    w->rq.id = k->r->parts[0];
-    w->raw_body = body;
-    k->job.writes = w;
-    k->job.n = 1;
-    k->job.make_tenant = 1;
-    k->job.done = mapping_written;
-    return api_submit(k);
-}
 
 static int name_valid(api_ask *k) {
     jd_str s = k->r->parts[0];
@@ -68,14 +40,14 @@ jd_turn api_mapping_put(jd_req *r) {
     if (api_may_administer(k) || no_tenant(k) || name_valid(k) ||
         jd_tables_check(k->app->tables, r->parts[0], r->body, &k->err))
         return api_fail(k);
-    return write_mapping(k, r->body);
+    return api_write_own(k, JD_K_MAPPING, r->body);
 }
 
 jd_turn api_mapping_delete(jd_req *r) {
     jd_turn turn;
     api_ask *k = api_begin(r, API_ANY_TENANT, &turn);
     if (!k) return turn;
-    return api_may_administer(k) || no_tenant(k) ? api_fail(k) : write_mapping(k, (jd_str){NULL, 0});
+    return api_may_administer(k) || no_tenant(k) ? api_fail(k) : api_write_own(k, JD_K_MAPPING, (jd_str){NULL, 0});
 }
 
 typedef struct listing {
@@ -104,7 +76,7 @@ jd_turn api_mappings_list(jd_req *r) {
     jd_buf_c(&r->out, '[');
     jd_view_each_kind(&k->view, JD_K_MAPPING, &l, list_one);
     jd_buf_c(&r->out, ']');
-    return json(k);
+    return api_json(k);
 }
 
 jd_turn api_mapping_get(jd_req *r) {
@@ -115,7 +87,7 @@ jd_turn api_mapping_get(jd_req *r) {
     default_view(k);
     if (!jd_view_get_kind(&k->view, JD_K_MAPPING, r->parts[0], &body)) return not_found(k, "mapping", "该映射");
     jd_buf_str(&r->out, body);
-    return json(k);
+    return api_json(k);
 }
 
 /* ---- tables ---- */
@@ -143,7 +115,7 @@ jd_turn api_table_post(jd_req *r) {
         jd_fail_at(&k->err, "mapping");
         return api_fail(k);
     }
-    return jd_tables_take(k->app->tables, &g, &r->out, &k->err) ? api_fail(k) : json(k);
+    return jd_tables_take(k->app->tables, &g, &r->out, &k->err) ? api_fail(k) : api_json(k);
 }
 
 /* POST /api/tables/profile?name=: nothing is kept. */
@@ -153,7 +125,7 @@ jd_turn api_table_profile(jd_req *r) {
     if (!k) return turn;
     if (!r->may_block) return api_wait(k);
     jd_str body = r->body.p ? r->body : JD_STR("");
-    return jd_table_profile(body, api_param(k, "name"), &r->out, &k->err) ? api_fail(k) : json(k);
+    return jd_table_profile(body, api_param(k, "name"), &r->out, &k->err) ? api_fail(k) : api_json(k);
 }
 
 jd_turn api_tables_list(jd_req *r) {
@@ -162,7 +134,7 @@ jd_turn api_tables_list(jd_req *r) {
     if (!k) return turn;
     if (!r->may_block) return api_wait(k); /* reports are read from the disk */
     jd_tables_list(k->app->tables, &r->out);
-    return json(k);
+    return api_json(k);
 }
 
 jd_turn api_table_get(jd_req *r) {
@@ -170,7 +142,7 @@ jd_turn api_table_get(jd_req *r) {
     api_ask *k = api_begin(r, API_ANY_TENANT, &turn);
     if (!k) return turn;
     if (!r->may_block) return api_wait(k);
-    if (jd_tables_show(k->app->tables, r->parts[0], &r->out)) return json(k);
+    if (jd_tables_show(k->app->tables, r->parts[0], &r->out)) return api_json(k);
     return not_found(k, "table", "该数据表");
 }
 
