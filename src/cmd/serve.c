@@ -132,7 +132,7 @@ static void defaults(void *settings) {
                    .history_heads_bytes = 64 * MIB,
                    .history_heads_age = 600,
                    .history_fan = 8,
-                   .history_cache_bytes = 32 * MIB,
+                   .history_cache_bytes = 256 * MIB,
                    .history_read_max = 20000000,
                    .history_write_max = 64 * MIB,
                    .tables_kept = 100,

@@ -77,7 +77,7 @@ jd_tenant *tenant_by_name(jd_engine *e, jd_str name) {
 coll *tenant_coll(jd_tenant *t, jd_dkind kind) {
     if (kind == JD_K_ENTITY) return &t->entities;
     if (kind == JD_K_TENANT) return &t->e->tenant_docs;
-    return kind == JD_K_HISTORY || kind >= JD_K_COUNT ? NULL : &t->kinds[kind];
+    return !kind_has_documents(kind) ? NULL : &t->kinds[kind];
 }
 
 int jd_tenant_find(jd_engine *e, jd_str name) {
@@ -136,7 +136,8 @@ int jd_engine_open(jd_engine **out, const jd_engine_opts *opts, jd_err *err) {
                         .log_bytes_max = opts->log_bytes_max,
                         .min_free = opts->min_free,
                         .create = 1,
-                        .log_only = UINT64_C(1) << JD_K_HISTORY};
+                        .log_only = UINT64_C(1) << JD_K_HISTORY | UINT64_C(1) << JD_K_CHANGED,
+                        .passing = UINT64_C(1) << JD_K_CHANGED};
     if (jd_store_open(&e->store, &so, err)) {
         free(e);
         return -1;
@@ -293,9 +294,4 @@ void jd_engine_metrics(jd_engine *e, jd_buf *out) {
 
 uint64_t history_log_max(const history *h) {
     return h->e->o.log_bytes_max ? h->e->o.log_bytes_max : (uint64_t)256 << 20;
-}
-
-void jd_engine_watch(jd_engine *e, jd_watcher watcher, void *user) {
-    e->watcher_user = user;
-    e->watcher = watcher;
 }

@@ -32,7 +32,7 @@ typedef struct jd_engine_opts {
     uint32_t column_worth;      /* entities in question from which a numeric comparison is worth a column; 0: 4,096 */
     size_t history_heads_bytes; /* readings in memory before they are sealed; 0: 64 MiB */
     uint64_t history_heads_age_ms; /* or when so old; 0: 10 minutes */
-    size_t history_cache_bytes;    /* of sealed rows kept in memory; 0: 32 MiB */
+    size_t history_cache_bytes;    /* of sealed rows kept in memory; 0: 256 MiB */
     uint32_t history_fan;          /* sealed runs of a level that are merged into one; 0: 8 */
     size_t history_write_max;      /* bytes of readings that one write may give at once; 0: 64 MiB */
     uint32_t history_read_max;     /* readings that one question may open; 0: 20 million */
@@ -53,7 +53,17 @@ typedef struct jd_seen {
     jd_str was, is; /* documents */
 } jd_seen;
 typedef void (*jd_watcher)(void *user, uint64_t group, const jd_seen *seen, size_t n);
-void jd_engine_watch(jd_engine *e, jd_watcher watcher, void *user);
+/* Asked on the writer's thread of each tenant whose entities a group changes: 1 when the log is to remember for the
+ * watcher what stood there before, so that jd_engine_missed can say it after a crash. */
+typedef int (*jd_watch_wants)(void *user, int tenant);
+void jd_engine_watch(jd_engine *e, jd_watcher watcher, jd_watch_wants wants, void *user);
+/* What the log still holds of wanted changes behind the group `after`, group by group, as the watcher would have seen
+ * it. Once, after jd_engine_open and before the first write. */
+void jd_engine_missed(jd_engine *e, uint64_t after, jd_watcher watcher, void *user);
+/* The log stays from this group on; 0: as far as the watcher is concerned it may go. Any thread. After a start it stays
+ * from the first change on that jd_engine_missed could tell. */
+void jd_engine_keep(jd_engine *e, uint64_t from);
+uint64_t jd_engine_group(const jd_engine *e); /* the newest that is published */
 void jd_engine_drain(jd_engine *e); /* finishes what was submitted; later submits are refused with JD_E_BUSY */
 void jd_engine_close(jd_engine *e);
 int jd_engine_step(jd_engine *e); /* manual mode */
@@ -64,7 +74,8 @@ int jd_engine_backup(jd_engine *e, const char *path, jd_engine_progress progress
 jd_symtab *jd_engine_symbols(jd_engine *e);
 
 /* Reserved kinds of documents, stored: append only; entities are kind 0. */
-/* HISTORY is no kind of document: its changes live in the log until they are sealed. */
+/* HISTORY and CHANGED are no kinds of documents: their changes live in the log, those of HISTORY until they are sealed,
+ * those of CHANGED (what stood there before, for the watcher) until it has seen them. */
 typedef enum jd_dkind {
     JD_K_ENTITY = 0,
     JD_K_TENANT = 1,
@@ -76,6 +87,8 @@ typedef enum jd_dkind {
     JD_K_QUARANTINE = 7, /* frames that were acknowledged, but that the link's mapping could not take */
     JD_K_MAPPING = 8,    /* how rows of a table become readings (docs/mapping.md) */
     JD_K_SUBSCRIPTION = 9,
+    JD_K_CHANGED = 10,
+    JD_K_TOLD = 15, /* how far the matcher is, notifications that wait (told/keep.c) */
     JD_K_COUNT
 } jd_dkind;
 

@@ -187,6 +187,26 @@ column *index_column(const indexes *x, jd_sym attr);
 int column_ready(jd_tenant *t, jd_sym attr);
 void column_release(jd_tenant *t, jd_sym attr); /* after column_ready gave 1 */
 
+static inline int kind_has_documents(jd_dkind kind) {
+    return kind != JD_K_HISTORY && kind != JD_K_CHANGED && kind < JD_K_COUNT;
+}
+
+/* ---- changed.c: who waits for changes ---- */
+typedef struct watching {
+    jd_watcher watcher;
+    jd_watch_wants wants;
+    void *user;
+    _Atomic uint64_t keep; /* see jd_engine_keep */
+    jd_seen *seen;         /* the writer's */
+    size_t seen_cap;
+    struct missed { /* what the log held at the start, in its order */
+        uint64_t group;
+        jd_key key;
+        jd_str body; /* ours; p NULL: it was not there */
+    } * missed;
+    size_t missed_n, missed_cap;
+} watching;
+
 /* ---- engine ---- */
 
 typedef struct limbo { /* replaced versions, oldest first */
@@ -232,8 +252,7 @@ struct jd_engine {
     int stopping, drained, woken;
     pthread_t writer;
     _Atomic int dead;
-    jd_watcher watcher;
-    void *watcher_user;
+    watching changed;
 
     history history;
 
@@ -243,8 +262,6 @@ struct jd_engine {
     limbo limbo;
     due due;
     jd_arena scratch;
-    jd_seen *seen; /* for the watcher */
-    size_t seen_cap;
     _Atomic uint64_t groups, changes, doc_bytes, versions, refused;
 };
 
@@ -254,6 +271,17 @@ static inline jd_key history_key(uint64_t entity) {
 }
 static inline uint64_t entity_key(jd_key key) {
     return (uint64_t)key & ~((uint64_t)0xff << 40);
+}
+struct overlay;
+/* Notes in the group's buffer what stood there before its changes, where the watcher wants that. */
+void changed_note(jd_engine *e, struct overlay *o);
+/* Tells the watcher of a published group; before what was replaced is freed. */
+void changed_show(jd_engine *e, struct overlay *o, uint64_t group);
+void changed_load(watching *c, uint64_t group, jd_key key, jd_str body);
+uint64_t changed_first(const watching *c); /* group of the first that was loaded, 0: none */
+void changed_free(watching *c);
+static inline jd_str version_bytes(const version *v) { /* p NULL: readers see nothing there */
+    return v && !v->gone && !v->hidden ? (jd_str){v->bytes, v->n} : (jd_str){NULL, 0};
 }
 int engine_load(jd_engine *e, jd_err *err);
 /* The collection of a stored key, and the serial in it; NULL when the key is of no known kind. Makes the tenant while

@@ -59,7 +59,7 @@ int history_open(history *h, jd_engine *e, jd_store *s, const hist_opts *o, jd_e
     *h = (history){.e = e, .store = s, .o = *o};
     if (!h->o.heads_bytes) h->o.heads_bytes = (size_t)64 << 20;
     if (!h->o.heads_age_ms) h->o.heads_age_ms = 600000;
-    if (!h->o.cache_bytes) h->o.cache_bytes = (size_t)32 << 20;
+    if (!h->o.cache_bytes) h->o.cache_bytes = (size_t)256 << 20;
     if (h->o.fan < 2) h->o.fan = 8;
     pthread_rwlockattr_t attr;
     pthread_rwlockattr_init(&attr);

@@ -93,7 +93,7 @@ typedef struct hist_state {
 typedef struct hist_opts {
     size_t heads_bytes;    /* sealed from here; 0: 64 MiB */
     uint64_t heads_age_ms; /* or when so old; 0: 10 minutes */
-    size_t cache_bytes;    /* of row bodies; 0: 32 MiB */
+    size_t cache_bytes;    /* of row bodies; 0: 256 MiB */
     uint32_t fan;          /* runs of a level that become one of the next; 0: 8 */
     int manual;            /* tests: no thread; history_step does its work */
 } hist_opts;

@@ -250,35 +250,6 @@ uint32_t form_of(jd_tenant *t, const jd_doc *d) {
 
 /* ---- geometry ---- */
 
-/* The box of one geometry; a point, which is what most are, is read without building anything. 0 when it is no
- * geometry. */
-static int box_of(jd_tenant *t, jd_node n, jd_arena *a, jd_box *box) {
-    jd_nodeiter it = jd_node_items(n);
-    jd_sym key;
-    jd_str raw;
-    jd_node m, kind = {NULL, NULL}, at = {NULL, NULL};
-    while (jd_node_member(&it, &key, &raw, &m)) {
-        if (jd_str_is(raw, "type")) kind = m;
-        if (jd_str_is(raw, "coordinates")) at = m;
-    }
-    if (kind.p && at.p && jd_node_type(kind) == JD_N_STR && jd_str_is(jd_node_str(kind), "Point") &&
-        jd_node_type(at) == JD_N_ARR) {
-        jd_node lon, lat;
-        jd_nodeiter c = jd_node_items(at);
-        if (!jd_node_next(&c, &lon) || !jd_node_next(&c, &lat)) return 0;
-        box->w = box->e = jd_node_num(lon);
-        box->s = box->n = jd_node_num(lat);
-        return 1;
-    }
-    jd_arena_mark mark = jd_arena_tell(a);
-    jd_jval tree = jd_node_tree(n, t->e->symbols, a);
-    jd_shape *s;
-    int ok = jd_shape_reread(a, &tree, &s, NULL) == 0;
-    if (ok) *box = jd_shape_box(s);
-    jd_arena_rewind(a, mark);
-    return ok;
-}
-
 typedef struct boxes { /* the few boxes of one document */
     struct {
         jd_sym attr;
@@ -313,7 +284,7 @@ static boxes boxes_of(jd_tenant *t, const version *v) {
         jd_box box;
         if (kind != JD_GEOPROPERTY || !jd_attr_next(&here, d.created, &at) || jd_node_type(at.value) != JD_N_OBJ)
             continue;
-        if (box_of(t, at.value, &a, &box)) collect_box(&b, name, box);
+        if (jd_node_box(at.value, t->e->symbols, &a, &box)) collect_box(&b, name, box);
     }
     jd_arena_fini(&a);
     return b;

@@ -11,7 +11,7 @@ coll *coll_of_key(jd_engine *e, jd_key key, uint32_t *serial) {
     *serial = low - 1;
     if (*serial / SLOTS_PER_CHUNK >= CHUNKS_MAX) return NULL;
     if (kind == JD_K_TENANT) return &e->tenant_docs;
-    if (kind == JD_K_HISTORY || kind >= JD_K_COUNT) return NULL;
+    if (!kind_has_documents(kind)) return NULL;
     /* a tenant's own document may come after its entities in key order: made here, named later */
     if (tenant >= e->tenants_cap || !e->tenants[tenant]) {
         jd_tenant *t = tenant_make(e, tenant, JD_STR(""));
@@ -192,6 +192,7 @@ static int load_change(void *user, uint64_t group, jd_key key, jd_str body, jd_e
     pass *p = user;
     if (((uint64_t)key >> 40 & 0xff) == JD_K_HISTORY) /* under the entity's key; the taker has nothing to do with it */
         return history_load_change(&p->e->history, entity_key(key), body, group, err);
+    if (((uint64_t)key >> 40 & 0xff) == JD_K_CHANGED) return changed_load(&p->e->changed, group, key, body), 0;
     return pack(p, key, body, 0, err);
 }
 
@@ -274,6 +275,7 @@ int engine_load(jd_engine *e, jd_err *err) {
     uint64_t last = 0;
     if (read_all(e, &last, err)) return -1;
     atomic_store(&e->published, last);
+    atomic_store(&e->changed.keep, changed_first(&e->changed));
     if (history_latest(&e->history) > e->now_last) e->now_last = history_latest(&e->history);
     load_finish(e, &e->tenant_docs);
     uint32_t n = atomic_load(&e->tenant_docs.slots);
@@ -294,7 +296,7 @@ int engine_load(jd_engine *e, jd_err *err) {
         if (e->tenants[i]) {
             load_finish(e, &e->tenants[i]->entities);
             for (int k = JD_K_CONTEXT; k < JD_K_COUNT; k++)
-                if (k != JD_K_HISTORY) load_finish(e, &e->tenants[i]->kinds[k]);
+                if (kind_has_documents((jd_dkind)k)) load_finish(e, &e->tenants[i]->kinds[k]);
         }
     return 0;
 }

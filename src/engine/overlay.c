@@ -49,8 +49,8 @@ void overlay_pop(overlay *o) {
 
 void overlay_clear(overlay *o) {
     if (o->table) memset(o->table, 0, o->table_cap * sizeof *o->table);
-    o->n = o->undo_n = o->tenants_n = o->writes_n = o->finished_n = o->hists_n = 0;
-    o->bytes = o->hist.n = 0;
+    o->n = o->undo_n = o->tenants_n = o->writes_n = o->finished_n = o->hists_n = o->wases_n = 0;
+    o->bytes = o->hist.n = o->was.n = 0;
 }
 
 void overlay_rewind(jd_engine *e, overlay *o, uint32_t undo_to) {
@@ -94,6 +94,8 @@ void overlay_free(overlay *o) {
     free(o->changes);
     free(o->symbols);
     free(o->hists);
+    free(o->wases);
+    jd_buf_fini(&o->was);
     jd_buf_fini(&o->hist);
     free(o);
 }

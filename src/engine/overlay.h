@@ -39,6 +39,12 @@ typedef struct overlay {
     jd_buf hist;  /* change sets of history, of */
     hist_change *hists;
     uint32_t hists_n, hists_cap;
+    jd_buf was; /* what stood there before: of */
+    struct was_entry {
+        jd_key key;
+        size_t at, n;
+    } * wases;
+    uint32_t wases_n, wases_cap;
 } overlay;
 
 #define PUSH(o, list, item)                                                          \

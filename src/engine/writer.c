@@ -200,27 +200,6 @@ static void publish_one(jd_engine *e, pending *p, uint64_t group) {
     due_add_doc(e, c, p->serial, p->v, was);
 }
 
-static jd_str bytes_of(const version *v) {
-    return v && !v->gone && !v->hidden ? (jd_str){v->bytes, v->n} : (jd_str){NULL, 0};
-}
-
-static void show(jd_engine *e, overlay *o, uint64_t group) {
-    size_t n = 0;
-    if (o->n > e->seen_cap) {
-        e->seen_cap = o->n * 2;
-        e->seen = jd_xrealloc(e->seen, e->seen_cap * sizeof *e->seen);
-    }
-    for (uint32_t i = 0; i < o->n; i++) {
-        const pending *p = &o->p[i];
-        if (!p->v || p->c->kind != JD_K_ENTITY) continue;
-        const version *now = newest(p->c, p->serial);
-        if (now != p->v) continue; /* it never was: made and removed within the group */
-        jd_seen s = {(int)p->c->t->number, bytes_of(p->v->older), bytes_of(p->v)};
-        if (s.was.p || s.is.p) e->seen[n++] = s;
-    }
-    if (n) e->watcher(e->watcher_user, group, e->seen, n);
-}
-
 static void publish(jd_engine *e, overlay *o, uint64_t group) {
     for (uint32_t i = 0; i < o->tenants_n; i++) tenant_publish(e, o->tenants[i]);
     /* forms are found before the lock is taken: making one takes it */
@@ -255,7 +234,7 @@ static void publish(jd_engine *e, overlay *o, uint64_t group) {
     /* before the group is: who sees its documents sees their past */
     history_publish(&e->history, o->hists, o->hists_n, o->hist.p, group);
     atomic_store(&e->published, group);
-    if (e->watcher) show(e, o, group); /* before reclaim: what was replaced is still there */
+    changed_show(e, o, group); /* before reclaim: what was replaced is still there */
     for (uint32_t i = 0; i < o->n; i++)
         if (o->p[i].c->kind == JD_K_POLICY) history_policies_changed(&e->history);
     reclaim(e);
@@ -287,8 +266,10 @@ static int store_dead(jd_engine *e) {
 static void commit(jd_engine *e, overlay *o) {
     jd_store_group g = {.number = atomic_load(&e->published) + 1};
     uint32_t symbols = jd_symtab_count(e->symbols);
-    if (o->n + o->hists_n > o->changes_cap) {
-        o->changes_cap = (o->n + o->hists_n) * 2;
+    changed_note(e, o);
+    uint32_t most = o->n + o->hists_n + o->wases_n;
+    if (most > o->changes_cap) {
+        o->changes_cap = most * 2;
         o->changes = jd_xrealloc(o->changes, o->changes_cap * sizeof *o->changes);
     }
     size_t n = 0;
@@ -304,6 +285,8 @@ static void commit(jd_engine *e, overlay *o) {
     for (uint32_t i = 0; i < o->hists_n; i++)
         o->changes[n++] = (jd_store_change){.key = history_key(o->hists[i].entity),
                                             .body = {o->hist.p + o->hists[i].at, o->hists[i].n}};
+    for (uint32_t i = 0; i < o->wases_n; i++)
+        o->changes[n++] = (jd_store_change){.key = o->wases[i].key, .body = {o->was.p + o->wases[i].at, o->wases[i].n}};
     uint32_t more = symbols - e->symbols_stored;
     if (more > o->symbols_cap) {
         o->symbols_cap = more * 2;
@@ -324,6 +307,7 @@ static void commit(jd_engine *e, overlay *o) {
         jd_fail(&err, JD_E_INTERNAL, "the store stopped after a failed sync; restart the program",
                 "存储在同步失败后已停止，请重启程序");
     } else if (n) {
+        jd_store_keep(e->store, atomic_load(&e->changed.keep));
         rc = jd_store_commit(e->store, &g, &err);
     }
     if (rc == JD_STORE_OK && n) {
@@ -516,6 +500,7 @@ static void *writer_main(void *arg) {
         }
         reclaim(e); /* versions whose last reader has left since */
         jd_err err = {0};
+        jd_store_keep(e->store, atomic_load(&e->changed.keep));
         int rc = atomic_load(&e->dead) || (clean && !tidy_later) ? 0 : jd_store_idle(e->store, &err);
         tidy_later = 0;
         clean = rc != 1;
@@ -537,6 +522,7 @@ int jd_engine_step(jd_engine *e) {
     if (history_work(e, 1, &tried)) return 1;
     reclaim(e);
     jd_err err = {0};
+    jd_store_keep(e->store, atomic_load(&e->changed.keep));
     int rc = atomic_load(&e->dead) ? 0 : jd_store_idle(e->store, &err);
     if (rc == JD_STORE_UNKNOWN) die(e, &err);
     return rc == 1;
@@ -567,7 +553,7 @@ void jd_engine_drain(jd_engine *e) {
 
 void writer_free(jd_engine *e) {
     overlay_free(e->overlay);
-    free(e->seen);
+    changed_free(&e->changed);
     /* versions in limbo hang in their slots' chains and go with them, but for tombstones' predecessors already unlinked
      */
     free(e->limbo.item);

@@ -210,3 +210,59 @@ jd_turn api_sub_explain(jd_req *r) {
     jd_sub_explain(k->app->told, k->tenant_no, r->parts[0], &d, r->zh, &r->out);
     return api_json(k);
 }
+
+/* GET /api/subscriptions/{id}/attempts: what became of the last tries, what waits, dead letters. */
+jd_turn api_sub_attempts(jd_req *r) {
+    jd_turn turn;
+    api_ask *k = api_begin(r, 0, &turn);
+    if (!k) return turn;
+    if (!jd_sub_attempts(k->app->told, k->tenant_no, r->parts[0], &r->out)) return no_subscription(k), api_fail(k);
+    return api_json(k);
+}
+
+/* POST /api/subscriptions/{id}/resend: dead letters go back into the queue. */
+jd_turn api_sub_resend(jd_req *r) {
+    jd_turn turn;
+    api_ask *k = api_begin(r, 0, &turn);
+    if (!k) return turn;
+    int64_t n = jd_sub_resend(k->app->told, k->tenant_no, r->parts[0]);
+    if (n < 0) return no_subscription(k), api_fail(k);
+    jd_buf_printf(&r->out, "{\"resent\":%lld}", (long long)n);
+    return api_json(k);
+}
+
+/* POST /api/subscriptions/{id}/replay?since=: tells of all that it selects and that changed since then, as it is now.
+ */
+jd_turn api_sub_replay(jd_req *r) {
+    jd_turn turn;
+    jd_str body, text;
+    jd_time since;
+    api_ask *k = api_begin(r, 0, &turn);
+    if (!k) return turn;
+    text = api_param(k, "since");
+    if (!text.p || jd_time_parse(text, &since, NULL)) {
+        jd_fail(&k->err, JD_E_BAD_REQUEST_DATA, "since must be a DateTime", "since 须为 DateTime");
+        return api_fail(k);
+    }
+    if (!exists(k, r->parts[0], &body)) return no_subscription(k), api_fail(k);
+    if (!r->may_block) return api_wait(k);
+    int64_t n = jd_sub_replay(k->app->told, k->tenant_no, r->parts[0], since, &k->err);
+    if (n < 0) return k->err.code == JD_E_OK ? (no_subscription(k), api_fail(k)) : api_fail(k);
+    jd_buf_printf(&r->out, "{\"entities\":%lld}", (long long)n);
+    return api_json(k);
+}
+
+/* POST /api/subscriptions/dry-run: is it well formed, and of which entities would it tell? Nothing is kept. */
+jd_turn api_sub_dry_run(jd_req *r) {
+    jd_turn turn;
+    jd_str id, body;
+    api_ask *k = api_begin(r, API_BODY | API_OBJECT | API_ANY_TENANT, &turn);
+    if (!k) return turn;
+    if (!r->may_block) return api_wait(k);
+    if (jd_sub_check(k->app->told, &k->body, k->ctx, (jd_str){NULL, 0}, jd_now(), k->a, &id, &body, &k->err) ||
+        jd_sub_dry_run(k->app->told, k->tenant_no, id, body, k->a, &r->out, &k->err)) {
+        r->out.n = 0;
+        return api_fail(k);
+    }
+    return api_json(k);
+}

@@ -32,6 +32,7 @@ static void drain(void *app) {
     jd_api *api = app;
     jd_tables_quiet(api->tables);
     jd_links_quiet(api->links);
+    jd_told_quiet(api->told);
     jd_engine_drain(api->engine);
     jd_links_stop(api->links);
     api->links = NULL;

@@ -116,3 +116,17 @@ int jd_scopeq_may(const jd_scopeq *q, jd_str scope_text) {
         if (within(&q->scopes[i], scope_text)) return 1;
     return 0;
 }
+
+int jd_scopeq_plain(const jd_scopeq *q, jd_arena *a, jd_str *path) {
+    const scope *sc = q->scopes;
+    jd_buf b = {0};
+    if (q->prog.n != 1) return 0;
+    for (uint32_t i = 0; i < sc->n; i++) {
+        if (jd_str_is(sc->levels[i], "+")) return jd_buf_fini(&b), 0;
+        if (i) jd_buf_c(&b, '/');
+        jd_buf_str(&b, sc->levels[i]);
+    }
+    *path = jd_arena_dup(a, jd_buf_view(&b));
+    jd_buf_fini(&b);
+    return 1;
+}

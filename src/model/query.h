@@ -37,6 +37,8 @@ int jd_scopeq_compile(const jd_names *n, jd_str text, jd_scopeq **out, jd_err *e
 int jd_scopeq_test(const jd_scopeq *q, const jd_doc *d);
 /* An entity that matches has at least one scope for which this is 1 (the language knows no negation). */
 int jd_scopeq_may(const jd_scopeq *q, jd_str scope);
+/* 1 when the question is one scope without '+': *path is it, without a leading slash and without /#, in a. */
+int jd_scopeq_plain(const jd_scopeq *q, jd_arena *a, jd_str *path);
 
 /* ---- idPattern (a POSIX-style extended regular expression, searched, not anchored) ---- */
 typedef struct jd_regex jd_regex;
@@ -49,6 +51,8 @@ int jd_regex_test(const jd_regex *r, jd_str text);
  * the relation does not matter, and 1 means that there is a shape. Scratch is given back. */
 int jd_doc_geo(const jd_doc *d, jd_sym attr, const jd_geoq *g, const jd_symtab *symbols, jd_arena *scratch,
                double *dist);
+/* The box of the geometry that a GeoProperty's value is; 0 when it is none. Scratch is given back. */
+int jd_node_box(jd_node n, const jd_symtab *symbols, jd_arena *scratch, jd_box *box);
 
 /* ---- q ---- */
 typedef struct jd_q jd_q;

@@ -353,6 +353,7 @@ int jd_store_open(jd_store **out, const jd_store_opts *opts, jd_err *err) {
     s->wal_soft = (opts->wal_bytes ? opts->wal_bytes : UINT64_C(16) << 20) / STORE_FRAME + 1;
     s->step = opts->step;
     s->log_only = opts->log_only;
+    s->passing = opts->passing;
     pthread_mutex_init(&s->helper_lock, NULL);
     pthread_cond_init(&s->helper_wake, NULL);
     pthread_cond_init(&s->helper_done, NULL);
@@ -471,6 +472,14 @@ int jd_store_patch(jd_key key, jd_str base, jd_str patch, jd_buf *out, jd_err *e
                    "存储：数据损坏：文档 %lld 的变更与其内容不符", (long long)key);
 }
 
+size_t jd_store_patch_make(jd_str base, jd_str body, jd_buf *out) {
+    return store__patch_make(out, base, body);
+}
+
+void jd_store_keep(jd_store *s, uint64_t group) {
+    s->keep = group;
+}
+
 static int load_group(jd_store *s, const jd_store_loader *l, sqlite3_stmt *q, jd_err *err) {
     int64_t group = sqlite3_column_int64(q, 0);
     jd_str blob = store__blob(q, 1), body;
@@ -483,7 +492,7 @@ static int load_group(jd_store *s, const jd_store_loader *l, sqlite3_stmt *q, jd
         if (!store__log_only(s, key)) {
             if ((uint64_t)group <= ahead_of(s, key)) continue;
             store__dirty_mark(&s->dirty, key);
-        } else {
+        } else if (store__to_seal(s, key)) {
             if ((uint64_t)group <= s->sealed_to) continue;
             store__hold(s, (uint64_t)group);
         }

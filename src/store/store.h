@@ -36,6 +36,8 @@ typedef struct jd_store_opts {
     uint64_t log_only; /* bit k: changes of kind k (bits 40..47 of a key) live in the log alone, until jd_store_seal
                           says that rows hold them; they have no document and may repeat a key in a group. Kept
                           with the store: once set, a kind stays so, whoever opens it */
+    uint64_t passing;  /* of those kinds, the ones that no row ever holds: their changes are handed out by a load for as
+                          long as the log has them, and hold it only through jd_store_keep */
 } jd_store_opts;
 
 enum { JD_STORE_OK = 0, JD_STORE_REFUSED = -1, JD_STORE_UNKNOWN = -2 };
@@ -94,6 +96,12 @@ typedef struct jd_store_group {
  * no current function is set, or only log-only changes that wait to be sealed hold it (seal before stats.log_bytes
  * comes near log_bytes_max, half of it say). */
 int jd_store_commit(jd_store *s, const jd_store_group *g, jd_err *err);
+/* The log is not trimmed from this group on, until told otherwise; 0: nothing is held so (which is how a store opens).
+ * Writer thread. What is held this way counts against log_bytes_max: a commit at the bound is refused with JD_E_BUSY.
+ */
+void jd_store_keep(jd_store *s, uint64_t group);
+/* Appends how `body` differs from `base`, for jd_store_patch to undo: 0 when that is not worth it, else its length. */
+size_t jd_store_patch_make(jd_str base, jd_str body, jd_buf *out);
 /* Does a bounded piece of write-behind and checkpoint work (a few milliseconds). Returns 1 when more remains, 0 when
  * all is clean, JD_STORE_REFUSED when the piece failed and was rolled back (try later), JD_STORE_UNKNOWN on a dead
  * store. Call it when no group has waited for a while: a call at once after each group leaves nothing to coalesce. */

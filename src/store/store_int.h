@@ -80,6 +80,7 @@ struct jd_store {
     uint64_t log_bytes_max, min_free, wal_bytes_max;
     uint64_t wal_soft; /* frames */
     uint64_t log_only; /* kinds, a bit each */
+    uint64_t passing;  /* of these */
     int step;
 
     /* The writer thread's own. */
@@ -98,6 +99,7 @@ struct jd_store {
     uint64_t trimmed;       /* newest trimmed group; the log begins behind it */
     uint64_t sealed_to;     /* log-only changes up to this group are not the log's any more; never below trimmed */
     uint64_t hold;          /* from this group on the log is held by log-only changes that are not sealed; 0: nothing */
+    uint64_t keep;          /* the owner holds the log from this group on; 0: it does not */
     uint64_t log_only_last; /* newest group that has log-only changes */
     struct store_ahead {    /* while loading: documents that stand ahead of the log's beginning, in order of key */
         jd_key key;
@@ -163,6 +165,10 @@ int store__space(jd_store *s, uint64_t bytes, jd_err *err);
 static inline int store__log_only(const jd_store *s, jd_key key) {
     unsigned kind = (unsigned)(key >> 40 & 0xff);
     return kind < 64 && (s->log_only >> kind & 1);
+}
+/* Log-only, and to be sealed into rows one day. */
+static inline int store__to_seal(const jd_store *s, jd_key key) {
+    return store__log_only(s, key) && !(s->passing >> (key >> 40 & 0xff) & 1);
 }
 static inline jd_str store__blob(sqlite3_stmt *q, int i) {
     const void *p = sqlite3_column_blob(q, i); /* NULL for an empty blob */

@@ -81,15 +81,22 @@ void store__hold(jd_store *s, uint64_t group) {
     s->log_only_last = group;
 }
 
-/* Have documents allowed all the trimming that log-only changes allow? */
+/* From which group on the log must stay, whatever is written behind; 0: from none. */
+static uint64_t held_from(const jd_store *s) {
+    if (!s->keep || (s->hold && s->hold < s->keep)) return s->hold;
+    return s->keep;
+}
+
+/* Have documents allowed all the trimming that log-only changes and the owner allow? */
 static int is_held(const jd_store *s) {
-    return s->hold && s->trim_to + 1 >= s->hold;
+    uint64_t from = held_from(s);
+    return from && s->trim_to + 1 >= from;
 }
 
 /* Log rows that neither documents nor log-only changes need. */
 static size_t trim_due(const jd_store *s) {
-    uint64_t to = is_held(s) ? s->hold - 1 : s->trim_to;
-    return (size_t)(to - s->trimmed);
+    uint64_t to = is_held(s) ? held_from(s) - 1 : s->trim_to;
+    return to > s->trimmed ? (size_t)(to - s->trimmed) : 0; /* what is gone cannot be kept */
 }
 
 /* Log rows to trim: from the front, at least one when any is due, no more than `bytes` beyond it. */
@@ -145,9 +152,9 @@ static void settled(jd_store *s, const store_work *w, size_t taken, int swept, s
     if (w->seal || w->stale) store__rows_settled(s, w->seal);
     if (!w->group) return;
     for (size_t i = 0; i < w->group->changes_n; i++) {
-        if (store__log_only(s, w->group->changes[i].key))
+        if (store__to_seal(s, w->group->changes[i].key))
             store__hold(s, w->group->number);
-        else
+        else if (!store__log_only(s, w->group->changes[i].key))
             store__dirty_mark(&s->dirty, w->group->changes[i].key);
     }
     store__sizes_push(&s->sizes, (uint32_t)s->row.n);
@@ -238,8 +245,8 @@ int store__make_room(jd_store *s, uint64_t bytes, jd_err *err) {
     while (s->sizes.n && atomic_load(&s->log_bytes) + bytes > s->log_bytes_max) {
         if (trim_due(s) == 0 && is_held(s)) {
             jd_fail(err, JD_E_BUSY,
-                    "store: the log is full of changes that wait to be sealed into rows, from group %llu",
-                    "存储：日志已满，自组 %llu 起的变更尚待归档为行", (unsigned long long)s->hold);
+                    "store: the log is full of changes that wait to be sealed into rows or told of, from group %llu",
+                    "存储：日志已满，自组 %llu 起的变更尚待归档为行或通知", (unsigned long long)held_from(s));
             return JD_STORE_REFUSED;
         }
         int rc = sweep_step(s, ROOM_ROWS, TRIM_BYTES_ROOM, err);

@@ -1,121 +1,91 @@
-/* Deliveries over HTTP: one queue an endpoint, in order, one under way at a time; many endpoints at once. An endpoint
- * that fails waits longer and longer and holds up nobody else; after its last try a notification is a dead letter. */
-#include "told/told_int.h"
+/* Deliveries: one under way an endpoint, many endpoints at once. An endpoint that fails waits longer and longer and
+ * holds up nobody else; after its last try a notification is a dead letter. HTTP by libcurl. */
+#include "told/letters.h"
 
 #include "base/log.h"
 
 #include <curl/curl.h>
+#include <stdio.h>
 #include <stdlib.h>
 
-enum { BACKOFF_MS = 500, BACKOFF_MOST_MS = 60000, STOP_MS = 2000, POLL_MS = 1000 };
+enum { BACKOFF_MS = 500, BACKOFF_MOST_MS = 60000, STOP_MS = 500, POLL_MS = 1000, WHY_MAX = 120 };
 
-typedef struct letter {
-    struct letter *next;
-    char *body;
-    size_t n;
-    sub *s;
-    char id[80];
-    unsigned tries;
-} letter;
-
-typedef struct endpoint {
-    jd_str uri;
-    letter *first, **last;
-    uint32_t waiting;
-    int busy;
-    uint64_t not_before_ms;
-    CURL *easy; /* kept: so is its connection */
-    struct curl_slist *headers;
-    struct deliveries *d;
-} endpoint;
-
-struct deliveries {
-    jd_told_room *r;
-    pthread_mutex_t lock;
-    jd_strmap by_uri;
-    endpoint **all;
-    uint32_t n, cap;
+struct transport {
     CURLM *multi;
-    uint32_t under_way;
-    int stopping, started;
-    pthread_t thread;
-    _Atomic uint64_t sent, failed, dead, dropped, waiting;
+    CURL **idle; /* kept, for they are costly to make */
+    uint32_t idle_n, idle_cap;
 };
 
-static uint64_t now_ms(void) {
-    return jd_mono_ns() / 1000000;
-}
-
-static void letter_free(letter *l) {
-    sub_unref(l->s);
-    free(l->body);
-    free(l);
-}
-
-/* ---- one try ---- */
+/* ---- one try over HTTP ---- */
 
 static size_t swallow(char *p, size_t size, size_t n, void *user) {
     (void)p, (void)user;
     return size * n;
 }
 
-static void add_header(endpoint *e, jd_str name, jd_str value) {
+static void add_header(struct curl_slist **list, jd_str name, jd_str value) {
     jd_buf b = {0};
     jd_buf_printf(&b, "%.*s: %.*s", JD_STR_ARG(name), JD_STR_ARG(value));
     jd_buf_c(&b, 0);
-    if (!memchr(b.p, '\r', b.n) && !memchr(b.p, '\n', b.n)) e->headers = curl_slist_append(e->headers, b.p);
+    if (!memchr(b.p, '\r', b.n) && !memchr(b.p, '\n', b.n)) *list = curl_slist_append(*list, b.p);
     jd_buf_fini(&b);
 }
 
-static void set_headers(endpoint *e, const letter *l) {
-    const sub *s = l->s;
-    curl_slist_free_all(e->headers);
-    e->headers = NULL;
+static struct curl_slist *headers_of(sub *s) {
+    struct curl_slist *list = NULL;
+    if (s->headers) return s->headers;
     const char *type = s->geojson ? "application/geo+json" : s->ld ? "application/ld+json" : "application/json";
-    add_header(e, JD_STR("Content-Type"), jd_str_of(type));
-    add_header(e, JD_STR("Expect"), JD_STR(""));
+    add_header(&list, JD_STR("Content-Type"), jd_str_of(type));
+    add_header(&list, JD_STR("Expect"), JD_STR(""));
     const jd_jval *own = jd_jget(&s->doc, "jsonldContext");
     jd_str url = own ? jd_jstr(own) : jd_ctx_url(s->ctx);
     if (!s->ld && url.p) {
         jd_buf b = {0};
         jd_buf_printf(&b, "<%.*s>; rel=\"http://www.w3.org/ns/json-ld#context\"; type=\"application/ld+json\"",
                       JD_STR_ARG(url));
-        add_header(e, JD_STR("Link"), jd_buf_view(&b));
+        add_header(&list, JD_STR("Link"), jd_buf_view(&b));
         jd_buf_fini(&b);
     }
-    for (uint32_t i = 0; i < s->receiver_n; i++) add_header(e, s->receiver[i].name, s->receiver[i].value);
+    for (uint32_t i = 0; i < s->receiver_n; i++) add_header(&list, s->receiver[i].name, s->receiver[i].value);
+    return s->headers = list;
 }
 
-static void begin_try(deliveries *d, endpoint *e) {
-    letter *l = e->first;
-    if (!e->easy) e->easy = curl_easy_init();
-    curl_easy_reset(e->easy);
-    set_headers(e, l);
+static void begin_http(deliveries *d, endpoint *e, const letter *l) {
+    struct transport *t = d->http;
+    CURL *easy = t->idle_n ? t->idle[--t->idle_n] : curl_easy_init();
     jd_buf uri = {0};
     jd_buf_str(&uri, e->uri);
     jd_buf_c(&uri, 0);
     uint32_t ms = l->s->timeout_ms ? l->s->timeout_ms : d->r->o.timeout_ms;
-    curl_easy_setopt(e->easy, CURLOPT_URL, uri.p);
-    curl_easy_setopt(e->easy, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(e->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)l->n);
-    curl_easy_setopt(e->easy, CURLOPT_POSTFIELDS, l->body);
-    curl_easy_setopt(e->easy, CURLOPT_HTTPHEADER, e->headers);
-    curl_easy_setopt(e->easy, CURLOPT_WRITEFUNCTION, swallow);
-    curl_easy_setopt(e->easy, CURLOPT_TIMEOUT_MS, (long)ms);
-    curl_easy_setopt(e->easy, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(e->easy, CURLOPT_NOPROXY, "*");
-    curl_easy_setopt(e->easy, CURLOPT_PRIVATE, e);
+    curl_easy_setopt(easy, CURLOPT_URL, uri.p);
+    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)l->n);
+    curl_easy_setopt(easy, CURLOPT_POSTFIELDS, l->body);
+    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers_of(l->s));
+    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, swallow);
+    curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)ms);
+    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");
+    curl_easy_setopt(easy, CURLOPT_PRIVATE, e);
     jd_buf_fini(&uri);
-    l->tries++;
-    e->busy = 1;
-    d->under_way++;
-    curl_multi_add_handle(d->multi, e->easy);
+    e->transport = easy;
+    curl_multi_add_handle(t->multi, easy);
 }
 
-static void note(deliveries *d, const sub *s, int ok) {
+static void keep_handle(struct transport *t, CURL *easy) {
+    if (t->idle_n == t->idle_cap) {
+        t->idle_cap = t->idle_cap ? t->idle_cap * 2 : 16;
+        t->idle = jd_xrealloc(t->idle, t->idle_cap * sizeof(CURL *));
+    }
+    t->idle[t->idle_n++] = easy;
+}
+
+/* ---- what becomes of a try ---- */
+
+static void note(deliveries *d, const letter *l, int ok, int status, uint32_t ms, const char *why) {
     jd_time now = jd_now();
     pthread_mutex_lock(&d->r->lock);
-    sub_state *st = s->state;
+    sub_state *st = l->s->state;
     st->last_sent = now;
     st->failing = !ok;
     if (ok) {
@@ -125,66 +95,121 @@ static void note(deliveries *d, const sub *s, int ok) {
         st->failed++;
         st->last_failure = now;
     }
+    if (!st->attempt) st->attempt = jd_xcalloc(ATTEMPTS, sizeof *st->attempt);
+    attempt *a = &st->attempt[st->attempts++ % ATTEMPTS];
+    *a = (attempt){.at = now, .ms = ms, .status = status};
+    snprintf(a->id, sizeof a->id, "%s", l->id);
+    snprintf(a->why, sizeof a->why, "%s", why);
+    state_dirty(d->r, l->s, STATE_COUNTS);
     pthread_mutex_unlock(&d->r->lock);
 }
 
-/* The lock is held. */
-static void drop_first(deliveries *d, endpoint *e) {
+/* status: HTTP's, or 0; why: empty when it was taken; again: what went wrong may pass. */
+static void ended(deliveries *d, endpoint *e, int status, uint32_t ms, const char *why, int again) {
     letter *l = e->first;
-    e->first = l->next;
-    if (!e->first) e->last = &e->first;
-    e->waiting--;
-    atomic_fetch_sub(&d->waiting, 1);
-    letter_free(l);
-}
-
-static void ended(deliveries *d, endpoint *e, CURLcode rc) {
-    long status = 0;
-    curl_easy_getinfo(e->easy, CURLINFO_RESPONSE_CODE, &status);
-    curl_multi_remove_handle(d->multi, e->easy);
-    letter *l = e->first;
-    int ok = rc == CURLE_OK && status >= 200 && status < 300;
-    /* what the receiver refuses it will refuse again */
-    int again =
-        !ok && (rc != CURLE_OK || status >= 500 || status == 408 || status == 429) && l->tries < d->r->o.tries_max;
-    d->under_way--;
-    if (ok) atomic_fetch_add(&d->sent, 1);
-    if (!ok) atomic_fetch_add(&d->failed, 1);
-    note(d, l->s, ok);
+    int ok = !*why;
+    again = !ok && again && l->tries < d->r->o.tries_max;
+    atomic_fetch_add(ok ? &d->sent : &d->failed, 1);
+    note(d, l, ok, status, ms, why);
     if (!ok)
-        jd_log(JD_LOG_WARN, "told.failed", "subscription=%.*s uri=%.*s try=%u status=%ld why=\"%s\"",
-               JD_STR_ARG(l->s->id), JD_STR_ARG(e->uri), l->tries, status, rc ? curl_easy_strerror(rc) : "refused");
+        jd_log(JD_LOG_WARN, "told.failed", "subscription=%.*s try=%u status=%d why=\"%s\"", JD_STR_ARG(l->s->id),
+               l->tries, status, why);
     pthread_mutex_lock(&d->lock);
+    d->under_way--;
     e->busy = 0;
+    e->failing = !ok;
+    e->answer_ms = e->answer_ms * 0.9 + ms * 0.1;
     if (again) {
         uint64_t wait = (uint64_t)BACKOFF_MS << (l->tries - 1);
-        e->not_before_ms = now_ms() + (wait < BACKOFF_MOST_MS ? wait : BACKOFF_MOST_MS);
+        e->not_before_ms = letters_ms() + (wait < BACKOFF_MOST_MS ? wait : BACKOFF_MOST_MS);
     } else {
-        if (!ok) {
-            atomic_fetch_add(&d->dead, 1);
-            e->not_before_ms = now_ms() + l->s->cooldown_ms;
+        letters_take_first(d, e);
+        if (ok) {
+            letters_done(d, l);
+        } else {
+            e->not_before_ms = letters_ms() + l->s->cooldown_ms;
+            letters_dead(d, l);
         }
-        drop_first(d, e);
     }
+    letters_ready(d, e);
+    pthread_cond_signal(&d->room);
     pthread_mutex_unlock(&d->lock);
+}
+
+static void ended_http(deliveries *d, CURL *easy, CURLcode rc) {
+    endpoint *e;
+    long status = 0;
+    curl_off_t us = 0;
+    char why[WHY_MAX] = "";
+    curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&e);
+    curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
+    curl_easy_getinfo(easy, CURLINFO_TOTAL_TIME_T, &us);
+    curl_multi_remove_handle(d->http->multi, easy);
+    keep_handle(d->http, easy);
+    if (rc != CURLE_OK)
+        snprintf(why, sizeof why, "%s", curl_easy_strerror(rc));
+    else if (status < 200 || status >= 300)
+        snprintf(why, sizeof why, "the endpoint answered %ld", status);
+    /* what the receiver refuses it will refuse again */
+    int again = rc != CURLE_OK || status >= 500 || status == 408 || status == 429;
+    ended(d, e, (int)status, (uint32_t)(us / 1000), why, again);
 }
 
 /* ---- the thread ---- */
 
+static void put_late(deliveries *d, endpoint *e) {
+    if (d->late_n == d->late_cap) {
+        d->late_cap = d->late_cap ? d->late_cap * 2 : 16;
+        d->late = jd_xrealloc(d->late, d->late_cap * sizeof(endpoint *));
+    }
+    d->late[d->late_n++] = e;
+}
+
 /* Begins what is due; returns ms until the next is. */
 static int begin_due(deliveries *d) {
-    uint64_t now = now_ms(), wait = POLL_MS;
+    uint64_t now = letters_ms(), wait = POLL_MS;
     pthread_mutex_lock(&d->lock);
-    for (uint32_t i = 0; i < d->n && d->under_way < d->r->o.at_once_max; i++) {
-        endpoint *e = d->all[i];
-        if (e->busy || !e->first) continue;
-        if (e->not_before_ms <= now)
-            begin_try(d, e);
-        else if (e->not_before_ms - now < wait)
-            wait = e->not_before_ms - now;
+    for (uint32_t i = 0; i < d->late_n;) {
+        endpoint *e = d->late[i];
+        if (e->not_before_ms > now) {
+            if (e->not_before_ms - now < wait) wait = e->not_before_ms - now;
+            i++;
+            continue;
+        }
+        d->late[i] = d->late[--d->late_n];
+        e->queued = 0;
+        letters_ready(d, e);
+    }
+    while (d->ready && !d->stopping && d->under_way < d->r->o.at_once_max) {
+        endpoint *e = d->ready;
+        d->ready = e->next;
+        if (!d->ready) d->ready_last = &d->ready;
+        if (e->not_before_ms > now) {
+            put_late(d, e);
+            if (e->not_before_ms - now < wait) wait = e->not_before_ms - now;
+            continue;
+        }
+        e->queued = 0;
+        while (e->first && atomic_load(&e->first->s->state->deleted)) letters_done(d, letters_take_first(d, e));
+        if (!e->first) continue;
+        e->busy = 1;
+        d->under_way++;
+        e->first->tries++;
+        begin_http(d, e, e->first);
     }
     pthread_mutex_unlock(&d->lock);
     return (int)wait;
+}
+
+void deliveries_wake(deliveries *d) {
+    curl_multi_wakeup(d->http->multi);
+}
+
+static int has_ready(deliveries *d) {
+    pthread_mutex_lock(&d->lock);
+    int yes = d->ready && d->under_way < d->r->o.at_once_max;
+    pthread_mutex_unlock(&d->lock);
+    return yes;
 }
 
 static void *deliver_main(void *user) {
@@ -192,21 +217,23 @@ static void *deliver_main(void *user) {
     uint64_t end = 0;
     for (;;) {
         int wait = begin_due(d), running, left;
-        curl_multi_perform(d->multi, &running);
-        for (CURLMsg *m; (m = curl_multi_info_read(d->multi, &left));) {
-            endpoint *e;
+        curl_multi_perform(d->http->multi, &running);
+        for (CURLMsg *m; (m = curl_multi_info_read(d->http->multi, &left));) {
             if (m->msg != CURLMSG_DONE) continue;
-            CURLcode rc = m->data.result;
-            curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, (char **)&e);
-            ended(d, e, rc);
+            ended_http(d, m->easy_handle, m->data.result);
             wait = 0;
         }
         pthread_mutex_lock(&d->lock);
-        int stopping = d->stopping, empty = !atomic_load(&d->waiting);
+        int stopping = d->stopping, idle = !d->under_way;
         pthread_mutex_unlock(&d->lock);
-        if (stopping && !end) end = now_ms() + STOP_MS;
-        if (stopping && (empty || now_ms() >= end)) break;
-        if (wait) curl_multi_poll(d->multi, NULL, 0, stopping && wait > 50 ? 50 : wait, NULL);
+        if (stopping && !end) end = letters_ms() + STOP_MS;
+        if (stopping && (idle || letters_ms() >= end)) break;
+        if (!wait) continue;
+        /* whoever adds a letter looks at `asleep` after it stands in the queue, we at the queue after `asleep` is set
+         */
+        atomic_store(&d->asleep, 1);
+        if (!has_ready(d)) curl_multi_poll(d->http->multi, NULL, 0, stopping && wait > 50 ? 50 : wait, NULL);
+        atomic_store(&d->asleep, 0);
     }
     return NULL;
 }
@@ -215,9 +242,15 @@ deliveries *deliveries_start(jd_told_room *r, jd_err *err) {
     deliveries *d = jd_xcalloc(1, sizeof *d);
     d->r = r;
     pthread_mutex_init(&d->lock, NULL);
+    pthread_cond_init(&d->room, NULL);
     jd_strmap_init(&d->by_uri);
-    d->multi = curl_multi_init();
-    int rc = d->multi ? pthread_create(&d->thread, NULL, deliver_main, d) : -1;
+    jd_strmap_init(&d->restored);
+    d->ready_last = &d->ready;
+    d->dead_last = &d->dead_first;
+    d->http = jd_xcalloc(1, sizeof *d->http);
+    d->http->multi = curl_multi_init();
+    if (d->http->multi) curl_multi_setopt(d->http->multi, CURLMOPT_MAXCONNECTS, (long)r->o.at_once_max * 4);
+    int rc = d->http->multi ? pthread_create(&d->thread, NULL, deliver_main, d) : -1;
     if (rc) {
         jd_fail(err, JD_E_INTERNAL, "told: cannot start deliveries", "通知：无法启动投递线程");
         deliveries_stop(d);
@@ -233,71 +266,23 @@ void deliveries_stop(deliveries *d) {
     if (d->started) {
         pthread_mutex_lock(&d->lock);
         d->stopping = 1;
+        pthread_cond_broadcast(&d->room);
         pthread_mutex_unlock(&d->lock);
-        curl_multi_wakeup(d->multi);
+        deliveries_wake(d);
         pthread_join(d->thread, NULL);
     }
     for (uint32_t i = 0; i < d->n; i++) {
         endpoint *e = d->all[i];
-        if (e->busy) curl_multi_remove_handle(d->multi, e->easy);
-        while (e->first) drop_first(d, e);
-        if (e->easy) curl_easy_cleanup(e->easy);
-        curl_slist_free_all(e->headers);
-        free((char *)(uintptr_t)e->uri.p);
-        free(e);
+        if (!e->busy) continue;
+        curl_multi_remove_handle(d->http->multi, e->transport);
+        curl_easy_cleanup(e->transport);
     }
-    if (d->multi) curl_multi_cleanup(d->multi);
-    free(d->all);
-    jd_strmap_fini(&d->by_uri);
+    for (uint32_t i = 0; i < d->http->idle_n; i++) curl_easy_cleanup(d->http->idle[i]);
+    if (d->http->multi) curl_multi_cleanup(d->http->multi);
+    free(d->http->idle);
+    free(d->http);
+    letters_free(d);
+    pthread_cond_destroy(&d->room);
     pthread_mutex_destroy(&d->lock);
     free(d);
-}
-
-static endpoint *endpoint_of(deliveries *d, jd_str uri) {
-    uint32_t i = jd_strmap_add(&d->by_uri, uri, d->n);
-    if (i < d->n) return d->all[i];
-    if (d->n == d->cap) {
-        d->cap = d->cap ? d->cap * 2 : 16;
-        d->all = jd_xrealloc(d->all, d->cap * sizeof(endpoint *));
-    }
-    endpoint *e = jd_xcalloc(1, sizeof *e);
-    *e = (endpoint){.uri = {jd_xstrdup(uri), uri.n}, .d = d};
-    e->last = &e->first;
-    d->all[d->n++] = e;
-    return e;
-}
-
-void deliveries_add(deliveries *d, const sub *s, jd_str id, char *body, size_t n) {
-    letter *l = jd_xcalloc(1, sizeof *l), *oldest = NULL;
-    *l = (letter){.body = body, .n = n, .s = sub_ref((sub *)(uintptr_t)s)};
-    snprintf(l->id, sizeof l->id, "%.*s", JD_STR_ARG(id));
-    pthread_mutex_lock(&d->lock);
-    endpoint *e = endpoint_of(d, s->uri);
-    if (e->waiting >= d->r->o.queue_max) { /* its oldest goes, but for the one under way */
-        letter **at = e->busy ? &e->first->next : &e->first;
-        oldest = *at;
-        *at = oldest->next;
-        if (!*at) e->last = at;
-        e->waiting--;
-        atomic_fetch_sub(&d->waiting, 1);
-        atomic_fetch_add(&d->dropped, 1);
-    }
-    *e->last = l;
-    e->last = &l->next;
-    e->waiting++;
-    atomic_fetch_add(&d->waiting, 1);
-    int wake = !e->busy;
-    pthread_mutex_unlock(&d->lock);
-    if (oldest) letter_free(oldest);
-    if (wake) curl_multi_wakeup(d->multi);
-}
-
-void deliveries_metrics(deliveries *d, jd_buf *out) {
-    static const char *const names[] = {"sent", "failed", "dead", "dropped"};
-    const _Atomic uint64_t *values[] = {&d->sent, &d->failed, &d->dead, &d->dropped};
-    for (size_t i = 0; i < 4; i++)
-        jd_buf_printf(out, "# TYPE jindu_notifications_%s_total counter\njindu_notifications_%s_total %llu\n", names[i],
-                      names[i], (unsigned long long)atomic_load(values[i]));
-    jd_buf_printf(out, "# TYPE jindu_notifications_waiting gauge\njindu_notifications_waiting %llu\n",
-                  (unsigned long long)atomic_load(&d->waiting));
 }

@@ -130,15 +130,6 @@ static void add_previous(jd_jval *now, const jd_jval *before, jd_kind kind, jd_a
     put(now, previous, *v, a);
 }
 
-static int find_instance(const jd_doc *d, const jd_attrview *a, jd_attrview *out) {
-    jd_bytes rest;
-    if (!d || !jd_doc_attr(d, a->name, out, &rest)) return 0;
-    do {
-        if (!out->dataset.p == !a->dataset.p && jd_str_eq(out->dataset, a->dataset)) return 1;
-    } while (jd_attr_next(&rest, d->created, out) && out->name == a->name);
-    return 0;
-}
-
 static int is_there(const jd_doc *d, jd_sym name) {
     jd_attrview a;
     return d && jd_doc_attr(d, name, &a, NULL);
@@ -148,12 +139,6 @@ static int is_there(const jd_doc *d, jd_sym name) {
 static int has_default(const jd_doc *d, jd_sym name) {
     jd_attrview a;
     return jd_doc_attr(d, name, &a, NULL) && !a.dataset.p;
-}
-
-static int is_watched(const sub *s, jd_sym attr) {
-    for (uint32_t i = 0; i < s->watched_n; i++)
-        if (s->watched[i] == attr) return 1;
-    return !s->watched_n;
 }
 
 static jd_jval tree_of(const jd_render *show, const jd_doc *d, jd_arena *a) {
@@ -177,13 +162,10 @@ static void add_changes(const sub *s, const jd_render *show, jd_jval *entity, co
     jd_jval before = s->show_changes ? tree_of(&plain, was, a) : (jd_jval){.type = JD_JOBJ};
     int tells_gone = s->show_changes || s->triggers & SUB_ATTR_DELETED;
     for (jd_bytes rest = was->attrs; jd_attr_next(&rest, was->created, &old);) {
-        if (!is_watched(s, old.name) || !jd_proj_attr(s->proj, old.name)) continue;
+        if (!sub_is_watched(s, old.name) || !jd_proj_attr(s->proj, old.name)) continue;
         jd_str name = jd_ctx_compact(s->ctx, old.name);
-        if (find_instance(is, &old, &now_there)) {
-            size_t n = (size_t)(old.record.end - old.record.p);
-            int same = n == (size_t)(now_there.record.end - now_there.record.p) &&
-                       !memcmp(old.record.p, now_there.record.p, n);
-            if (!same && s->show_changes)
+        if (is && sub_instance(is, &old, &now_there)) {
+            if (!sub_same_record(&old, &now_there) && s->show_changes)
                 add_previous(instance(entity, name, old.dataset), instance(&before, name, old.dataset), old.kind, a);
         } else if (tells_gone && (!old.dataset.p || is_there(is, old.name) || !has_default(was, old.name))) {
             if (!is_there(is, old.name)) old.dataset.p = NULL; /* all of them went: told once */

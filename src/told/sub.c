@@ -1,6 +1,7 @@
 /* Subscriptions (5.2.12-5.2.15, 5.2.22, 5.8.1, 5.8.2): checked member by member, kept with names as IRIs, compiled. */
 #include "told/told_int.h"
 
+#include <curl/curl.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -64,7 +65,7 @@ static void put(jd_jval *o, const char *name, jd_jval v) { /* o has room: see co
 static void rename_type(jd_jval *o, rename_fn fn, void *user) {
     for (uint32_t i = 0; i < o->n; i++) {
         jd_jval *v = &o->members[i].val;
-        if (jd_str_is(o->members[i].name, "type") && v->type == JD_JSTR && jd_name_valid(jd_jstr(v)))
+        if (jd_str_is(o->members[i].name, "type") && v->type == JD_JSTR && !jd_jis(v, "*") && jd_name_valid(jd_jstr(v)))
             *v = jd_jmake_str(fn(user, jd_jstr(v)));
     }
 }
@@ -558,6 +559,8 @@ static int compile(jd_told_room *r, sub *s, jd_err *err) {
     s->active = !active || active->type != JD_JFALSE;
     s->lang = str_of(v, "lang");
     if (compile_datasets(s, jd_jget(v, "datasetId"), err)) return -1;
+    s->created = JD_TIME_NONE;
+    (void)jd_time_parse(str_of(&whole, "createdAt"), &s->created, NULL);
     s->expires = JD_TIME_NONE;
     if (expires.p) (void)jd_time_parse(expires, &s->expires, NULL);
     return compile_notification(s, &n, jd_jget(v, "notification"), err);
@@ -590,8 +593,35 @@ void sub_unref(sub *s) {
     if (s->q) jd_q_fini(s->q);
     if (s->geo) jd_geoq_fini(s->geo);
     if (s->ctx) jd_ctx_unref(s->ctx);
+    state_unref(s->state);
+    curl_slist_free_all(s->headers);
     jd_arena_fini(&s->arena);
     free(s);
+}
+
+sub_state *state_make(void) {
+    sub_state *st = jd_xcalloc(1, sizeof *st);
+    atomic_store(&st->refs, 1);
+    st->last_sent = st->last_success = st->last_failure = st->told_at = JD_TIME_NONE;
+    st->gathered_last = &st->gathered;
+    return st;
+}
+
+void state_gathered_clear(sub_state *st) {
+    for (struct gathered *g = st->gathered, *next; g; g = next) {
+        next = g->next;
+        free(g);
+    }
+    st->gathered = NULL;
+    st->gathered_last = &st->gathered;
+    st->gathered_n = 0;
+}
+
+void state_unref(sub_state *st) {
+    if (!st || atomic_fetch_sub(&st->refs, 1) != 1) return;
+    state_gathered_clear(st);
+    free(st->attempt);
+    free(st);
 }
 
 /* ---- as the asker sees it ---- */
@@ -637,10 +667,13 @@ void jd_sub_render(jd_told_room *r, int tenant, jd_str id, jd_str body, jd_conte
     jd_jval whole;
     sub_state st = {.last_sent = JD_TIME_NONE, .last_success = JD_TIME_NONE, .last_failure = JD_TIME_NONE};
     if (jd_json_parse(a, body, NULL, &whole, NULL)) return;
-    pthread_mutex_lock(&r->lock);
-    for (uint32_t i = 0; i < r->subs_n; i++)
-        if (r->subs[i]->tenant == tenant && jd_str_eq(r->subs[i]->id, id)) st = *r->subs[i]->state;
-    pthread_mutex_unlock(&r->lock);
+    sub *own = told_find(r, tenant, id);
+    if (own) {
+        pthread_mutex_lock(&r->lock);
+        st = *own->state;
+        pthread_mutex_unlock(&r->lock);
+        sub_unref(own);
+    }
     jd_jval v = renamed(jd_jget(&whole, "subscription"), compact, &names_of, a);
     jd_jval shown = {.type = JD_JOBJ};
     shown.members = jd_arena_alloc(a, (v.n + 8) * sizeof *shown.members);

@@ -18,6 +18,10 @@ typedef struct jd_told_opts {
     size_t changes_bytes; /* changes that wait for the matcher; beyond, writers wait; 0: 64 MiB */
     uint32_t subs_max;    /* of one tenant; 0: 200,000 */
     uint32_t queue_max;   /* notifications that wait for one endpoint; beyond, the oldest are dead letters; 0: 10,000 */
+    uint32_t crowd;       /* notifications for a quick endpoint from which on matching waits for it; 0: 1,000 */
+    uint32_t quick_ms;    /* an endpoint that takes so long to answer is not waited for; 0: 50 */
+    uint32_t dead_max;    /* dead letters that are kept; 0: 1,000 */
+    uint32_t gather_max;  /* entities gathered for one throttled subscription; 0: 1,000 */
     uint32_t at_once_max; /* endpoints that are sent to at the same time; 0: 64 */
     uint32_t tries_max;   /* of one notification; 0: 5 */
     uint32_t timeout_ms;  /* of one try, unless the subscription says otherwise; 0: 5,000 */
@@ -25,6 +29,8 @@ typedef struct jd_told_opts {
 
 /* Loads the subscriptions of all tenants and begins to watch. Before the first write. */
 int jd_told_start(jd_told_room **out, const jd_told_opts *opts, jd_err *err);
+/* Before the engine's drain, when nothing new comes: what was matched is delivered and noted as done, for a moment. */
+void jd_told_quiet(jd_told_room *r);
 /* Behind the engine's drain: what was matched is tried once more for a moment, then all ends. NULL is fine. */
 void jd_told_stop(jd_told_room *r);
 
@@ -41,5 +47,14 @@ void jd_sub_render(jd_told_room *r, int tenant, jd_str id, jd_str body, jd_conte
                    jd_buf *out);
 /* Why it would (not) tell of an entity now: each condition and whether it holds, as a JSON object. */
 void jd_sub_explain(jd_told_room *r, int tenant, jd_str id, const jd_doc *d, int zh, jd_buf *out);
+/* Its attempts, newest first, what waits, and its dead letters, as a JSON object. 0: there is no such subscription. */
+int jd_sub_attempts(jd_told_room *r, int tenant, jd_str id, jd_buf *out);
+/* Puts its dead letters back into the queue; how many, -1: there is no such subscription. */
+int64_t jd_sub_resend(jd_told_room *r, int tenant, jd_str id);
+/* Tells of all entities that it selects, as they are, and that were changed since then; how many, or -1. */
+int64_t jd_sub_replay(jd_told_room *r, int tenant, jd_str id, jd_time since, jd_err *err);
+/* What a subscription would tell of now, were it made: {"matches":n,"entities":[ids],"unknownNames":bool}; body: from
+ * jd_sub_check. */
+int jd_sub_dry_run(jd_told_room *r, int tenant, jd_str id, jd_str body, jd_arena *a, jd_buf *out, jd_err *err);
 void jd_told_metrics(jd_told_room *r, jd_buf *out); /* Prometheus text; r NULL: nothing */
 #endif

@@ -24,12 +24,35 @@ typedef struct sub_selector {
     jd_str id; /* p NULL: any */
 } sub_selector;
 
-typedef struct sub_state { /* under the room's lock */
+typedef struct attempt { /* to deliver a notification */
+    jd_time at;
+    char id[80];  /* of the notification */
+    uint32_t ms;  /* how long the answer took */
+    int status;   /* HTTP's; 0: there was no answer */
+    char why[56]; /* what went wrong; empty: it was taken */
+} attempt;
+enum { ATTEMPTS = 16 };
+
+/* What became of a subscription: shared by all its versions, counted; under the room's lock. */
+typedef struct sub_state {
+    _Atomic uint32_t refs;
+    _Atomic int deleted; /* the subscription was: what waits for it is not told any more */
     uint64_t sent, failed;
     jd_time last_sent, last_success, last_failure; /* JD_TIME_NONE: never */
     jd_time told_at;                               /* for throttling, and for timeInterval */
     int failing;
+    unsigned dirty;   /* STATE_*: what keep.c has to write */
+    attempt *attempt; /* a ring of ATTEMPTS; NULL: none yet */
+    uint32_t attempts;
+    struct gathered { /* what came while it was throttled: the newest of each entity */
+        struct gathered *next;
+        jd_str id, data; /* ours; data: as in a notification */
+    } * gathered, **gathered_last;
+    uint32_t gathered_n;
+    uint64_t gathered_group; /* of the newest */
+    uint64_t gathered_lost;  /* because there were too many */
 } sub_state;
+enum { STATE_COUNTS = 1, STATE_TELLING = 2 };
 
 typedef struct sub {
     _Atomic uint32_t refs;
@@ -65,20 +88,38 @@ typedef struct sub {
     } * receiver; /* receiverInfo */
     uint32_t receiver_n;
     uint32_t timeout_ms, cooldown_ms; /* 0: as the room says */
-    sub_state *state;                 /* shared by all versions of it */
+    jd_time created;                  /* what changed before is not its business */
+    sub_state *state;                 /* NULL: of one that is only checked */
+    /* the matcher's */
+    int listed;      /* it stands in the index, or among those that go by time */
+    uint64_t mark;   /* index.c: offered for this change */
+    uint32_t number; /* index.c: among those that stand by place */
+    uint64_t telling_group;
+    uint32_t telling; /* its part of what the group tells, when telling_group is that group */
+    /* the deliveries' */
+    void *headers; /* of HTTP, made with the first notification */
 } sub;
 int sub_compile(jd_told_room *r, int tenant, jd_str id, jd_str body, sub **out, jd_err *err);
 void sub_unref(sub *s);
 sub *sub_ref(sub *s);
 
-/* ---- match.c ---- */
-typedef struct change { /* one entity in one group */
-    struct change *next;
-    int tenant;
-    uint64_t group;
-    size_t bytes;
-    jd_str was, is;
-} change;
+void state_unref(sub_state *st);
+sub_state *state_make(void);
+void state_gathered_clear(sub_state *st);
+
+/* ---- index.c ---- */
+enum { SUB_CHANGED_MAX = 256 };
+typedef struct sub_index sub_index;
+typedef void (*index_fn)(void *user, sub *s);
+sub_index *index_make(void);
+void index_free(sub_index *x);
+void index_add(sub_index *x, sub *s); /* uncounted: who removes it frees it afterwards */
+void index_remove(sub_index *x, sub *s);
+/* Every subscription that a change was -> is may touch, each once. */
+void index_offer(sub_index *x, int tenant, const jd_doc *was, const jd_doc *is, const jd_symtab *symbols, jd_arena *a,
+                 index_fn fn, void *user);
+
+/* ---- match.c: the conditions ---- */
 typedef enum sub_condition {
     COND_ACTIVE,
     COND_SELECTOR,
@@ -90,40 +131,85 @@ typedef enum sub_condition {
 } sub_condition;
 /* 1: it tells of this change. why (may be NULL): the first condition that does not hold. */
 int sub_matches(const sub *s, const jd_doc *was, const jd_doc *is, jd_time now, jd_engine *e, sub_condition *why);
+int sub_selected(const sub *s, const jd_doc *d);
+int sub_instance(const jd_doc *d, const jd_attrview *a, jd_attrview *out); /* the same instance in another version */
+int sub_same_record(const jd_attrview *a, const jd_attrview *b);
+int sub_is_watched(const sub *s, jd_sym attr);
+/* What it would ask for, to be asked of a view; more is to be tested by sub_selected. */
+jd_question sub_question(const sub *s);
 
 /* ---- notice.c ---- */
-/* The notification (5.3.1) of entities in `data` (rendered by note_entity, with commas). */
+/* The notification (5.3.1) of entities in `data` (rendered by notice_entity, with commas). */
 void notice_entity(jd_told_room *r, const sub *s, const jd_doc *was, const jd_doc *is, jd_arena *a, jd_buf *data);
 void notice_wrap(const sub *s, jd_str id, jd_time at, const jd_buf *data, jd_buf *out);
 
-/* ---- deliver.c ---- */
+/* ---- deliver.c, letters.c ---- */
 typedef struct deliveries deliveries;
 deliveries *deliveries_start(jd_told_room *r, jd_err *err);
 void deliveries_stop(deliveries *d);
-/* Takes the body. */
-void deliveries_add(deliveries *d, const sub *s, jd_str id, char *body, size_t n);
+/* Takes the body. group: the change that it tells of; 0: of none. 1: the endpoint is quick, and much waits for it. */
+int deliveries_add(deliveries *d, const sub *s, jd_str id, uint64_t group, char *body, size_t n);
+/* Waits a moment while much waits for that endpoint and it is quick; 1: it still is so. */
+int deliveries_crowded(deliveries *d, const sub *s);
+int deliveries_empty(deliveries *d);
 void deliveries_metrics(deliveries *d, jd_buf *out);
+/* {"waiting":..., "dead":[...]} of a subscription, without the braces. */
+void deliveries_show(deliveries *d, const sub *s, jd_buf *out);
+size_t deliveries_resend(deliveries *d, const sub *s); /* its dead letters; how many */
+
+/* ---- keep.c: what is to outlive the process ---- */
+typedef struct keeper keeper;
+keeper *keep_make(jd_told_room *r);
+void keep_free(keeper *k);
+/* Before the matcher begins: states, notifications that waited; returns the group behind which all is to be matched. */
+uint64_t keep_load(keeper *k);
+/* Writes what is due, unless it is still writing; now: also what need not be written yet. The matcher's thread. */
+void keep_forget(keeper *k, const sub *s); /* it was deleted */
+void keep_turn(keeper *k, int now);
+int keep_clean(keeper *k); /* nothing is left to be written */
+
+/* ---- matcher.c ---- */
+int matcher_start(jd_told_room *r, jd_err *err);
+void matcher_stop(jd_told_room *r);
+void matcher_edit(jd_told_room *r, sub *add, sub *remove); /* takes the references; in order with the changes */
+/* Hands a notification of entities to the deliveries. part: of one group's, 0.. */
+void matcher_send(jd_told_room *r, const sub *s, uint64_t group, unsigned part, const jd_buf *data);
 
 struct jd_told_room {
     jd_told_opts o;
-    pthread_mutex_t lock; /* subs, states */
-    sub **subs;
-    uint32_t subs_n, subs_cap;
-    struct sub_index *index; /* the matcher's, of `version` */
-    uint64_t version;        /* of the list */
-    jd_strmap states;        /* "tenant/id" -> number of its state */
-    sub_state **state;
-    uint32_t state_n, state_cap;
-    pthread_mutex_t queue; /* changes */
+    pthread_mutex_t lock; /* subs, states, attempts */
+    sub **subs;           /* by place; NULL: free */
+    uint32_t subs_cap, subs_end;
+    uint32_t *freed; /* places */
+    uint32_t freed_n, freed_cap;
+    jd_strmap places;                      /* "tenant/id" -> place */
+    _Atomic uint32_t subs_n, interest[64]; /* by tenant number, modulo */
+    keeper *keeper;
+    deliveries *out;
+    /* the matcher */
+    sub_index *index;
+    uint32_t names;           /* symbols known when subscriptions were last compiled */
+    _Atomic uint32_t open;    /* subscriptions that name what the store does not know */
+    sub **timed, **throttled; /* those that go by time; those of which something is gathered */
+    size_t timed_n, timed_cap, throttled_n, throttled_cap;
+    pthread_mutex_t queue;
     pthread_cond_t come, gone;
-    change *first, **last;
-    size_t waiting;
+    struct item *first, **last;
+    size_t waiting; /* bytes */
     int stopping;
     pthread_t matcher;
     int started;
-    deliveries *out;
+    _Atomic uint64_t matched_to; /* every group up to this one was matched */
+    _Atomic uint64_t wanted_to;  /* the newest matched group that held changes for subscriptions */
+    struct dirty {               /* subscriptions whose state is to be written, counted; under `lock` */
+        sub **s;
+        size_t n, cap;
+    } telling, counts;
     _Atomic uint64_t changes, matched, tested;
 };
-int matcher_start(jd_told_room *r, jd_err *err);
-void matcher_stop(jd_told_room *r);
+/* The current version, counted, or NULL. */
+sub *told_find(jd_told_room *r, int tenant, jd_str id);
+/* The lock is held. */
+void state_dirty(jd_told_room *r, const sub *s, unsigned what);
+void told_key(int tenant, jd_str id, jd_buf *out);
 #endif

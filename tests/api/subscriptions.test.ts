@@ -1,71 +1,12 @@
 // Subscriptions (GS CIM 009 clauses 5.2.12, 5.8): what a real receiver of notifications gets, in which order, and what
 // becomes of what it does not take.
 import assert from "node:assert/strict";
-import { once } from "node:events";
-import { createServer, type IncomingMessage, type Server as HttpServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { after, before, test } from "node:test";
+import { Receiver } from "./receiver.ts";
 import { City, folder, Server, type Json } from "./server.ts";
 
 const server = new Server(folder());
 const city = new City(server, undefined);
-
-interface Got {
-    body: Json;
-    headers: IncomingMessage["headers"];
-}
-
-/** Somebody who is told: keeps what comes, and answers as `status` says. */
-class Receiver {
-    readonly got: Got[] = [];
-    status = 200;
-    #server: HttpServer;
-    #port = 0;
-    #woken: () => void = () => undefined;
-
-    constructor() {
-        this.#server = createServer((req, res) => {
-            let text = "";
-            req.setEncoding("utf8");
-            req.on("data", (piece: string) => (text += piece));
-            req.on("end", () => {
-                if (this.status === 200) this.got.push({ body: JSON.parse(text), headers: req.headers });
-                res.writeHead(this.status).end();
-                this.#woken();
-            });
-        });
-    }
-
-    async open(): Promise<this> {
-        this.#server.listen(this.#port, "127.0.0.1");
-        await once(this.#server, "listening");
-        this.#port = (this.#server.address() as AddressInfo).port;
-        return this;
-    }
-
-    async close(): Promise<void> {
-        this.#server.close();
-        this.#server.closeAllConnections();
-        await once(this.#server, "close");
-    }
-
-    endpoint(more: Json = {}): Json {
-        return { uri: `http://127.0.0.1:${this.#port}/told`, accept: "application/json", ...more };
-    }
-
-    /** Waits until so many have come, ten seconds at most. */
-    async count(n: number): Promise<Got[]> {
-        const end = Date.now() + 10_000;
-        while (this.got.length < n) {
-            assert.ok(Date.now() < end, `${this.got.length} of ${n} came`);
-            await new Promise<void>((done) => {
-                this.#woken = done;
-                setTimeout(done, 50);
-            });
-        }
-        return this.got;
-    }
-}
 
 const receivers: Receiver[] = [];
 async function receiver(): Promise<Receiver> {
