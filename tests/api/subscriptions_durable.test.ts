@@ -206,7 +206,8 @@ test("dead letters are kept, outlive a restart, and go out when sent again", { t
     const r = await receiver();
     try {
         const id = await subscribe(city, r);
-        const attempts = async (): Promise<Json> => (await server.call("GET", `/api/subscriptions/${id}/attempts`)).json;
+        const path = `/api/subscriptions/${id}`;
+        const attempts = async (): Promise<Json> => (await server.call("GET", `${path}/attempts`)).json;
         r.status = 400; // it will never be taken
         let n = 0;
         await new Changer("urn:told:1", city).run(() => n++ === 3);
@@ -219,7 +220,7 @@ test("dead letters are kept, outlive a restart, and go out when sent again", { t
         await server.start();
         assert.equal((await attempts()).dead.length, 3);
         r.status = 200;
-        assert.deepEqual((await server.call("POST", `/api/subscriptions/${id}/resend`)).json, { resent: 3 });
+        assert.deepEqual((await server.call("POST", `${path}/resend`)).json, { resent: 3 });
         const got = await r.count(3);
         assert.deepEqual(
             got.map((each) => each.body.data[0].n.value),
@@ -228,10 +229,10 @@ test("dead letters are kept, outlive a restart, and go out when sent again", { t
         const shown = (await city.get(`/subscriptions/${id}`)).json;
         assert.equal(shown.notification.status, "ok");
         const since = new Date(Date.now() - 60_000).toISOString();
-        const replayed = await server.call("POST", `/api/subscriptions/${id}/replay?since=${since}`);
+        const replayed = await server.call("POST", `${path}/replay?since=${since}`);
         assert.deepEqual(replayed.json, { entities: 1 });
         await r.count(4);
-        const bad = await server.call("POST", `/api/subscriptions/${id}/replay?since=yesterday`);
+        const bad = await server.call("POST", `${path}/replay?since=yesterday`);
         assert.equal(bad.status, 400);
         assert.match(bad.text, /since/);
     } finally {
