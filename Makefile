@@ -38,6 +38,7 @@ run:
 
 test:
 	@scripts/need.sh program web tests
+	@scripts/need.sh browser || echo "make test: no browser could be installed, so tests/e2e is skipped"
 	@scripts/npm.sh
 	@$(MAKE) --no-print-directory all
 	@ninja -C build -j $(JOBS)

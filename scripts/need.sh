@@ -2,7 +2,7 @@
 # need.sh [--check] GROUP...: installs the Debian packages of the groups, and only those that are missing, so that a
 # machine that has them needs no network. With --check it installs nothing and names what is missing.
 # Groups: program (compiler and libraries), web (node and npm), fuzz (clang), lint (clang-format), deb (dpkg-dev),
-# tests (far ends of links: Mosquitto, libmodbus), peers (PostgreSQL and InfluxDB, which `make bench` runs as private instances beside Jindu).
+# tests (far ends of links: Mosquitto, libmodbus), browser (Chromium and a font with Chinese, for tests/e2e), peers (PostgreSQL and InfluxDB, which `make bench` runs as private instances beside Jindu).
 set -eu
 
 check=no
@@ -44,6 +44,11 @@ for group in "$@"; do
         want_tool mosquitto mosquitto
         want_tool mosquitto_pub mosquitto-clients
         want_package libmodbus-dev
+        ;;
+    browser)
+        # the page is looked at in it; a newer one from elsewhere is as good
+        command -v google-chrome >/dev/null 2>&1 || want_tool chromium chromium
+        fc-list :lang=zh 2>/dev/null | grep -q . || want_package fonts-wqy-microhei
         ;;
     peers)
         want_package postgresql-15

@@ -1,7 +1,8 @@
 // The test driver: runs the parts of the test suite one after the other, adds up what they counted, and closes with one
 // line, "N passed, N failed". A part that crashed, that ran out of time or that counted nothing is a failure.
 //
-//   node --import tsx tests/run.ts --build build [--sanitizer address|thread] [unit] [lint] [city] [web] [link] [api]
+//   node --import tsx tests/run.ts --build build [--sanitizer address|thread]
+//       [unit] [lint] [city] [web] [e2e] [link] [api]
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -112,6 +113,7 @@ const parts: Record<string, () => Count> = {
     lint: () => nodePart("tests/lint", ".ts"),
     city: () => nodePart("tests/city"),
     web: () => nodePart("tests/web"),
+    e2e: () => nodePart("tests/e2e"),
     link: () => nodePart("tests/link"),
     api: () => nodePart("tests/api"),
 };

@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import { layOut } from "../../web/src/drawer.ts";
-import { frameText, originOf, rate } from "../../web/src/links.ts";
+import { niceStep } from "../../web/src/elsewhere.ts";
+import { everyText, frameText, healthOf, originOf, rate } from "../../web/src/links.ts";
+import { spread, type Point } from "../../web/src/spots.ts";
 import { readState, writeState } from "../../web/src/state.ts";
 import { ago, figure, linkLabel, protocolLabel, say, setLanguage } from "../../web/src/words.ts";
 
@@ -37,9 +39,15 @@ test("the page passes a strict content security policy: no script, style or hand
 });
 
 test("an address says what the page shows, and back", () => {
-    const state = { lang: "en", id: "urn:ngsi-ld:Place:3211-x", type: "Place", offset: 40 } as const;
+    const state = {
+        lang: "en",
+        id: "urn:ngsi-ld:Place:3211-x",
+        type: "Place",
+        device: "air/MN 1&2",
+        offset: 40,
+    } as const;
     assert.deepEqual(readState(writeState(state)), state);
-    assert.deepEqual(readState(""), { lang: "zh", id: undefined, type: undefined, offset: 0 });
+    assert.deepEqual(readState(""), { lang: "zh", id: undefined, type: undefined, device: undefined, offset: 0 });
     assert.equal(readState("#offset=-3&lang=fr").offset, 0);
 });
 
@@ -101,6 +109,45 @@ test("frames a second come from two counts or more; a link that was counted once
         { at: 6000, frames: 17 },
     ];
     assert.equal(rate(counts), 2);
+});
+
+test("a device is silent first, then wrong from one bad frame in a hundred on, and else as the program says", () => {
+    const of = (health: "well" | "silent" | "clock", frames: number, bad: number): string =>
+        healthOf({ health, frames, bad });
+    assert.equal(of("well", 100, 0), "well");
+    assert.equal(of("well", 101, 1), "well");
+    assert.equal(of("well", 100, 1), "errors");
+    assert.equal(of("clock", 100, 0), "clock");
+    assert.equal(of("clock", 1, 1), "errors");
+    assert.equal(of("silent", 1, 1), "silent");
+    assert.equal(of("well", 0, 0), "well");
+});
+
+test("how often a device speaks is told by its interval and by the minute", () => {
+    assert.equal(everyText(10), "每 10 秒一帧（6 帧/分）");
+    assert.equal(everyText(0.5), "每 0.5 秒一帧（120 帧/分）");
+    assert.equal(everyText(300), "每 300 秒一帧（0.2 帧/分）");
+});
+
+test("marks that would hide one another are drawn side by side, near their place, and all others at it", () => {
+    const alone: Point[] = [
+        [10, 10],
+        [200, 40],
+    ];
+    assert.deepEqual(spread(alone, 4), alone);
+    const places: Point[] = [...alone, ...Array.from({ length: 20 }, (): Point => [100, 100])];
+    const drawn = spread(places, 4);
+    assert.deepEqual(drawn.slice(0, 3), places.slice(0, 3));
+    drawn.forEach(([x, y], at) => {
+        assert.ok(Math.hypot(x - places[at]![0], y - places[at]![1]) < 40, `${at}`);
+        for (const [ox, oy] of drawn.slice(0, at)) assert.ok(Math.hypot(x - ox, y - oy) >= 1.6 * 4, `${at}`);
+    });
+});
+
+test("lines and scales of small maps go by 1, 2 and 5", () => {
+    for (const [least, step] of [[0.013, 0.02], [0.2, 0.2], [3, 5], [7, 10], [1, 1], [450, 500]] as const) {
+        assert.ok(Math.abs(niceStep(least) - step) < step / 1e6, `${least}: ${niceStep(least)}`);
+    }
 });
 
 test("a frame is shown as text where it is text, else as hex in pairs", () => {

@@ -38,3 +38,12 @@ export function byId(id: string): HTMLElement {
 export function link(hash: string, attributes: Record<string, string>, ...children: Child[]): HTMLAnchorElement {
     return h("a", { href: hash, ...attributes }, ...children);
 }
+
+/** Lets `draw` put new children into `box`; a person who is on one of its links by keyboard stays there. */
+export function keepFocus(box: Element, draw: () => void): void {
+    const active = document.activeElement;
+    const href = active && box.contains(active) ? active.getAttribute("href") : null;
+    draw();
+    if (!href) return;
+    box.querySelector<HTMLElement | SVGElement>(`[href="${CSS.escape(href)}"]`)?.focus({ preventScroll: true });
+}

@@ -1,9 +1,9 @@
-// The drawer: one entity with its values, its origin and its NGSI-LD text, or the list of a type.
+// The drawer: one entity with its values, its origin and its NGSI-LD text; a device with its record; a type as a list.
 import { attribute, entityPath, nameOf, query, retrieve, textOf, typeOf, type Attribute, type Entity } from "./api.ts";
 import { h, link } from "./dom.ts";
-import { deviceView, originBadge, originOf } from "./links.ts";
+import { deviceOf, deviceView, keyOf, originBadge, originOf } from "./links.ts";
 import { readState, writeState, type State } from "./state.ts";
-import { attributeLabel, clock, figure, moment, say, typeLabel, unitLabel } from "./words.ts";
+import { attributeLabel, clock, figure, linkLabel, moment, say, typeLabel, unitLabel } from "./words.ts";
 
 const pageSize = 20;
 const origin = ["recordedIn", "originalObservedAt", "replaySpeed", "source", "license", "credit"];
@@ -116,6 +116,8 @@ async function entityView(id: string): Promise<Node[]> {
     const replayed = attribute(entity, "replay")?.value === true;
     const drawing = textOf(entity, "drawing");
     const names = Object.keys(entity).filter((name) => !leaveOut.has(name) && name !== "@context");
+    const speaks = deviceOf(id);
+    const device = speaks && (await deviceView(keyOf(speaks)).catch(() => undefined));
     return [
         top(nameOf(entity), typeLabel(typeOf(entity)), [
             replayed ? h("span", { class: "badge replay" }, say("replay")) : null,
@@ -124,7 +126,8 @@ async function entityView(id: string): Promise<Node[]> {
         ]),
         h("code", { class: "id" }, entity.id),
         h("section", {}, h("h3", {}, say("values")), rows(entity, names)),
-        (await deviceView(id).catch(() => null)) ?? "",
+        device?.record ?? "",
+        device?.frame ?? "",
         h(
             "section",
             { class: replayed ? "came replayed" : "came" },
@@ -144,6 +147,30 @@ async function entityView(id: string): Promise<Node[]> {
             h("pre", { tabindex: "0" }, layOut(entity)),
         ),
     ].map((node) => (typeof node === "string" ? document.createTextNode(node) : node));
+}
+
+/** A device as its link knows it, with what its entity was last told. */
+async function deviceNodes(key: string): Promise<Node[]> {
+    const { device, record, frame } = await deviceView(key);
+    const entity = device.entity ? await retrieve(device.entity).catch(() => undefined) : undefined;
+    const told = Object.keys(entity ?? {}).filter((name) => attribute(entity!, name)?.observedAt);
+    return [
+        top(entity?.["name"] ? nameOf(entity) : device.device, linkLabel(device.link), []),
+        h("code", { class: "id" }, device.device),
+        record,
+        h(
+            "section",
+            { class: "last-readings" },
+            h(
+                "h3",
+                {},
+                say("lastReadings"),
+                device.entity ? link(hashOf({ id: device.entity }), { class: "raw" }, say("wholeEntity")) : null,
+            ),
+            told.length > 0 ? rows(entity!, told) : h("p", { class: "empty" }, say("noReadings")),
+        ),
+        ...(frame ? [frame] : []),
+    ];
 }
 
 async function typeView(type: string, offset: number): Promise<Node[]> {
@@ -179,18 +206,22 @@ let asked = 0;
 /** Shows what the address names, and hides the drawer when it names nothing. */
 export async function drawDrawer(box: HTMLElement, state: State, takeFocus: boolean): Promise<void> {
     const turn = ++asked;
-    document.body.classList.toggle("with-drawer", Boolean(state.id ?? state.type));
-    if (!state.id && !state.type) {
+    document.body.classList.toggle("with-drawer", Boolean(state.id ?? state.type ?? state.device));
+    if (!state.id && !state.type && !state.device) {
         box.hidden = true;
         box.replaceChildren();
         return;
     }
     let nodes: Node[];
     try {
-        nodes = state.id ? await entityView(state.id) : await typeView(state.type!, state.offset);
+        nodes = state.id
+            ? await entityView(state.id)
+            : state.device
+              ? await deviceNodes(state.device)
+              : await typeView(state.type!, state.offset);
     } catch (error) {
         nodes = [
-            top(state.id ?? typeLabel(state.type!), "", []),
+            top(state.id ?? state.device ?? typeLabel(state.type!), "", []),
             h("p", { class: "failed" }, say("failed", { why: (error as Error).message })),
         ];
     }

@@ -1,9 +1,10 @@
 // The links: where devices speak, how fast, on which kind of data; and how each device is.
 import { askOwn, type Entity } from "./api.ts";
 import { h } from "./dom.ts";
-import { ago, figure, linkLabel, protocolLabel, say, type Word } from "./words.ts";
+import { ago, figure, linkLabel, moment, protocolLabel, say, type Word } from "./words.ts";
 
 export type Origin = "recorded" | "carried" | "simulated";
+export type Health = "well" | "silent" | "clock" | "errors";
 
 export interface Device {
     link: string;
@@ -15,7 +16,9 @@ export interface Device {
     bad: number;
     faults: number;
     everySeconds: number;
+    readings: number;
     clockOffsetSeconds?: number;
+    firstSeen?: string;
     lastSeen?: string;
 }
 
@@ -35,7 +38,11 @@ interface DeviceWhole extends Device {
     lastFrames: { at: string; hex: string }[];
 }
 
-const devicesMax = "1000";
+/** Asked for at once; and all that the page shows of a city that has more. */
+const devicesPage = 1000;
+const devicesMax = 5000;
+/** A device of whose frames so large a share could not be read is not well, whatever its other frames say. */
+const badShare = 0.01;
 /** What each link's declaration says of its data; asked once. */
 const origins = new Map<string, Origin | undefined>();
 /** Frames counted at a moment, the newest of each link: a rate over a minute, as frames come in bursts. */
@@ -56,11 +63,18 @@ async function learnOrigin(name: string): Promise<void> {
 const isOrigin = (text: unknown): text is Origin =>
     text === "recorded" || text === "carried" || text === "simulated";
 
+async function fetchDevices(): Promise<Device[]> {
+    const found: Device[] = [];
+    while (found.length < devicesMax) {
+        const page = await askOwn<Device[]>(`devices?limit=${devicesPage}&offset=${found.length}`);
+        found.push(...page);
+        if (page.length < devicesPage) break;
+    }
+    return found;
+}
+
 export async function fetchLinks(): Promise<void> {
-    [links, devices] = await Promise.all([
-        askOwn<Link[]>("links"),
-        askOwn<Device[]>(`devices?limit=${devicesMax}`),
-    ]);
+    [links, devices] = await Promise.all([askOwn<Link[]>("links"), fetchDevices()]);
     links.sort((a, b) => (a.name < b.name ? -1 : 1));
     byEntity = new Map(devices.flatMap((device) => (device.entity ? [[device.entity, device] as const] : [])));
     await Promise.all(links.filter(({ name }) => !origins.has(name)).map(({ name }) => learnOrigin(name)));
@@ -81,12 +95,20 @@ export function rate(counts: { at: number; frames: number }[]): number | undefin
 }
 
 export const deviceOf = (entity: string): Device | undefined => byEntity.get(entity);
+export const keyOf = ({ link, device }: { link: string; device: string }): string => `${link}/${device}`;
+export const linkOrigin = (name: string): Origin | undefined => origins.get(name);
 
-/** A class for what stands for an entity's device; empty when no device speaks for it. */
-export const healthClass = (entity: string): string => {
-    const found = deviceOf(entity);
-    return found ? ` health ${found.health}` : "";
-};
+/** The devices of the links that there are; those of a link that was taken away are on record, but speak nowhere. */
+export function devicesOfLinks(): Device[] {
+    const names = new Set(links.map(({ name }) => name));
+    return devices.filter(({ link }) => names.has(link));
+}
+
+/** How a device is: not heard of comes before what it said wrong, and that before its clock. */
+export function healthOf({ health, frames, bad }: Pick<Device, "health" | "frames" | "bad">): Health {
+    if (health === "silent") return "silent";
+    return bad > 0 && bad >= frames * badShare ? "errors" : health;
+}
 
 export function originBadge(origin: Origin | undefined, small = false): HTMLElement | null {
     if (!origin) return null;
@@ -102,15 +124,16 @@ export function originOf(entity: Entity): Origin | undefined {
 export function healthMark(entity: string): HTMLElement | null {
     const found = deviceOf(entity);
     if (!found) return null;
-    const text = say(found.health);
-    return h("span", { class: `mark-health ${found.health}`, role: "img", "aria-label": text, title: text });
+    const health = healthOf(found);
+    const text = say(health);
+    return h("span", { class: `mark-health ${health}`, role: "img", "aria-label": text, title: text });
 }
 
-function healthOf(name: string): HTMLElement {
+function linkHealth(name: string): HTMLElement {
     const own = devices.filter(({ link, entity }) => link === name && entity);
     const parts: (HTMLElement | string)[] = [say("deviceCount", { n: own.length })];
-    for (const health of ["well", "silent", "clock"] as const) {
-        const n = own.filter((device) => device.health === health).length;
+    for (const health of ["well", "silent", "clock", "errors"] as const) {
+        const n = own.filter((device) => healthOf(device) === health).length;
         if (n === 0) continue;
         parts.push(
             h(
@@ -129,7 +152,7 @@ function linkRow(link: Link): HTMLElement {
     const answered = link.answers > 0 ? say("answered", { ms: figure(link.answerMs, 0) }) : say("noAnswers");
     return h(
         "li",
-        { class: link.state === "open" ? "link" : "link failed-link" },
+        { class: link.state === "open" ? "link" : "link failed-link", "data-link": link.name },
         h(
             "div",
             { class: "card-head" },
@@ -143,7 +166,7 @@ function linkRow(link: Link): HTMLElement {
             h("b", {}, perSecond === undefined ? "–" : figure(perSecond, perSecond < 10 ? 2 : 1)),
             h("small", {}, say("framesPerSecond")),
         ),
-        healthOf(link.name),
+        linkHealth(link.name),
         h(
             "p",
             { class: "link-notes" },
@@ -168,38 +191,64 @@ export function frameText(hex: string): string {
     return isText ? String.fromCharCode(...bytes).trim() : pairs.join(" ");
 }
 
-/** What is known of the device behind an entity, for its drawer. */
-export async function deviceView(entity: string): Promise<HTMLElement | null> {
-    const known = deviceOf(entity);
-    if (!known) return null;
-    const path = `devices/${encodeURIComponent(known.link)}/${encodeURIComponent(known.device)}`;
-    const device = await askOwn<DeviceWhole>(path);
+/** What is known of a device, and its newest frame, for the drawer. `key`: LINK/DEVICE. */
+export async function deviceView(
+    key: string,
+): Promise<{ device: Device; record: HTMLElement; frame: HTMLElement | null }> {
+    const cut = key.indexOf("/");
+    const [linkName, id] = [key.slice(0, cut), key.slice(cut + 1)];
+    const device = await askOwn<DeviceWhole>(`devices/${encodeURIComponent(linkName)}/${encodeURIComponent(id)}`);
     const link = links.find(({ name }) => name === device.link);
+    const health = healthOf(device);
     const row = (word: Word, ...value: (Node | string)[]): HTMLElement =>
         h("tr", {}, h("th", { scope: "row" }, say(word)), h("td", {}, ...value));
-    const last = device.lastFrames.at(-1);
-    return h(
+    const record = h(
         "section",
-        {},
+        { class: "device-record" },
         h("h3", {}, say("device"), originBadge(origins.get(device.link), true)),
         h(
             "table",
             { class: "device" },
             row(
                 "health",
-                h("span", { class: `mark-health ${device.health}`, "aria-hidden": "true" }),
-                ` ${say(device.health)}`,
+                h("span", { class: `mark-health ${health}`, "aria-hidden": "true" }),
+                ` ${say(health)}`,
+                h("small", {}, say(`${health}Long`)),
             ),
             row("deviceState", say(device.state)),
             row("link", `${linkLabel(device.link)} · ${protocolLabel(link?.protocol ?? "")}`),
             row("deviceId", h("code", {}, device.device)),
-            row("lastSeen", device.lastSeen ? ago(device.lastSeen) : say("never")),
-            row("frames", say("frameDetail", { n: figure(device.frames), bad: device.bad, faults: device.faults })),
-            device.everySeconds > 0 && row("every", say("seconds", { n: figure(device.everySeconds, 1) })),
-            device.clockOffsetSeconds !== undefined &&
-                row("clockOffset", say("seconds", { n: figure(device.clockOffsetSeconds, 1) })),
+            row(
+                "lastSeen",
+                device.lastSeen ? ago(device.lastSeen) : say("never"),
+                device.firstSeen ? h("small", {}, say("firstSeen", { time: moment(device.firstSeen) })) : "",
+            ),
+            row("rate", device.everySeconds > 0 ? everyText(device.everySeconds) : "–"),
+            row("frames", say("frameDetail", { n: figure(device.frames), readings: figure(device.readings) })),
+            row("errorCount", say("errorDetail", { bad: figure(device.bad), faults: figure(device.faults) })),
+            row(
+                "clockOffset",
+                device.clockOffsetSeconds === undefined
+                    ? "–"
+                    : say("seconds", { n: figure(device.clockOffsetSeconds, 1) }),
+            ),
             row("answerTime", link && link.answers > 0 ? say("ms", { n: figure(link.answerMs, 1) }) : say("noAnswers")),
         ),
-        last ? h("pre", { class: "frame", tabindex: "0", "aria-label": say("lastFrame") }, frameText(last.hex)) : null,
     );
+    const last = device.lastFrames.at(-1);
+    const frame = last
+        ? h(
+              "section",
+              {},
+              h("h3", {}, say("lastFrame")),
+              h("pre", { class: "frame", tabindex: "0", "aria-label": say("lastFrame") }, frameText(last.hex)),
+          )
+        : null;
+    return { device, record, frame };
+}
+
+/** How often a device speaks: the time between its frames, and what that makes in a minute. */
+export function everyText(seconds: number): string {
+    const perMinute = 60 / seconds;
+    return say("everyDetail", { n: figure(seconds, 1), rate: figure(perMinute, perMinute < 10 ? 1 : 0) });
 }

@@ -1,12 +1,10 @@
-// The readings that run again: one card a station, and two small maps for what moves.
+// The readings that run again: one card a station, and one for all that moves of a kind.
 import { attribute, geometryOf, nameOf, numberOf, query, textOf, typeOf, type Entity } from "./api.ts";
-import { h, link, s } from "./dom.ts";
-import { healthClass, healthMark, originBadge, originOf } from "./links.ts";
-import { drawTracks } from "./map.ts";
+import { h, keepFocus, link, s } from "./dom.ts";
+import { healthMark, originBadge, originOf } from "./links.ts";
+import type { Point } from "./spots.ts";
 import { readState, writeState } from "./state.ts";
 import { attributeLabel, clock, figure, moment, say, typeLabel, unitLabel } from "./words.ts";
-
-type Point = [number, number];
 
 /** What each kind of station leads with, and what stands in small beside it. */
 const stations: Record<string, { main: string; beside: string[] }> = {
@@ -18,8 +16,8 @@ const stations: Record<string, { main: string; beside: string[] }> = {
 
 const remembered = 60;
 const history = new Map<string, { at: string; value: number }[]>();
-const shipTracks = new Map<string, Point[]>();
-const busTracks = new Map<string, Point[]>();
+/** Where what moves has been since the page was opened. */
+export const tracks = new Map<string, Point[]>();
 /** When each moving thing's newest position was really taken: when that runs backwards, a new round has begun. */
 const taken = new Map<string, string>();
 
@@ -61,7 +59,7 @@ function remember({ stations: still, ships, buses }: Live): void {
         if (past.at(-1)?.at !== at) past.push({ at, value });
         history.set(entity.id, past.slice(-remembered));
     }
-    const follow = (tracks: Map<string, Point[]>, entities: Entity[], points: number): void => {
+    const follow = (entities: Entity[], points: number): void => {
         for (const entity of entities) {
             const geometry = geometryOf(entity);
             if (geometry?.type !== "Point") continue;
@@ -75,8 +73,8 @@ function remember({ stations: still, ships, buses }: Live): void {
             tracks.set(entity.id, track.slice(-points));
         }
     };
-    follow(shipTracks, ships, 12);
-    follow(busTracks, buses, 400);
+    follow(ships, 12);
+    follow(buses, 400);
 }
 
 function spark(id: string): SVGElement | undefined {
@@ -163,21 +161,19 @@ function stationCard(entity: Entity): HTMLElement {
     );
 }
 
-function movingCard(
-    entities: Entity[],
-    tracks: Map<string, Point[]>,
-    title: string,
-    note: string,
-    size: Point,
-): HTMLElement {
-    const names = new Map(entities.map((entity) => [entity.id, nameOf(entity)]));
-    const shown = new Map([...tracks].filter(([id]) => names.has(id)));
-    return h(
-        "div",
-        { class: "card moving" },
-        head({ ...entities[0]!, id: "" }, title),
-        h("p", { class: "moving-note" }, note),
-        drawTracks(shown, size[0], size[1], hash, (id) => names.get(id) ?? id, healthClass),
+/** What moves is on the maps above; here stands how it is as a whole. */
+function movingCard(entities: Entity[], word: "underWay" | "trips", value: number, of: string): HTMLElement {
+    const { lang } = readState(location.hash);
+    return link(
+        writeState({ lang, type: typeOf(entities[0]!) }),
+        { class: "card" },
+        head({ ...entities[0]!, id: "" }, textOf(entities[0]!, "recordedIn")),
+        h(
+            "div",
+            { class: "reading" },
+            h("span", { class: "main" }, h("i", {}, say(word)), h("b", {}, figure(value)), h("small", {}, of)),
+        ),
+        h("div", { class: "besides" }, say("onMap")),
         tellOrigin(newest(entities)),
     );
 }
@@ -221,33 +217,10 @@ export function drawLive(box: HTMLElement, { stations: still, ships, buses, cars
     const cards: HTMLElement[] = [];
     if (ships.length > 0) {
         const under = ships.filter((ship) => (numberOf(ship, "speedOverGround") ?? 0) > 0.5).length;
-        cards.push(
-            movingCard(
-                ships,
-                shipTracks,
-                textOf(ships[0]!, "recordedIn"),
-                say("moving", { n: ships.length, m: under }),
-                [320, 216],
-            ),
-        );
+        cards.push(movingCard(ships, "underWay", under, say("ofShips", { n: ships.length })));
     }
-    if (buses.length > 0) {
-        cards.push(
-            movingCard(
-                buses,
-                busTracks,
-                textOf(buses[0]!, "recordedIn"),
-                say("trips", { n: buses.length }),
-                [320, 216],
-            ),
-        );
-    }
+    if (buses.length > 0) cards.push(movingCard(buses, "trips", buses.length, ""));
     cards.push(...sorted.map(stationCard));
     if (cars.length > 0) cards.push(carsCard(cars));
-    // A person who is on a card by keyboard stays on it when the cards are drawn anew.
-    const active = document.activeElement?.getAttribute("href");
-    const hadFocus = box.contains(document.activeElement);
-    box.replaceChildren(...cards);
-    if (hadFocus && active)
-        box.querySelector<HTMLElement>(`[href="${CSS.escape(active)}"]`)?.focus({ preventScroll: true });
+    keepFocus(box, () => box.replaceChildren(...cards));
 }

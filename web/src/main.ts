@@ -2,9 +2,11 @@
 import { count, query, types, type Entity } from "./api.ts";
 import { drawDrawer } from "./drawer.ts";
 import { byId, h, link } from "./dom.ts";
+import { drawElsewhere } from "./elsewhere.ts";
 import { drawLinks, fetchLinks, originBadge } from "./links.ts";
-import { drawLive, fetchLive, type Live } from "./live.ts";
-import { drawCars, drawMap } from "./map.ts";
+import { drawLive, fetchLive, tracks, type Live } from "./live.ts";
+import { drawDevices, drawMap } from "./map.ts";
+import { fetchOthers, legend, spotsOf } from "./spots.ts";
 import { readState, writeState, type State } from "./state.ts";
 import { clock, currentLanguage, figure, say, setLanguage, typeLabel } from "./words.ts";
 
@@ -14,6 +16,8 @@ const countEveryMs = 10_000;
 let state: State = readState(location.hash);
 let still: Entity[] = [];
 let live: Live = { stations: [], ships: [], buses: [], cars: [] };
+/** Entities of devices that are not among those that run again. */
+let others: Entity[] = [];
 let held: { type: string; count: number; replayed: boolean; simulated: boolean }[] = [];
 let heard: Date | undefined;
 
@@ -25,7 +29,7 @@ function drawWords(): void {
     byId("language").textContent = say("other");
     byId("map-title").textContent = say("map");
     byId("sketch").textContent = say("sketch");
-    byId("map-legend").textContent = say("carsLegend");
+    byId("legend").replaceChildren(...legend());
     byId("map-origin").textContent = say("mapOrigin");
     byId("holds-title").textContent = say("holds");
     byId("holds-origin").textContent = say("holdsOrigin");
@@ -81,12 +85,21 @@ function drawHeld(): void {
 
 function drawCity(): void {
     drawMap(byId("map"), still, state.id);
-    drawMoving();
+    drawSpots();
 }
 
-function drawMoving(): void {
-    drawCars(byId("map"), live.cars);
-    byId("map-legend").hidden = live.cars.length === 0;
+function liveEntities(): Map<string, Entity> {
+    const all: Entity[] = Object.values(live).flat();
+    return new Map(all.map((entity) => [entity.id, entity]));
+}
+
+/** Every device: on the map, on a small one below it, or in the list of those without a place. */
+function drawSpots(): void {
+    const spots = spotsOf(new Map([...others.map((entity) => [entity.id, entity] as const), ...liveEntities()]));
+    const outside = drawDevices(byId("map"), spots);
+    const placeless = spots.filter(({ at }) => !at);
+    drawElsewhere(byId("elsewhere"), outside, placeless, tracks);
+    byId("legend").hidden = spots.length === 0;
 }
 
 function drawAll(): void {
@@ -145,11 +158,13 @@ addEventListener("hashchange", () => {
     const before = state;
     state = readState(location.hash);
     drawAll();
-    void drawDrawer(byId("drawer"), state, before.id !== state.id || before.type !== state.type);
+    const other = before.id !== state.id || before.type !== state.type || before.device !== state.device;
+    void drawDrawer(byId("drawer"), state, other);
 });
 
 addEventListener("keydown", (event) => {
-    if (event.key === "Escape" && (state.id ?? state.type)) location.hash = writeState({ lang: state.lang });
+    const open = state.id ?? state.type ?? state.device;
+    if (event.key === "Escape" && open) location.hash = writeState({ lang: state.lang });
 });
 
 new ResizeObserver(drawCity).observe(byId("map"));
@@ -159,12 +174,13 @@ void drawDrawer(byId("drawer"), state, false);
 every(countEveryMs, async () => {
     await loadStill();
     await loadCounts();
+    others = await fetchOthers(new Set(liveEntities().keys()));
 });
 every(liveEveryMs, async () => {
     await fetchLinks();
     live = await fetchLive();
-    drawMoving();
+    drawSpots();
     drawLinks(byId("links-panel"), byId("links"));
     drawLive(byId("cards"), live);
-    if (state.id) await drawDrawer(byId("drawer"), state, false);
+    if (state.id ?? state.device) await drawDrawer(byId("drawer"), state, false);
 });

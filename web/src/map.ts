@@ -1,11 +1,9 @@
 // The map: districts, water and places as SVG, drawn at the size of its box so that lines and letters keep theirs.
 import { geometryOf, nameOf, textOf, typeOf, type Entity, type Geometry } from "./api.ts";
-import { s } from "./dom.ts";
-import { healthClass } from "./links.ts";
+import { keepFocus, s } from "./dom.ts";
+import { spotLink, spread, type Point, type Spot } from "./spots.ts";
 import { readState, writeState } from "./state.ts";
 import { currentLanguage, say } from "./words.ts";
-
-type Point = [number, number];
 
 interface Frame {
     project(point: Point): Point;
@@ -16,6 +14,7 @@ interface Frame {
 }
 
 const kmPerDegree = 111.2;
+const markRadius = 4;
 
 function lines(geometry: Geometry): Point[][] {
     const c = geometry.coordinates;
@@ -211,7 +210,7 @@ export function drawMap(box: HTMLElement, entities: Entity[], selected: string |
         box.replaceChildren();
         return;
     }
-    const frame = fit(districts, width, Math.max(460, Math.min(660, innerHeight - 190)));
+    const frame = fit(districts, width, Math.max(440, Math.min(640, innerHeight - 370)));
     const letters = width < 520 ? 12 : 15;
     const taken: Box[] = [];
 
@@ -259,90 +258,30 @@ export function drawMap(box: HTMLElement, entities: Entity[], selected: string |
         s("g", { class: "edges" }, ...districts.map((entity) => s("path", { d: path(geometryOf(entity)!, frame) }))),
         s("g", { class: "names" }, ...names),
         s("g", {}, ...placeLabels(of("Place"), frame, taken)),
-        s("g", { class: "cars" }),
+        s("g", { class: "devices" }),
         scaleBar(frame),
     );
     box.replaceChildren(svg);
     frames.set(box, frame);
 }
 
-/** Draws what moves within the city onto the map that stands in `box`, each with the health of its device. */
-export function drawCars(box: HTMLElement, cars: Entity[]): void {
-    const [group, frame] = [box.querySelector("g.cars"), frames.get(box)];
-    if (!group || !frame) return;
-    const active = document.activeElement;
-    const focused = active && group.contains(active) ? active.getAttribute("href") : null;
-    const dots = cars.flatMap((car) => {
-        const geometry = geometryOf(car);
-        if (geometry?.type !== "Point") return [];
-        const [x, y] = frame.project(geometry.coordinates as Point);
-        if (!inside([x, y], frame)) return [];
-        const size = 7;
-        return svgLink(
-            car.id,
-            nameOf(car),
-            `car${healthClass(car.id)}`,
-            s("circle", { cx: x, cy: y, r: 8, class: "reach" }),
-            s("rect", { x: x - size / 2, y: y - size / 2, width: size, height: size, rx: 1.6, class: "dot" }),
-        );
-    });
-    group.replaceChildren(...dots);
-    if (focused) group.querySelector<SVGElement>(`[href="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
-}
-
-/** A small map of moving things: where they are and where they have been since the page was opened. */
-export function drawTracks(
-    tracks: Map<string, Point[]>,
-    width: number,
-    height: number,
-    hrefOf: (id: string) => string,
-    titleOf: (id: string) => string,
-    classOf: (id: string) => string,
-): SVGElement {
-    let [west, south, east, north] = [180, 90, -180, -90];
-    for (const track of tracks.values()) {
-        for (const [lng, lat] of track) {
-            west = Math.min(west, lng);
-            east = Math.max(east, lng);
-            south = Math.min(south, lat);
-            north = Math.max(north, lat);
-        }
+/** Draws devices onto the map that stands in `box`; answers those that stand outside of it. */
+export function drawDevices(box: HTMLElement, spots: Spot[]): Spot[] {
+    const [group, frame] = [box.querySelector("g.devices"), frames.get(box)];
+    if (!group || !frame) return spots.filter(({ at }) => at);
+    const outside: Spot[] = [];
+    const within: { spot: Spot; place: Point }[] = [];
+    for (const spot of spots) {
+        if (!spot.at) continue;
+        const place = frame.project(spot.at);
+        if (inside(place, frame)) within.push({ spot, place });
+        else outside.push(spot);
     }
-    // A single thing that stands still still needs a frame: about two kilometres.
-    const least = 0.02;
-    const squeeze = Math.cos((((south + north) / 2) * Math.PI) / 180);
-    const [spanX, spanY] = [Math.max(least, (east - west) * squeeze), Math.max(least, north - south)];
-    const margin = 10;
-    const k = Math.min((width - 2 * margin) / spanX, (height - 2 * margin) / spanY);
-    const project = ([lng, lat]: Point): Point => [
-        width / 2 + (lng - (west + east) / 2) * squeeze * k,
-        height / 2 - (lat - (south + north) / 2) * k,
-    ];
-    const svg = s("svg", { viewBox: `0 0 ${width} ${height}`, class: "tracks" });
-    for (const track of tracks.values()) {
-        if (track.length < 2) continue;
-        svg.append(
-            s("path", {
-                d: `M${track
-                    .map((point) =>
-                        project(point)
-                            .map((n) => n.toFixed(1))
-                            .join(" "),
-                    )
-                    .join("L")}`,
-            }),
-        );
-    }
-    for (const [id, track] of tracks) {
-        const [x, y] = project(track.at(-1)!);
-        const dot = s(
-            "a",
-            { href: hrefOf(id), "aria-label": titleOf(id), class: `track${classOf(id)}` },
-            s("circle", { cx: x, cy: y, r: 8, class: "reach" }),
-            s("circle", { cx: x, cy: y, r: 2.6, class: "dot" }),
-            s("title", {}, titleOf(id)),
-        );
-        svg.append(dot);
-    }
-    return svg;
+    const places = spread(
+        within.map(({ place }) => place),
+        markRadius,
+    );
+    const marks = within.map(({ spot }, at) => spotLink(spot, ...places[at]!, markRadius));
+    keepFocus(group, () => group.replaceChildren(...marks));
+    return outside;
 }

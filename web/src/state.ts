@@ -1,9 +1,12 @@
-// What the page shows is in its address, so that a copied address shows the same: #lang=en&id=... or #type=...
+// What the page shows is in its address, so that a copied address shows the same: #lang=en&id=..., #type=... or
+// #device=LINK/DEVICE.
 
 export interface State {
     lang: "zh" | "en";
     id: string | undefined;
     type: string | undefined;
+    /** LINK/DEVICE */
+    device: string | undefined;
     offset: number;
 }
 
@@ -14,6 +17,7 @@ export function readState(hash: string): State {
         lang: parameters.get("lang") === "en" ? "en" : "zh",
         id: parameters.get("id") ?? undefined,
         type: parameters.get("type") ?? undefined,
+        device: parameters.get("device") ?? undefined,
         offset: Number.isInteger(offset) && offset > 0 ? offset : 0,
     };
 }
@@ -23,6 +27,7 @@ export function writeState(state: Partial<State>): string {
     if (state.lang === "en") parameters.set("lang", "en");
     if (state.type) parameters.set("type", state.type);
     if (state.offset) parameters.set("offset", String(state.offset));
+    if (state.device) parameters.set("device", state.device);
     if (state.id) parameters.set("id", state.id);
     return `#${parameters}`;
 }
