@@ -4,7 +4,9 @@
  *     told JINDU CONSTANT FOLDER [seconds [entities [subscriptions]]]
  *
  * Half of the subscriptions name an entity, half a place (50 m around it) and an attribute; all ask pm25>300, which
- * three of ten updates are. They go to 16 endpoints. Then one subscription for each of 16 stamped entities. */
+ * three of ten updates are. They go to 16 endpoints. Then one subscription for each of 16 stamped entities; and 16
+ * subscriptions that share out 1,600 entities, each update of which is told, as fast as the machine can: how many of
+ * the acknowledged updates came? */
 #include "load.h"
 #include "told_receiver.h"
 
@@ -19,7 +21,8 @@ enum {
     ENDPOINTS = 16,
     PORT_SLOW = 19540,
     PORT_DEAD = 19541,
-    STAMPED = 16
+    STAMPED = 16,
+    BUSY = 1600,
 };
 
 static uint32_t entities, subscriptions;
@@ -56,7 +59,7 @@ static void patch(jd_buf *out, const char *id, const char *attr, const char *val
                   "PATCH /ngsi-ld/v1/entities/%s/attrs/%s HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: "
                   "application/json\r\nUser-Agent: bench\r\nContent-Length: %zu\r\n\r\n"
                   "{\"type\":\"Property\",\"value\":%s}",
-                  id, attr, strlen(value) + 30, value);
+                  id, attr, strlen(value) + 28, value);
 }
 
 static void patch_one(void *user, jd_buf *out) {
@@ -89,7 +92,7 @@ static void subscribe(jd_buf *out, const char *selector, const char *more, unsig
     jd_buf body = {0};
     jd_buf_printf(&body,
                   "{\"type\":\"Subscription\",\"entities\":[{%s}]%s,\"notification\":{\"format\":\"keyValues\","
-                  "\"attributes\":[\"pm25\",\"stamp\"],\"endpoint\":{\"uri\":\"http://127.0.0.1:%u/told\"}}}",
+                  "\"attributes\":[\"pm25\",\"stamp\",\"n\"],\"endpoint\":{\"uri\":\"http://127.0.0.1:%u/told\"}}}",
                   selector, more, port);
     post(out, "subscriptions", &body);
     jd_buf_fini(&body);
@@ -121,6 +124,37 @@ static void subscribe_stamped(void *user, jd_buf *out) {
     uint32_t i = a->i++;
     snprintf(selector, sizeof selector, "\"type\":\"Stamped\",\"id\":\"urn:ngsi-ld:Stamped:%u\"", i % STAMPED);
     subscribe(out, selector, "", a->n ? a->n : PORT_TOLD + i % ENDPOINTS);
+}
+
+static void make_busy(void *user, jd_buf *out) {
+    asker *a = user;
+    jd_buf body = {0};
+    jd_buf_c(&body, '[');
+    for (uint32_t i = 0; i < BUSY; i++)
+        jd_buf_printf(&body, "%s{\"id\":\"urn:ngsi-ld:Busy:%02u:%u\",\"type\":\"Busy\",\"n\":0}", i ? "," : "",
+                      i % ENDPOINTS, i);
+    jd_buf_c(&body, ']');
+    a->i++;
+    post(out, "entityOperations/upsert", &body);
+    jd_buf_fini(&body);
+}
+
+static void subscribe_busy(void *user, jd_buf *out) {
+    asker *a = user;
+    char selector[100];
+    uint32_t i = a->i++;
+    snprintf(selector, sizeof selector, "\"type\":\"Busy\",\"idPattern\":\"^urn:ngsi-ld:Busy:%02u:\"", i % ENDPOINTS);
+    subscribe(out, selector, "", PORT_TOLD + i % ENDPOINTS);
+}
+
+/* One after the other, so that none is changed twice in a group, which is told once. */
+static void busy_one(void *user, jd_buf *out) {
+    asker *a = user;
+    char id[64], value[32];
+    uint32_t i = a->i++;
+    snprintf(id, sizeof id, "urn:ngsi-ld:Busy:%02u:%u", i % BUSY % ENDPOINTS, i % BUSY);
+    snprintf(value, sizeof value, "%u", i);
+    patch(out, id, "n", value);
 }
 
 static void bare_post(void *user, jd_buf *out) {
@@ -179,6 +213,26 @@ static double delays(receiver *told, const char *what, double seconds, double ra
     return p50;
 }
 
+static void exact(receiver *told, double seconds) {
+    asker a = {0}, subs = {0}, load = {0};
+    times(make_busy, &a, 201, 1);
+    times(subscribe_busy, &subs, 201, ENDPOINTS);
+    uint64_t before = receiver_entities(told), posts = receiver_count(told), last;
+    double began = bench_seconds();
+    load_result r = run(PORT, busy_one, &load, 204, CONNECTIONS, seconds, 0);
+    do {
+        last = receiver_entities(told);
+        usleep(300000);
+    } while (receiver_entities(told) != last);
+    double took = bench_seconds() - began - 0.3;
+    printf("every update told, %d receivers              %9.0f/s   %llu acknowledged, %llu told (%.2f %%) in %llu "
+           "notifications, all within %.1f s\n",
+           ENDPOINTS, r.per_second, (unsigned long long)r.answers, (unsigned long long)(last - before),
+           100.0 * (double)(last - before) / (double)r.answers, (unsigned long long)(receiver_count(told) - posts),
+           took);
+    bench_free(&r.latency);
+}
+
 int main(int argc, char **argv) {
     if (argc < 4) bench_die("usage: told JINDU CONSTANT FOLDER [seconds [entities [subscriptions]]]");
     double seconds = argc > 4 ? atof(argv[4]) : 20;
@@ -229,6 +283,7 @@ int main(int argc, char **argv) {
     rate_line("a bare POST over loopback", &posts);
     double alone, beside;
     delays(told, "from update (asked) to notification (received)", seconds / 2, 1000, &alone);
+    exact(told, seconds / 2);
     receiver *slow = receiver_start(PORT_SLOW, 1, 100);
     own = (asker){.n = PORT_SLOW};
     times(subscribe_stamped, &own, 201, STAMPED);
