@@ -1,5 +1,6 @@
-/* Deliveries over HTTP: one queue an endpoint, in order, one under way at a time; many endpoints at once. An endpoint
- * that fails waits longer and longer and holds up nobody else; after its last try a notification is a dead letter. */
+/* Deliveries: one queue an endpoint, in order, one under way at a time; many endpoints at once. An endpoint that fails
+ * waits longer and longer and holds up nobody else; after its last try a notification is a dead letter. How a try goes
+ * over HTTP stands here, over MQTT in mqtt_out.c. */
 #include "told/told_int.h"
 
 #include "base/log.h"
@@ -36,7 +37,8 @@ struct deliveries {
     endpoint **all;
     uint32_t n, cap;
     CURLM *multi;
-    uint32_t under_way;
+    mqtt_out *mqtt;
+    uint32_t under_way; /* of HTTP: those of MQTT share a connection a broker */
     int stopping, started;
     pthread_t thread;
     _Atomic uint64_t sent, failed, dead, dropped, waiting;
@@ -71,22 +73,19 @@ static void set_headers(endpoint *e, const letter *l) {
     const sub *s = l->s;
     curl_slist_free_all(e->headers);
     e->headers = NULL;
-    const char *type = s->geojson ? "application/geo+json" : s->ld ? "application/ld+json" : "application/json";
-    add_header(e, JD_STR("Content-Type"), jd_str_of(type));
+    jd_buf link = {0};
+    add_header(e, JD_STR("Content-Type"), jd_str_of(notice_type(s)));
     add_header(e, JD_STR("Expect"), JD_STR(""));
-    const jd_jval *own = jd_jget(&s->doc, "jsonldContext");
-    jd_str url = own ? jd_jstr(own) : jd_ctx_url(s->ctx);
-    if (!s->ld && url.p) {
-        jd_buf b = {0};
-        jd_buf_printf(&b, "<%.*s>; rel=\"http://www.w3.org/ns/json-ld#context\"; type=\"application/ld+json\"",
-                      JD_STR_ARG(url));
-        add_header(e, JD_STR("Link"), jd_buf_view(&b));
-        jd_buf_fini(&b);
-    }
+    if (notice_link(s, (jd_str){NULL, 0}, &link)) add_header(e, JD_STR("Link"), jd_buf_view(&link));
+    jd_buf_fini(&link);
     for (uint32_t i = 0; i < s->receiver_n; i++) add_header(e, s->receiver[i].name, s->receiver[i].value);
 }
 
-static void begin_try(deliveries *d, endpoint *e) {
+static uint32_t timeout_of(const deliveries *d, const letter *l) {
+    return l->s->timeout_ms ? l->s->timeout_ms : d->r->o.timeout_ms;
+}
+
+static void begin_http(deliveries *d, endpoint *e) {
     letter *l = e->first;
     if (!e->easy) e->easy = curl_easy_init();
     curl_easy_reset(e->easy);
@@ -94,22 +93,38 @@ static void begin_try(deliveries *d, endpoint *e) {
     jd_buf uri = {0};
     jd_buf_str(&uri, e->uri);
     jd_buf_c(&uri, 0);
-    uint32_t ms = l->s->timeout_ms ? l->s->timeout_ms : d->r->o.timeout_ms;
     curl_easy_setopt(e->easy, CURLOPT_URL, uri.p);
     curl_easy_setopt(e->easy, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(e->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)l->n);
     curl_easy_setopt(e->easy, CURLOPT_POSTFIELDS, l->body);
     curl_easy_setopt(e->easy, CURLOPT_HTTPHEADER, e->headers);
     curl_easy_setopt(e->easy, CURLOPT_WRITEFUNCTION, swallow);
-    curl_easy_setopt(e->easy, CURLOPT_TIMEOUT_MS, (long)ms);
+    curl_easy_setopt(e->easy, CURLOPT_TIMEOUT_MS, (long)timeout_of(d, l));
+    if (d->r->o.ca_file) curl_easy_setopt(e->easy, CURLOPT_CAINFO, d->r->o.ca_file);
     curl_easy_setopt(e->easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(e->easy, CURLOPT_NOPROXY, "*");
     curl_easy_setopt(e->easy, CURLOPT_PRIVATE, e);
     jd_buf_fini(&uri);
-    l->tries++;
-    e->busy = 1;
     d->under_way++;
     curl_multi_add_handle(d->multi, e->easy);
+}
+
+static void begin_mqtt(deliveries *d, endpoint *e) {
+    letter *l = e->first;
+    jd_buf message = {0};
+    size_t n;
+    notice_mqtt(l->s, (jd_str){l->body, l->n}, &message);
+    char *p = jd_buf_take(&message, &n);
+    mqtt_out_publish(d->mqtt, &l->s->mqtt, jd_str_of(l->id), p, n, timeout_of(d, l), e);
+}
+
+static void begin_try(deliveries *d, endpoint *e) {
+    e->first->tries++;
+    e->busy = 1;
+    if (e->first->s->mqtt.uri)
+        begin_mqtt(d, e);
+    else
+        begin_http(d, e);
 }
 
 static void note(deliveries *d, const sub *s, int ok) {
@@ -138,22 +153,20 @@ static void drop_first(deliveries *d, endpoint *e) {
     letter_free(l);
 }
 
-static void ended(deliveries *d, endpoint *e, CURLcode rc) {
-    long status = 0;
-    curl_easy_getinfo(e->easy, CURLINFO_RESPONSE_CODE, &status);
-    curl_multi_remove_handle(d->multi, e->easy);
+/* What became of a try. passes: the same letter may yet be taken. */
+static void ended(deliveries *d, endpoint *e, int ok, int passes, long status, const char *why) {
     letter *l = e->first;
-    int ok = rc == CURLE_OK && status >= 200 && status < 300;
-    /* what the receiver refuses it will refuse again */
-    int again =
-        !ok && (rc != CURLE_OK || status >= 500 || status == 408 || status == 429) && l->tries < d->r->o.tries_max;
-    d->under_way--;
+    int again = !ok && passes && l->tries < d->r->o.tries_max;
     if (ok) atomic_fetch_add(&d->sent, 1);
     if (!ok) atomic_fetch_add(&d->failed, 1);
     note(d, l->s, ok);
-    if (!ok)
+    if (!ok) {
+        jd_buf uri = {0};
+        uri_shown(e->uri, &uri);
         jd_log(JD_LOG_WARN, "told.failed", "subscription=%.*s uri=%.*s try=%u status=%ld why=\"%s\"",
-               JD_STR_ARG(l->s->id), JD_STR_ARG(e->uri), l->tries, status, rc ? curl_easy_strerror(rc) : "refused");
+               JD_STR_ARG(l->s->id), JD_STR_ARG(jd_buf_view(&uri)), l->tries, status, why);
+        jd_buf_fini(&uri);
+    }
     pthread_mutex_lock(&d->lock);
     e->busy = 0;
     if (again) {
@@ -169,19 +182,42 @@ static void ended(deliveries *d, endpoint *e, CURLcode rc) {
     pthread_mutex_unlock(&d->lock);
 }
 
+static void ended_http(deliveries *d, endpoint *e, CURLcode rc) {
+    long status = 0;
+    curl_easy_getinfo(e->easy, CURLINFO_RESPONSE_CODE, &status);
+    curl_multi_remove_handle(d->multi, e->easy);
+    d->under_way--;
+    /* what the receiver refuses it will refuse again */
+    ended(d, e, rc == CURLE_OK && status >= 200 && status < 300,
+          rc != CURLE_OK || status >= 500 || status == 408 || status == 429, status,
+          rc ? curl_easy_strerror(rc) : "refused");
+}
+
+static void ended_mqtt(void *ctx, void *user, int ok, int passes, const char *why) {
+    ended(ctx, user, ok, passes, 0, why);
+}
+
 /* ---- the thread ---- */
+
+/* When its first letter may be tried. */
+static uint64_t due_ms(deliveries *d, const endpoint *e, uint64_t now) {
+    if (e->not_before_ms > now) return e->not_before_ms;
+    if (e->first->s->mqtt.uri) return mqtt_out_ready_ms(d->mqtt, &e->first->s->mqtt);
+    return d->under_way < d->r->o.at_once_max ? 0 : now + POLL_MS;
+}
 
 /* Begins what is due; returns ms until the next is. */
 static int begin_due(deliveries *d) {
     uint64_t now = now_ms(), wait = POLL_MS;
     pthread_mutex_lock(&d->lock);
-    for (uint32_t i = 0; i < d->n && d->under_way < d->r->o.at_once_max; i++) {
+    for (uint32_t i = 0; i < d->n; i++) {
         endpoint *e = d->all[i];
         if (e->busy || !e->first) continue;
-        if (e->not_before_ms <= now)
+        uint64_t due = due_ms(d, e, now);
+        if (due <= now)
             begin_try(d, e);
-        else if (e->not_before_ms - now < wait)
-            wait = e->not_before_ms - now;
+        else if (due - now < wait)
+            wait = due - now;
     }
     pthread_mutex_unlock(&d->lock);
     return (int)wait;
@@ -197,16 +233,22 @@ static void *deliver_main(void *user) {
             endpoint *e;
             if (m->msg != CURLMSG_DONE) continue;
             CURLcode rc = m->data.result;
-            curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, (char **)&e);
-            ended(d, e, rc);
             wait = 0;
+            if (mqtt_out_took(d->mqtt, m->easy_handle, rc)) continue;
+            curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, (char **)&e);
+            ended_http(d, e, rc);
         }
+        int mqtt_wait = mqtt_out_turn(d->mqtt);
+        if (mqtt_wait < wait) wait = mqtt_wait;
         pthread_mutex_lock(&d->lock);
         int stopping = d->stopping, empty = !atomic_load(&d->waiting);
         pthread_mutex_unlock(&d->lock);
         if (stopping && !end) end = now_ms() + STOP_MS;
         if (stopping && (empty || now_ms() >= end)) break;
-        if (wait) curl_multi_poll(d->multi, NULL, 0, stopping && wait > 50 ? 50 : wait, NULL);
+        if (!wait) continue;
+        unsigned n;
+        struct curl_waitfd *fds = mqtt_out_fds(d->mqtt, &n);
+        curl_multi_poll(d->multi, fds, n, stopping && wait > 50 ? 50 : wait, NULL);
     }
     return NULL;
 }
@@ -217,6 +259,12 @@ deliveries *deliveries_start(jd_told_room *r, jd_err *err) {
     pthread_mutex_init(&d->lock, NULL);
     jd_strmap_init(&d->by_uri);
     d->multi = curl_multi_init();
+    d->mqtt = mqtt_out_new(&(mqtt_out_opts){.multi = d->multi,
+                                            .ca_file = r->o.ca_file,
+                                            .brokers_max = r->o.brokers_max,
+                                            .dial_ms = r->o.timeout_ms,
+                                            .done = ended_mqtt,
+                                            .ctx = d});
     int rc = d->multi ? pthread_create(&d->thread, NULL, deliver_main, d) : -1;
     if (rc) {
         jd_fail(err, JD_E_INTERNAL, "told: cannot start deliveries", "通知：无法启动投递线程");
@@ -237,9 +285,10 @@ void deliveries_stop(deliveries *d) {
         curl_multi_wakeup(d->multi);
         pthread_join(d->thread, NULL);
     }
+    mqtt_out_free(d->mqtt);
     for (uint32_t i = 0; i < d->n; i++) {
         endpoint *e = d->all[i];
-        if (e->busy) curl_multi_remove_handle(d->multi, e->easy);
+        if (e->busy && e->easy) curl_multi_remove_handle(d->multi, e->easy);
         while (e->first) drop_first(d, e);
         if (e->easy) curl_easy_cleanup(e->easy);
         curl_slist_free_all(e->headers);

@@ -106,6 +106,7 @@ int jd_told_start(jd_told_room **out, const jd_told_opts *opts, jd_err *err) {
     if (!r->o.at_once_max) r->o.at_once_max = 64;
     if (!r->o.tries_max) r->o.tries_max = 5;
     if (!r->o.timeout_ms) r->o.timeout_ms = 5000;
+    if (!r->o.brokers_max) r->o.brokers_max = 256;
     curl_global_init(CURL_GLOBAL_DEFAULT);
     pthread_mutex_init(&r->lock, NULL);
     jd_strmap_init(&r->states);

@@ -21,6 +21,8 @@ typedef struct jd_told_opts {
     uint32_t at_once_max; /* endpoints that are sent to at the same time; 0: 64 */
     uint32_t tries_max;   /* of one notification; 0: 5 */
     uint32_t timeout_ms;  /* of one try, unless the subscription says otherwise; 0: 5,000 */
+    uint32_t brokers_max; /* connections to MQTT brokers; beyond, notifications wait for an idle one; 0: 256 */
+    const char *ca_file;  /* certificates that endpoints are checked against, beside the system's; NULL: those alone */
 } jd_told_opts;
 
 /* Loads the subscriptions of all tenants and begins to watch. Before the first write. */
