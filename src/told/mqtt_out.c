@@ -11,7 +11,6 @@
 enum {
     BACKOFF_MS = 500, /* behind a failed connection; doubles */
     BACKOFF_MOST_MS = 10000,
-    STEADY_MS = 5000, /* a connection that lasted so long was a good one */
     KEEPALIVE_S = 60,
     PING_MS = 10000,   /* for the answer to PINGREQ */
     STALL_MS = 10000,  /* a socket that takes nothing for so long is dead */
@@ -52,8 +51,9 @@ typedef struct session {
     jd_buf out, in;
     size_t out_at;
     uint64_t sent, last_out_ms, pinged_ms, used_ms, not_before_ms;
-    unsigned fails;
-    int kept; /* the broker may have our session still */
+    unsigned fails; /* connections in a row over which nothing went */
+    int good;       /* over this one something did */
+    int kept;       /* the broker may have our session still */
     exchange *first, **last;
     uint32_t tries, left, under_way; /* with a user; without; of QoS 1 and 2 without a last word */
     uint16_t next_id;
@@ -115,6 +115,7 @@ static void tell(mqtt_out *m, exchange *x, int ok, int again, const char *why) {
 static void took_it(mqtt_out *m, session *s, exchange *x) {
     s->under_way -= (uint32_t)is_open(x);
     x->phase = DONE;
+    s->good = 1;
     if (!x->user) return;
     tell(m, x, 1, 0, NULL);
     drop(s, x);
@@ -141,9 +142,8 @@ static void hang_up(mqtt_out *m, session *s) {
 /* What was under way is told of. What the broker may have taken is kept as long as its session may be. */
 static void lost(mqtt_out *m, session *s, int again, const char *why) {
     uint64_t now = mqtt_now_ms();
-    int steady = s->state == UP && now - s->since_ms >= STEADY_MS;
+    s->fails = s->good ? 0 : s->fails + 1;
     hang_up(m, s);
-    s->fails = steady ? 0 : s->fails + 1;
     uint64_t wait = s->fails ? (uint64_t)BACKOFF_MS << (s->fails < 8 ? s->fails - 1 : 7) : 0;
     s->not_before_ms = now + (wait < BACKOFF_MOST_MS ? wait : BACKOFF_MOST_MS);
     for (exchange *x = s->first, *next; x; x = next) {
@@ -177,6 +177,7 @@ static void dial(mqtt_out *m, session *s) {
     curl_multi_add_handle(m->o.multi, s->easy);
     jd_buf_fini(&url);
     s->state = DIALLING;
+    s->good = 0;
     s->since_ms = mqtt_now_ms();
 }
 
