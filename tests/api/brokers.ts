@@ -1,4 +1,4 @@
-// A real MQTT broker (Mosquitto) as a process of the test's own, a subscriber at it, and a line between that can be cut.
+// A real MQTT broker (Mosquitto) as a process of the test's own, a subscriber at it, a line between that can be cut.
 import assert from "node:assert/strict";
 import { spawn, spawnSync, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
@@ -109,9 +109,10 @@ export class Heard {
     }
 }
 
-/** A line to a broker that shows what the broker says and can be cut: `cut` gets each packet type that comes back. */
+/** A line to a broker that can be cut, or silent for a while: `cut` gets each packet type that comes back. */
 export class Line {
     connections = 0;
+    #held: (() => void)[] | undefined;
     cut: (type: number) => boolean = () => false;
     #server: NetServer;
     #sockets = new Set<Socket>();
@@ -129,6 +130,7 @@ export class Line {
             near.on("data", (bytes) => far.write(bytes));
             far.on("data", (bytes: Buffer) => {
                 if (this.cut(bytes[0]! >> 4)) both.forEach((each) => each.destroy());
+                else if (this.#held) this.#held.push(() => near.write(bytes));
                 else near.write(bytes);
             });
         });
@@ -142,6 +144,16 @@ export class Line {
 
     get port(): number {
         return (this.#server.address() as AddressInfo).port;
+    }
+
+    /** What the broker says waits until `release`. */
+    hold(): void {
+        this.#held = [];
+    }
+
+    release(): void {
+        this.#held?.forEach((send) => send());
+        this.#held = undefined;
     }
 
     close(): void {
