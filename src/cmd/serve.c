@@ -21,7 +21,8 @@
 enum { DEAD_STOP_SECONDS = 10 };
 
 typedef struct serving {
-    const char *data, *listen, *contexts, *web, *config, *log_level, *base_url, *alias, *fetch_allow, *history_off;
+    const char *data, *listen, *contexts, *web, *config, *log_level, *base_url, *alias, *fetch_allow, *history_off,
+        *notify_ca;
     int open, no_fetch;
     uint64_t min_free, log_bytes_max, names_max, tenants_max, group_changes_max, queue_bytes_max, query_scan_max;
     uint64_t limit_default, limit_max, batch_max, temporal_page;
@@ -29,6 +30,7 @@ typedef struct serving {
     uint64_t idle_ms, slow_ms, jobs_max;
     uint64_t history_heads_bytes, history_heads_age, history_fan, history_cache_bytes, history_read_max;
     uint64_t history_write_max, tables_kept, tables_refused_bytes;
+    uint64_t notify_brokers_max;
     uint64_t link_threads, link_connections_max, link_batch_frames, link_ring_bytes, link_rings_max, link_aside_max;
 } serving;
 
@@ -114,6 +116,10 @@ static const cmd_opt opts[] = {
     SIZE("link-rings-max", link_rings_max, KIB, TIB, "last frames kept of all devices", "全部设备保留的最近报文字节数"),
     NUMBER("link-quarantine-max", link_aside_max, 1, 1000000, "frames set aside that are kept of a link",
            "每条链路保留的隔离帧数"),
+    TEXT("notify-ca", "FILE", notify_ca, "certificates (PEM) to trust for notifications, beside the system's",
+         "除系统证书外，通知端点可信任的证书文件（PEM）"),
+    NUMBER("notify-brokers-max", notify_brokers_max, 1, 100000, "MQTT brokers that notifications go to at a time",
+           "同时连接的 MQTT 代理（通知）上限"),
     NUMBER("workers", workers, 1, 256, "threads for requests that wait", "工作线程数"),
 };
 
@@ -142,6 +148,7 @@ static void defaults(void *settings) {
                    .link_ring_bytes = 4 * KIB,
                    .link_rings_max = 64 * MIB,
                    .link_aside_max = 1000,
+                   .notify_brokers_max = 256,
                    .limit_default = 20,
                    .limit_max = 1000,
                    .batch_max = 10000,
@@ -188,6 +195,11 @@ static int check_folder(const cmd_line *line, const char *option, const char *di
     if (!dir) return 0;
     if (stat(dir, &st)) return cmd_usage(line, "--%s: %s: %s", "--%s：%s：%s", option, dir, strerror(errno));
     return S_ISDIR(st.st_mode) ? 0 : cmd_usage(line, "--%s: %s is no folder", "--%s：%s 不是目录", option, dir);
+}
+
+static int check_file(const cmd_line *line, const char *option, const char *file) {
+    if (!file || !access(file, R_OK)) return 0;
+    return cmd_usage(line, "--%s: %s: %s", "--%s：%s：%s", option, file, strerror(errno));
 }
 
 /* An alias travels in the Via header (RFC 9110 5.6.2). */
@@ -308,6 +320,8 @@ static int serve_city(const serving *s, const cmd_address *at, jd_arena *a) {
                   .ring_bytes = s->link_ring_bytes,
                   .rings_bytes_max = s->link_rings_max,
                   .quarantine_max = (uint32_t)s->link_aside_max},
+        .notify_ca = s->notify_ca,
+        .notify_brokers_max = (uint32_t)s->notify_brokers_max,
         .open = s->open,
         .on_dead = on_dead,
         .on_dead_user = &f,
@@ -370,6 +384,7 @@ static int serve(const cmd_line *line) {
         if (!code) code = check_names(line, s);
         if (!code) code = check_folder(line, "contexts", s->contexts);
         if (!code) code = check_folder(line, "web", s->web);
+        if (!code) code = check_file(line, "notify-ca", s->notify_ca);
     }
     if (!code) {
         set_log_level(s->log_level);

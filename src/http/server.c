@@ -105,7 +105,11 @@ int jd_server_start(const jd_server_opts *opts, jd_server **out, jd_err *err) {
     int rc = open_rooms(s, opts, err) || jd_api_start(&s->api, err);
     lo.engine = s->api.engine;
     lo.contexts = s->api.contexts;
-    jd_told_opts to = {.engine = lo.engine, .contexts = lo.contexts, .base_url = s->api.base_url};
+    jd_told_opts to = {.engine = lo.engine,
+                       .contexts = lo.contexts,
+                       .base_url = s->api.base_url,
+                       .brokers_max = opts->notify_brokers_max,
+                       .ca_file = opts->notify_ca};
     jd_tables_opts ta = {.engine = lo.engine,
                          .contexts = lo.contexts,
                          .data_dir = opts->data_dir,

@@ -29,7 +29,9 @@ typedef struct jd_server_opts {
     size_t history_off_n;
     uint32_t tables_kept; /* see tables.h; 0: as it says */
     uint64_t tables_refused_bytes;
-    jd_links_opts links; /* engine and contexts are filled in here */
+    jd_links_opts links;   /* engine and contexts are filled in here */
+    const char *notify_ca; /* see told.h, as is the next */
+    uint32_t notify_brokers_max;
     /* of the door; see door.h. host, port, web_dir, routes and app are filled in here. */
     jd_door_opts door;
     void (*on_dead)(void *user, const char *why); /* after a failed sync; from the writer thread */

@@ -1,5 +1,6 @@
 /* Deliveries: one under way an endpoint, many endpoints at once. An endpoint that fails waits longer and longer and
- * holds up nobody else; after its last try a notification is a dead letter. HTTP by libcurl. */
+ * holds up nobody else; after its last try a notification is a dead letter. How a try goes over HTTP stands here, over
+ * MQTT in mqtt_out.c. */
 #include "told/letters.h"
 
 #include "base/log.h"
@@ -14,6 +15,8 @@ struct transport {
     CURLM *multi;
     CURL **idle; /* kept, for they are costly to make */
     uint32_t idle_n, idle_cap;
+    uint32_t posts; /* under way */
+    mqtt_out *mqtt; /* those share a connection a broker */
 };
 
 /* ---- one try over HTTP ---- */
@@ -34,20 +37,17 @@ static void add_header(struct curl_slist **list, jd_str name, jd_str value) {
 static struct curl_slist *headers_of(sub *s) {
     struct curl_slist *list = NULL;
     if (s->headers) return s->headers;
-    const char *type = s->geojson ? "application/geo+json" : s->ld ? "application/ld+json" : "application/json";
-    add_header(&list, JD_STR("Content-Type"), jd_str_of(type));
+    jd_buf link = {0};
+    add_header(&list, JD_STR("Content-Type"), jd_str_of(notice_type(s)));
     add_header(&list, JD_STR("Expect"), JD_STR(""));
-    const jd_jval *own = jd_jget(&s->doc, "jsonldContext");
-    jd_str url = own ? jd_jstr(own) : jd_ctx_url(s->ctx);
-    if (!s->ld && url.p) {
-        jd_buf b = {0};
-        jd_buf_printf(&b, "<%.*s>; rel=\"http://www.w3.org/ns/json-ld#context\"; type=\"application/ld+json\"",
-                      JD_STR_ARG(url));
-        add_header(&list, JD_STR("Link"), jd_buf_view(&b));
-        jd_buf_fini(&b);
-    }
+    if (notice_link(s, (jd_str){NULL, 0}, &link)) add_header(&list, JD_STR("Link"), jd_buf_view(&link));
+    jd_buf_fini(&link);
     for (uint32_t i = 0; i < s->receiver_n; i++) add_header(&list, s->receiver[i].name, s->receiver[i].value);
     return s->headers = list;
+}
+
+static uint32_t timeout_of(const deliveries *d, const letter *l) {
+    return l->s->timeout_ms ? l->s->timeout_ms : d->r->o.timeout_ms;
 }
 
 static void begin_http(deliveries *d, endpoint *e, const letter *l) {
@@ -56,20 +56,30 @@ static void begin_http(deliveries *d, endpoint *e, const letter *l) {
     jd_buf uri = {0};
     jd_buf_str(&uri, e->uri);
     jd_buf_c(&uri, 0);
-    uint32_t ms = l->s->timeout_ms ? l->s->timeout_ms : d->r->o.timeout_ms;
     curl_easy_setopt(easy, CURLOPT_URL, uri.p);
     curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)l->n);
     curl_easy_setopt(easy, CURLOPT_POSTFIELDS, l->body);
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers_of(l->s));
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, swallow);
-    curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)ms);
+    curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)timeout_of(d, l));
+    if (d->r->o.ca_file) curl_easy_setopt(easy, CURLOPT_CAINFO, d->r->o.ca_file);
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");
     curl_easy_setopt(easy, CURLOPT_PRIVATE, e);
     jd_buf_fini(&uri);
     e->transport = easy;
+    t->posts++;
     curl_multi_add_handle(t->multi, easy);
+}
+
+static void begin_mqtt(deliveries *d, endpoint *e, const letter *l) {
+    jd_buf message = {0};
+    size_t n;
+    notice_mqtt(l->s, (jd_str){l->body, l->n}, &message);
+    char *p = jd_buf_take(&message, &n);
+    e->began_ms = letters_ms();
+    mqtt_out_publish(d->http->mqtt, &l->s->mqtt, jd_str_of(l->id), p, n, timeout_of(d, l), e);
 }
 
 static void keep_handle(struct transport *t, CURL *easy) {
@@ -111,9 +121,13 @@ static void ended(deliveries *d, endpoint *e, int status, uint32_t ms, const cha
     again = !ok && again && l->tries < d->r->o.tries_max;
     atomic_fetch_add(ok ? &d->sent : &d->failed, 1);
     note(d, l, ok, status, ms, why);
-    if (!ok)
-        jd_log(JD_LOG_WARN, "told.failed", "subscription=%.*s try=%u status=%d why=\"%s\"", JD_STR_ARG(l->s->id),
-               l->tries, status, why);
+    if (!ok) {
+        jd_buf uri = {0};
+        uri_shown(e->uri, &uri);
+        jd_log(JD_LOG_WARN, "told.failed", "subscription=%.*s uri=%.*s try=%u status=%d why=\"%s\"",
+               JD_STR_ARG(l->s->id), JD_STR_ARG(jd_buf_view(&uri)), l->tries, status, why);
+        jd_buf_fini(&uri);
+    }
     pthread_mutex_lock(&d->lock);
     d->under_way--;
     e->busy = 0;
@@ -146,6 +160,8 @@ static void ended_http(deliveries *d, CURL *easy, CURLcode rc) {
     curl_easy_getinfo(easy, CURLINFO_TOTAL_TIME_T, &us);
     curl_multi_remove_handle(d->http->multi, easy);
     keep_handle(d->http, easy);
+    e->transport = NULL;
+    d->http->posts--;
     if (rc != CURLE_OK)
         snprintf(why, sizeof why, "%s", curl_easy_strerror(rc));
     else if (status < 200 || status >= 300)
@@ -153,6 +169,11 @@ static void ended_http(deliveries *d, CURL *easy, CURLcode rc) {
     /* what the receiver refuses it will refuse again */
     int again = rc != CURLE_OK || status >= 500 || status == 408 || status == 429;
     ended(d, e, (int)status, (uint32_t)(us / 1000), why, again);
+}
+
+static void ended_mqtt(void *ctx, void *user, int ok, int passes, const char *why) {
+    endpoint *e = user;
+    ended(ctx, e, 0, (uint32_t)(letters_ms() - e->began_ms), ok ? "" : why, passes);
 }
 
 /* ---- the thread ---- */
@@ -180,22 +201,25 @@ static int begin_due(deliveries *d) {
         e->queued = 0;
         letters_ready(d, e);
     }
-    while (d->ready && !d->stopping && d->under_way < d->r->o.at_once_max) {
+    while (d->ready && !d->stopping && d->http->posts < d->r->o.at_once_max) {
         endpoint *e = d->ready;
         d->ready = e->next;
         if (!d->ready) d->ready_last = &d->ready;
-        if (e->not_before_ms > now) {
+        while (e->first && atomic_load(&e->first->s->state->deleted)) letters_done(d, letters_take_first(d, e));
+        int mqtt = e->first && e->first->s->mqtt.uri;
+        uint64_t free_ms = mqtt ? mqtt_out_ready_ms(d->http->mqtt, &e->first->s->mqtt) : 0;
+        if (free_ms > e->not_before_ms) e->not_before_ms = free_ms;
+        if (e->first && e->not_before_ms > now) {
             put_late(d, e);
             if (e->not_before_ms - now < wait) wait = e->not_before_ms - now;
             continue;
         }
         e->queued = 0;
-        while (e->first && atomic_load(&e->first->s->state->deleted)) letters_done(d, letters_take_first(d, e));
         if (!e->first) continue;
         e->busy = 1;
         d->under_way++;
         e->first->tries++;
-        begin_http(d, e, e->first);
+        (mqtt ? begin_mqtt : begin_http)(d, e, e->first);
     }
     pthread_mutex_unlock(&d->lock);
     return (int)wait;
@@ -207,7 +231,7 @@ void deliveries_wake(deliveries *d) {
 
 static int has_ready(deliveries *d) {
     pthread_mutex_lock(&d->lock);
-    int yes = d->ready && d->under_way < d->r->o.at_once_max;
+    int yes = d->ready && d->http->posts < d->r->o.at_once_max;
     pthread_mutex_unlock(&d->lock);
     return yes;
 }
@@ -220,9 +244,12 @@ static void *deliver_main(void *user) {
         curl_multi_perform(d->http->multi, &running);
         for (CURLMsg *m; (m = curl_multi_info_read(d->http->multi, &left));) {
             if (m->msg != CURLMSG_DONE) continue;
-            ended_http(d, m->easy_handle, m->data.result);
             wait = 0;
+            CURLcode rc = m->data.result;
+            if (!mqtt_out_took(d->http->mqtt, m->easy_handle, rc)) ended_http(d, m->easy_handle, rc);
         }
+        int mqtt_wait = mqtt_out_turn(d->http->mqtt);
+        if (mqtt_wait < wait) wait = mqtt_wait;
         pthread_mutex_lock(&d->lock);
         int stopping = d->stopping, idle = !d->under_way;
         pthread_mutex_unlock(&d->lock);
@@ -232,7 +259,11 @@ static void *deliver_main(void *user) {
         /* whoever adds a letter looks at `asleep` after it stands in the queue, we at the queue after `asleep` is set
          */
         atomic_store(&d->asleep, 1);
-        if (!has_ready(d)) curl_multi_poll(d->http->multi, NULL, 0, stopping && wait > 50 ? 50 : wait, NULL);
+        if (!has_ready(d)) {
+            unsigned n;
+            struct curl_waitfd *fds = mqtt_out_fds(d->http->mqtt, &n);
+            curl_multi_poll(d->http->multi, fds, n, stopping && wait > 50 ? 50 : wait, NULL);
+        }
         atomic_store(&d->asleep, 0);
     }
     return NULL;
@@ -250,6 +281,12 @@ deliveries *deliveries_start(jd_told_room *r, jd_err *err) {
     d->http = jd_xcalloc(1, sizeof *d->http);
     d->http->multi = curl_multi_init();
     if (d->http->multi) curl_multi_setopt(d->http->multi, CURLMOPT_MAXCONNECTS, (long)r->o.at_once_max * 4);
+    d->http->mqtt = mqtt_out_new(&(mqtt_out_opts){.multi = d->http->multi,
+                                                  .ca_file = r->o.ca_file,
+                                                  .brokers_max = r->o.brokers_max,
+                                                  .dial_ms = r->o.timeout_ms,
+                                                  .done = ended_mqtt,
+                                                  .ctx = d});
     int rc = d->http->multi ? pthread_create(&d->thread, NULL, deliver_main, d) : -1;
     if (rc) {
         jd_fail(err, JD_E_INTERNAL, "told: cannot start deliveries", "通知：无法启动投递线程");
@@ -271,9 +308,10 @@ void deliveries_stop(deliveries *d) {
         deliveries_wake(d);
         pthread_join(d->thread, NULL);
     }
+    mqtt_out_free(d->http->mqtt);
     for (uint32_t i = 0; i < d->n; i++) {
         endpoint *e = d->all[i];
-        if (!e->busy) continue;
+        if (!e->transport) continue;
         curl_multi_remove_handle(d->http->multi, e->transport);
         curl_easy_cleanup(e->transport);
     }

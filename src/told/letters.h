@@ -27,9 +27,9 @@ typedef struct endpoint {
     uint32_t waiting;
     int busy, queued; /* under way; in the ready or the late list */
     int failing;
-    double answer_ms; /* moving average */
-    uint64_t not_before_ms;
-    struct endpoint *next; /* ready */
+    double answer_ms;                 /* moving average */
+    uint64_t not_before_ms, began_ms; /* began: the try that is under way */
+    struct endpoint *next;            /* ready */
     struct deliveries *d;
     void *transport; /* deliver.c: of the try that is under way */
 } endpoint;

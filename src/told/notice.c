@@ -288,3 +288,47 @@ void notice_wrap(const sub *s, jd_str id, jd_time at, const jd_buf *data, jd_buf
     }
     jd_buf_c(out, '}');
 }
+
+/* ---- how it is sent ---- */
+
+const char *notice_type(const sub *s) {
+    return s->geojson ? "application/geo+json" : s->ld ? "application/ld+json" : "application/json";
+}
+
+int notice_link(const sub *s, jd_str otherwise, jd_buf *out) {
+    const jd_jval *own = jd_jget(&s->doc, "jsonldContext");
+    jd_str url = own ? jd_jstr(own) : jd_ctx_url(s->ctx);
+    if (!url.p) url = otherwise;
+    if (s->ld || !url.p) return 0;
+    jd_buf_printf(out, "<%.*s>; rel=\"http://www.w3.org/ns/json-ld#context\"; type=\"application/ld+json\"",
+                  JD_STR_ARG(url));
+    return 1;
+}
+
+/* Whether an entry of that name stands there already: a JSON object has each once. */
+static int is_said(const sub *s, uint32_t i) {
+    jd_str name = s->receiver[i].name;
+    for (uint32_t k = 0; k < i; k++)
+        if (jd_str_eq(s->receiver[k].name, name)) return 1;
+    return jd_str_is(name, "Content-Type") || (!s->ld && jd_str_is(name, "Link"));
+}
+
+void notice_mqtt(const sub *s, jd_str notification, jd_buf *out) {
+    jd_buf link = {0};
+    jd_buf_printf(out, "{\"metadata\":{\"Content-Type\":\"%s\"", notice_type(s));
+    if (notice_link(s, JD_STR(JD_CORE_CONTEXT_URL), &link)) {
+        jd_buf_z(out, ",\"Link\":");
+        jd_json_write_str(out, jd_buf_view(&link));
+    }
+    for (uint32_t i = 0; i < s->receiver_n; i++) {
+        if (is_said(s, i)) continue;
+        jd_buf_c(out, ',');
+        jd_json_write_str(out, s->receiver[i].name);
+        jd_buf_c(out, ':');
+        jd_json_write_str(out, s->receiver[i].value);
+    }
+    jd_buf_z(out, "},\"body\":");
+    jd_buf_str(out, notification);
+    jd_buf_c(out, '}');
+    jd_buf_fini(&link);
+}

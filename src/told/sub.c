@@ -174,21 +174,44 @@ static int pairs(const jd_jval *v, const char *place, jd_err *err) {
     return 0;
 }
 
+/* What notifierInfo says of MQTT (table 7.2-1). Of a key that stands there twice the last counts. */
+static int mqtt_info(const jd_jval *one, mqtt_target *out, jd_err *err) {
+    jd_str key = str_of(one, "key"), value = str_of(one, "value");
+    if (jd_str_is(key, "MQTT-Version")) {
+        if (!jd_str_is(value, "mqtt3.1.1") && !jd_str_is(value, "mqtt5.0"))
+            return bad(err, "notification.endpoint.notifierInfo.MQTT-Version", "must be mqtt3.1.1 or mqtt5.0",
+                       "须为 mqtt3.1.1 或 mqtt5.0");
+        out->version = jd_str_is(value, "mqtt5.0") ? MQTT_5_0 : MQTT_3_1_1;
+    } else if (jd_str_is(key, "MQTT-QoS")) {
+        if (value.n != 1 || value.p[0] < '0' || value.p[0] > '2')
+            return bad(err, "notification.endpoint.notifierInfo.MQTT-QoS", "must be 0, 1 or 2", "须为 0、1 或 2");
+        out->qos = value.p[0] - '0';
+    }
+    return 0;
+}
+
+static int mqtt_infos(const jd_jval *list, mqtt_target *out, jd_err *err) {
+    *out = (mqtt_target){.version = MQTT_5_0};
+    for (uint32_t i = 0; list && i < list->n; i++)
+        if (mqtt_info(&list->items[i], out, err)) return -1;
+    return 0;
+}
+
 static int endpoint(const jd_jval *v, jd_err *err) {
     static const char *const accepts[] = {"application/json", "application/ld+json", "application/geo+json", NULL};
+    mqtt_target mqtt;
     if (!v || v->type != JD_JOBJ) return bad(err, "notification.endpoint", "must be an object", "须为对象");
     jd_str uri = str_of(v, "uri");
     if (!uri.n || !jd_uri_valid(uri)) return bad(err, "notification.endpoint.uri", "must be a URI", "须为 URI");
-    if (jd_str_starts(uri, JD_STR("mqtt")))
-        return jd_fail(err, JD_E_NOT_SUPPORTED, "endpoints of MQTT are not built yet", "尚不支持 MQTT 端点");
-    if (!jd_str_starts(uri, JD_STR("http://")) && !jd_str_starts(uri, JD_STR("https://")))
-        return bad(err, "notification.endpoint.uri", "must begin with http:// or https://",
-                   "须以 http:// 或 https:// 开头");
+    if (!mqtt_uri_is(uri) && !jd_str_starts(uri, JD_STR("http://")) && !jd_str_starts(uri, JD_STR("https://")))
+        return bad(err, "notification.endpoint.uri", "must begin with http://, https://, mqtt:// or mqtts://",
+                   "须以 http://、https://、mqtt:// 或 mqtts:// 开头");
     return word(jd_jget(v, "accept"), "notification.endpoint.accept", accepts, err) ||
            above_zero(jd_jget(v, "timeout"), "notification.endpoint.timeout", err) ||
            above_zero(jd_jget(v, "cooldown"), "notification.endpoint.cooldown", err) ||
            pairs(jd_jget(v, "receiverInfo"), "notification.endpoint.receiverInfo", err) ||
-           pairs(jd_jget(v, "notifierInfo"), "notification.endpoint.notifierInfo", err);
+           pairs(jd_jget(v, "notifierInfo"), "notification.endpoint.notifierInfo", err) ||
+           (mqtt_uri_is(uri) && mqtt_infos(jd_jget(v, "notifierInfo"), &mqtt, err));
 }
 
 static int notification(const jd_jval *v, jd_err *err) {
@@ -454,6 +477,12 @@ static int compile_notification(sub *s, const jd_names *n, const jd_jval *v, jd_
     s->geojson = jd_str_is(accept, "application/geo+json");
     s->ld = jd_str_is(accept, "application/ld+json");
     s->uri = str_of(e, "uri");
+    if (mqtt_uri_is(s->uri)) {
+        mqtt_uri *at = JD_NEW(&s->arena, mqtt_uri);
+        if (mqtt_uri_parse(&s->arena, s->uri, at, err) || mqtt_infos(jd_jget(e, "notifierInfo"), &s->mqtt, err))
+            return -1;
+        s->mqtt.uri = at;
+    }
     if (timeout) s->timeout_ms = (uint32_t)jd_jnum(timeout);
     if (cooldown) s->cooldown_ms = (uint32_t)jd_jnum(cooldown);
     if (!info) return 0;

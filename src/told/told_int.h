@@ -5,6 +5,7 @@
 
 #include "base/hash.h"
 #include "geo/geo.h"
+#include "told/mqtt_out.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -87,6 +88,7 @@ typedef struct sub {
         jd_str name, value;
     } * receiver; /* receiverInfo */
     uint32_t receiver_n;
+    mqtt_target mqtt;                 /* the endpoint, when it is one of MQTT */
     uint32_t timeout_ms, cooldown_ms; /* 0: as the room says */
     jd_time created;                  /* what changed before is not its business */
     sub_state *state;                 /* NULL: of one that is only checked */
@@ -142,6 +144,12 @@ jd_question sub_question(const sub *s);
 /* The notification (5.3.1) of entities in `data` (rendered by notice_entity, with commas). */
 void notice_entity(jd_told_room *r, const sub *s, const jd_doc *was, const jd_doc *is, jd_arena *a, jd_buf *data);
 void notice_wrap(const sub *s, jd_str id, jd_time at, const jd_buf *data, jd_buf *out);
+const char *notice_type(const sub *s); /* its media type */
+/* The value of a Link header that names its @context, where it goes by link; otherwise (p may be NULL): the URL when
+ * the subscription has no single one. Returns 0 when there is none to be sent. */
+int notice_link(const sub *s, jd_str otherwise, jd_buf *out);
+/* The message of MQTT around it (7.2): {"metadata": {...}, "body": notification}. */
+void notice_mqtt(const sub *s, jd_str notification, jd_buf *out);
 
 /* ---- deliver.c, letters.c ---- */
 typedef struct deliveries deliveries;
