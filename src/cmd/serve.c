@@ -30,6 +30,7 @@ typedef struct serving {
     uint64_t history_heads_bytes, history_heads_age, history_fan, history_cache_bytes, history_read_max;
     uint64_t history_write_max, tables_kept, tables_refused_bytes;
     uint64_t link_threads, link_connections_max, link_batch_frames, link_ring_bytes, link_rings_max, link_aside_max;
+    uint64_t live_readers_max, live_ring_bytes, live_buffer_bytes, live_heartbeat_ms;
 } serving;
 
 #define AT(member) offsetof(serving, member)
@@ -114,6 +115,14 @@ static const cmd_opt opts[] = {
     SIZE("link-rings-max", link_rings_max, KIB, TIB, "last frames kept of all devices", "全部设备保留的最近报文字节数"),
     NUMBER("link-quarantine-max", link_aside_max, 1, 1000000, "frames set aside that are kept of a link",
            "每条链路保留的隔离帧数"),
+    NUMBER("live-readers-max", live_readers_max, 1, 1000000, "readers of live views; beyond: 503",
+           "实时视图的读者上限，超出则 503"),
+    SIZE("live-ring-bytes", live_ring_bytes, 4 * KIB, TIB, "newest changes kept for readers who come back",
+         "为重连的读者保留的最近变更字节数"),
+    SIZE("live-buffer-bytes", live_buffer_bytes, KIB, GIB, "events that wait for one reader; beyond, it loads anew",
+         "单个读者待发送的事件上限，超出则需重新加载"),
+    NUMBER("live-heartbeat-ms", live_heartbeat_ms, 100, 3600000, "a sign of life on silent live views",
+           "空闲实时视图的心跳间隔（毫秒）"),
     NUMBER("workers", workers, 1, 256, "threads for requests that wait", "工作线程数"),
 };
 
@@ -137,6 +146,10 @@ static void defaults(void *settings) {
                    .history_write_max = 64 * MIB,
                    .tables_kept = 100,
                    .tables_refused_bytes = 64 * MIB,
+                   .live_readers_max = 4096,
+                   .live_ring_bytes = 64 * MIB,
+                   .live_buffer_bytes = 256 * KIB,
+                   .live_heartbeat_ms = 15000,
                    .link_connections_max = 20000,
                    .link_batch_frames = 1024,
                    .link_ring_bytes = 4 * KIB,
@@ -308,6 +321,10 @@ static int serve_city(const serving *s, const cmd_address *at, jd_arena *a) {
                   .ring_bytes = s->link_ring_bytes,
                   .rings_bytes_max = s->link_rings_max,
                   .quarantine_max = (uint32_t)s->link_aside_max},
+        .live = {.readers_max = (uint32_t)s->live_readers_max,
+                 .ring_bytes = s->live_ring_bytes,
+                 .buffer_bytes = s->live_buffer_bytes,
+                 .heartbeat_ms = (uint32_t)s->live_heartbeat_ms},
         .open = s->open,
         .on_dead = on_dead,
         .on_dead_user = &f,

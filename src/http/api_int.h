@@ -243,6 +243,7 @@ jd_turn api_sub_patch(jd_req *r);
 jd_turn api_sub_delete(jd_req *r);
 jd_turn api_subs_list(jd_req *r);
 jd_turn api_sub_explain(jd_req *r);
+jd_turn api_live(jd_req *r);
 jd_turn api_links_list(jd_req *r);
 jd_turn api_link_get(jd_req *r);
 jd_turn api_link_put(jd_req *r);

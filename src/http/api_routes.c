@@ -139,6 +139,10 @@ static const jd_route rows[] = {
     {JD_DELETE, ROOT("/subscriptions/{id}"), api_sub_delete, "local", 0, "Delete a subscription (5.8.5)"},
     {JD_GET, "/api/subscriptions/{id}/explain", api_sub_explain, "entity", JD_R_OWN,
      "Would a subscription tell of an entity, and if not, why not?"},
+    {JD_GET, "/api/live", api_live,
+     "type id idPattern attrs q scopeQ georel geometry geoproperty coordinates format options diff every lastEventId "
+     "tenant context",
+     JD_R_SLASH | JD_R_OWN, "Changes as they happen: server-sent events that can be gone on with"},
     UNBUILT(JD_POST, "/csourceRegistrations"),
     UNBUILT(JD_GET, "/csourceRegistrations"),
     UNBUILT(JD_GET, "/csourceRegistrations/{id}"),

@@ -350,7 +350,7 @@ static void on_group(void *user, uint64_t group, const jd_seen *seen, size_t n) 
     pthread_mutex_lock(&r->lock);
     int any = r->subs_n > 0;
     pthread_mutex_unlock(&r->lock);
-    if (!any) return;
+    if (!any && !jd_live_wanted(r->live)) return;
     change *first = NULL, **last = &first;
     size_t bytes = 0;
     for (size_t i = 0; i < n; i++) {
@@ -402,6 +402,7 @@ static void *matcher_main(void *user) {
             change *c = all;
             all = c->next;
             match(r, c);
+            jd_live_feed(r->live, c->tenant, c->group, c->was, c->is);
             pthread_mutex_lock(&r->queue);
             r->waiting -= c->bytes;
             pthread_cond_signal(&r->gone);

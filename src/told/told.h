@@ -9,6 +9,7 @@
 #include "engine/engine.h"
 #include "model/context.h"
 #include "model/render.h"
+#include "told/live.h"
 
 typedef struct jd_told_room jd_told_room;
 typedef struct jd_told_opts {
@@ -21,12 +22,15 @@ typedef struct jd_told_opts {
     uint32_t at_once_max; /* endpoints that are sent to at the same time; 0: 64 */
     uint32_t tries_max;   /* of one notification; 0: 5 */
     uint32_t timeout_ms;  /* of one try, unless the subscription says otherwise; 0: 5,000 */
+    jd_live_opts live;    /* the engine is filled in here */
 } jd_told_opts;
 
 /* Loads the subscriptions of all tenants and begins to watch. Before the first write. */
 int jd_told_start(jd_told_room **out, const jd_told_opts *opts, jd_err *err);
 /* Behind the engine's drain: what was matched is tried once more for a moment, then all ends. NULL is fine. */
 void jd_told_stop(jd_told_room *r);
+
+jd_live *jd_told_live(jd_told_room *r); /* live views; NULL when the room is gone (r NULL) */
 
 /* ---- subscriptions ---- */
 /* Checks a subscription (5.2.12) in ctx, the asker's context. Names become IRIs; *body is the document to be kept, *id

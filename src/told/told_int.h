@@ -122,6 +122,7 @@ struct jd_told_room {
     pthread_t matcher;
     int started;
     deliveries *out;
+    jd_live *live;
     _Atomic uint64_t changes, matched, tested;
 };
 int matcher_start(jd_told_room *r, jd_err *err);
