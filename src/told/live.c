@@ -17,6 +17,7 @@
 
 enum {
     TAKE = 512,           /* changes between two rounds of sending */
+    TESTS = 16384,        /* the same as changes times views */
     BUCKETS = 1024,       /* of views by their question */
     SOCKET_BYTES = 65536, /* that the system may hold for one reader */
     TICK_MS = 250,
@@ -43,6 +44,7 @@ struct jd_live {
     uint32_t views_n, views_cap;
     uint64_t cursor;
     live_place at; /* every change up to here was seen */
+    live_look look;
     jd_buf scratch;
     uint64_t idle_ns, ticked_ns; /* since when nobody reads; 0: somebody does */
     _Atomic uint64_t readers, refused, events, sent, resets, resumed, bytes, cut, views;
@@ -358,12 +360,29 @@ static void reset_all(jd_live *l, const char *why) {
     }
 }
 
+static void show(jd_live *l, live_entry *const *e, size_t n) {
+    for (uint32_t k = 0; k < l->views_n; k++) live_view_relearn(l->view[k]);
+    for (size_t i = 0; i < n; i++) {
+        live_look_at(&l->look, e[i]->was, e[i]->is);
+        for (uint32_t k = 0; k < l->views_n; k++) {
+            live_view *v = l->view[k];
+            uint64_t before = v->s.events;
+            if (e[i]->tenant != v->ask.tenant) continue;
+            live_view_see(v, e[i], &l->look, &l->scratch);
+            atomic_fetch_add_explicit(&l->events, v->s.events - before, memory_order_relaxed);
+        }
+    }
+    for (uint32_t k = 0; k < l->views_n; k++)
+        if (!l->view[k]->ask.every_ms) l->view[k]->told = e[n - 1]->at;
+}
+
 /* 1: there may be more. */
 static int see_changes(jd_live *l) {
     live_entry *e[TAKE];
     int lost;
     if (!l->views_n && !atomic_load(&l->ring.on)) return 0;
-    size_t n = live_ring_take(&l->ring, &l->cursor, e, TAKE, &lost);
+    size_t most = l->views_n * TAKE > TESTS ? TESTS / l->views_n + 1 : TAKE;
+    size_t n = live_ring_take(&l->ring, &l->cursor, e, most, &lost);
     if (lost) {
         pthread_mutex_lock(&l->ring.lock);
         l->at = l->ring.from;
@@ -371,18 +390,10 @@ static int see_changes(jd_live *l) {
         reset_all(l, "overrun");
         jd_log(JD_LOG_WARN, "live.overrun", "views=%u changes came faster than they could be told", l->views_n);
     }
-    for (uint32_t k = 0; n && k < l->views_n; k++) {
-        live_view *v = l->view[k];
-        uint64_t before = v->s.events;
-        live_view_relearn(v);
-        for (size_t i = 0; i < n; i++)
-            if (e[i]->tenant == v->ask.tenant) live_view_see(v, e[i], &l->scratch);
-        if (!v->ask.every_ms) v->told = e[n - 1]->at;
-        atomic_fetch_add_explicit(&l->events, v->s.events - before, memory_order_relaxed);
-    }
+    if (n) show(l, e, n);
     if (n) l->at = e[n - 1]->at;
     for (size_t i = 0; i < n; i++) live_entry_unref(e[i]);
-    return n == TAKE;
+    return n == most;
 }
 
 /* In how many ms the next view is due. */
@@ -538,6 +549,7 @@ int jd_live_start(jd_live **out, const jd_live_opts *opts, jd_err *err) {
     if (!l->o.heartbeat_ms) l->o.heartbeat_ms = 15000;
     l->run = (uint64_t)jd_now();
     live_ring_init(&l->ring, l->o.ring_bytes);
+    live_look_init(&l->look);
     l->ep = epoll_create1(EPOLL_CLOEXEC);
     l->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     struct epoll_event e = {.events = EPOLLIN, .data.ptr = NULL};
@@ -568,6 +580,7 @@ void jd_live_stop(jd_live *l) {
     if (l->ep >= 0) close(l->ep);
     if (l->wake >= 0) close(l->wake);
     live_ring_fini(&l->ring);
+    live_look_fini(&l->look);
     jd_buf_fini(&l->scratch);
     free(l->view);
     free(l);

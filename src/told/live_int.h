@@ -86,7 +86,23 @@ void live_stream_prepend(live_stream *s, live_stream *older);
 /* The first event behind the place, which must not lie before `from`; counted. */
 live_chunk *live_stream_find(const live_stream *s, live_place after, size_t *off);
 
-/* ---- live_view.c: one distinct question, and what is told to those who ask it ---- */
+/* ---- live_view.c: a change as all views look at it; what one finds out is there for the next ---- */
+typedef struct live_side {
+    const jd_doc *d; /* NULL: not there */
+    jd_doc doc;
+    jd_sym shapes_of; /* the GeoProperty that `shape` is of; 0: none was read yet */
+    uint32_t shapes_n;
+    jd_shape **shape;
+} live_side;
+typedef struct live_look {
+    live_side was, is;
+    jd_arena a;
+} live_look;
+void live_look_init(live_look *k);
+void live_look_fini(live_look *k);
+void live_look_at(live_look *k, jd_str was, jd_str is); /* the bytes must stay */
+
+/* ---- one distinct question, and what is told to those who ask it ---- */
 typedef struct live_gathering { /* of a view that tells every so many ms */
     jd_strmap by_id;
     struct live_held { /* an entity: its first change says what it was, its last what it is */
@@ -127,8 +143,8 @@ int live_view_make(live_view **out, const jd_live_ask *ask, const jd_symtab *sym
 void live_view_free(live_view *v);
 /* Names that were not known when it was compiled may be known by now. */
 void live_view_relearn(live_view *v);
-/* A change of its tenant; scratch for one event. */
-void live_view_see(live_view *v, live_entry *e, jd_buf *scratch);
+/* A change of its tenant, which `look` is at; scratch for one event. */
+void live_view_see(live_view *v, live_entry *e, live_look *look, jd_buf *scratch);
 void live_view_flush(live_view *v, live_place upto, jd_buf *scratch); /* what was gathered */
 void live_view_start_over(live_view *v, live_place at); /* what was gathered and told before is forgotten */
 /* Events of earlier entries go in front of the stream. */

@@ -14,6 +14,50 @@ enum {
     HELD_MAX = 8 * 1024 * 1024   /* bytes of documents that a view holds while it gathers; beyond, it tells early */
 };
 
+/* ---- a change ---- */
+
+void live_look_init(live_look *k) {
+    *k = (live_look){0};
+    jd_arena_init(&k->a);
+}
+
+void live_look_fini(live_look *k) {
+    jd_arena_fini(&k->a);
+}
+
+static void open_side(live_side *s, jd_str bytes) {
+    s->d = bytes.p ? &s->doc : NULL;
+    s->shapes_of = 0;
+    if (s->d) jd_doc_open(&s->doc, bytes);
+}
+
+void live_look_at(live_look *k, jd_str was, jd_str is) {
+    jd_arena_reset(&k->a);
+    open_side(&k->was, was);
+    open_side(&k->is, is);
+}
+
+/* All instances of the GeoProperty. */
+static void read_shapes(live_side *s, jd_sym attr, const jd_symtab *symbols, jd_arena *a) {
+    jd_attrview v;
+    jd_bytes rest;
+    uint32_t cap = 1;
+    s->shapes_of = attr;
+    s->shapes_n = 0;
+    if (!jd_doc_attr(s->d, attr, &v, &rest)) return;
+    s->shape = jd_arena_alloc(a, cap * sizeof(jd_shape *));
+    do {
+        jd_jval tree = jd_node_tree(v.value, symbols, a);
+        if (s->shapes_n == cap) {
+            jd_shape **more = jd_arena_alloc(a, cap * 2 * sizeof(jd_shape *));
+            memcpy(more, s->shape, cap * sizeof(jd_shape *));
+            s->shape = more;
+            cap *= 2;
+        }
+        if (v.kind == JD_GEOPROPERTY && !jd_shape_reread(a, &tree, &s->shape[s->shapes_n], NULL)) s->shapes_n++;
+    } while (jd_attr_next(&rest, s->d->created, &v) && v.name == attr);
+}
+
 /* ---- the question ---- */
 
 static void copy(jd_arena *a, jd_str *s) {
@@ -183,19 +227,19 @@ static int is_meant(const live_view *v, const jd_doc *d) {
     return !v->ask.ids_n || i < v->ask.ids_n;
 }
 
-static int in_place(const live_view *v, const jd_doc *d) {
-    jd_arena a;
+static int in_place(const live_view *v, live_side *s, jd_arena *a) {
     if (!v->geo) return 1;
     if (!v->geo_property) return 0;
-    jd_arena_init(&a);
-    int yes = jd_doc_geo(d, v->geo_property, v->geo, v->symbols, &a, NULL);
-    jd_arena_fini(&a);
-    return yes;
+    if (s->shapes_of != v->geo_property) read_shapes(s, v->geo_property, v->symbols, a);
+    uint32_t i = 0;
+    while (i < s->shapes_n && !jd_geoq_test(v->geo, s->shape[i])) i++;
+    return i < s->shapes_n;
 }
 
-static int in_view(const live_view *v, const jd_doc *d) {
+static int in_view(const live_view *v, live_side *s, jd_arena *a) {
+    const jd_doc *d = s->d;
     return d && is_meant(v, d) && jd_proj_keeps(v->proj, d) && (!v->scopes || jd_scopeq_test(v->scopes, d)) &&
-           (!v->q || jd_q_test(v->q, d, &(jd_qenv){.symbols = v->symbols})) && in_place(v, d);
+           (!v->q || jd_q_test(v->q, d, &(jd_qenv){.symbols = v->symbols})) && in_place(v, s, a);
 }
 
 /* ---- telling ---- */
@@ -214,53 +258,43 @@ static void put_left(const live_view *v, const jd_doc *was, jd_buf *b) {
 }
 
 /* Writes the event of what an entity was and is; 0: there is nothing to tell. */
-static int event(const live_view *v, const live_place *id, const jd_doc *was, const jd_doc *is, jd_buf *b) {
-    int before = in_view(v, was), now = in_view(v, is);
+static int event(const live_view *v, const live_place *id, live_look *k, jd_buf *b) {
+    int before = in_view(v, &k->was, &k->a), now = in_view(v, &k->is, &k->a);
     if (!before && !now) return 0;
-    jd_arena a;
+    const jd_doc *was = k->was.d, *is = k->is.d;
     b->n = 0;
     if (id) live_place_print(b, *id, v->run);
     jd_buf_z(b, now ? "event: entity\ndata: " : is ? "event: left\ndata: " : "event: gone\ndata: ");
     if (!now) {
         put_left(v, was, b);
     } else {
-        jd_arena_init(&a);
         jd_render show = {.ctx = v->ask.ctx,
                           .symbols = v->symbols,
                           .format = v->ask.format,
                           .sys_attrs = v->ask.sys_attrs,
                           .proj = v->proj,
-                          .arena = &a};
+                          .arena = &k->a};
         int some = 1;
         if (before && v->ask.diff)
             some = jd_render_diff(&show, was, is, b);
         else
             jd_render_entity(&show, is, b);
-        jd_arena_fini(&a);
         if (!some) return 0;
     }
     jd_buf_add(b, "\n\n", 2);
     return 1;
 }
 
-static const jd_doc *open(jd_doc *d, jd_str bytes) {
-    if (!bytes.p) return NULL;
-    jd_doc_open(d, bytes);
-    return d;
-}
-
-static int tell(const live_view *v, live_stream *s, live_place at, int with_id, jd_str was, jd_str is, jd_buf *b) {
-    jd_doc before, now;
-    if (!event(v, with_id ? &at : NULL, open(&before, was), open(&now, is), b)) return 0;
+static int tell(const live_view *v, live_stream *s, live_place at, int with_id, live_look *k, jd_buf *b) {
+    if (!event(v, with_id ? &at : NULL, k, b)) return 0;
     live_stream_add(s, at, b);
     return 1;
 }
 
 /* ---- gathering ---- */
 
-static void hold(const live_view *v, live_gathering *g, live_entry *e) {
-    jd_doc before, now;
-    const jd_doc *was = open(&before, e->was), *is = open(&now, e->is), *d = is ? is : was;
+static void hold(const live_view *v, live_gathering *g, live_entry *e, live_look *k) {
+    const jd_doc *d = k->is.d ? k->is.d : k->was.d;
     uint32_t i = jd_strmap_get(&g->by_id, d->id);
     if (i != JD_STRMAP_NONE) {
         g->bytes += e->is.n;
@@ -268,7 +302,7 @@ static void hold(const live_view *v, live_gathering *g, live_entry *e) {
         g->held[i].last = live_entry_ref(e);
         return;
     }
-    if (!in_view(v, was) && !in_view(v, is)) return;
+    if (!in_view(v, &k->was, &k->a) && !in_view(v, &k->is, &k->a)) return;
     if (g->n == g->cap) {
         g->cap = g->cap ? g->cap * 2 : 16;
         g->held = jd_xrealloc(g->held, g->cap * sizeof *g->held);
@@ -283,7 +317,13 @@ static void hold(const live_view *v, live_gathering *g, live_entry *e) {
 /* One event an entity; then the place alone, which all of them have: whoever is cut off between gets them again. */
 static void flush_into(const live_view *v, live_gathering *g, live_stream *s, live_place upto, jd_buf *b) {
     int any = 0;
-    for (uint32_t i = 0; i < g->n; i++) any |= tell(v, s, upto, 0, g->held[i].first->was, g->held[i].last->is, b);
+    live_look k;
+    live_look_init(&k);
+    for (uint32_t i = 0; i < g->n; i++) {
+        live_look_at(&k, g->held[i].first->was, g->held[i].last->is);
+        any |= tell(v, s, upto, 0, &k, b);
+    }
+    live_look_fini(&k);
     let_go(g);
     if (!any) return;
     b->n = 0;
@@ -299,10 +339,10 @@ static void trim(live_view *v) {
     live_stream_trim(&v->s, v->kept_until_ns && jd_mono_ns() < v->kept_until_ns ? KEEP_MORE : KEEP);
 }
 
-void live_view_see(live_view *v, live_entry *e, jd_buf *scratch) {
+void live_view_see(live_view *v, live_entry *e, live_look *look, jd_buf *scratch) {
     if (v->ask.every_ms) {
-        hold(v, &v->gathering, e);
-    } else if (tell(v, &v->s, e->at, 1, e->was, e->is, scratch)) {
+        hold(v, &v->gathering, e, look);
+    } else if (tell(v, &v->s, e->at, 1, look, scratch)) {
         v->fresh = 1;
         trim(v);
     }
@@ -325,16 +365,20 @@ void live_view_start_over(live_view *v, live_place at) {
 void live_view_replay(live_view *v, live_place after, live_entry *const *e, size_t n, jd_buf *scratch) {
     live_stream older;
     live_gathering g = {0}; /* what is gathered now waits for its own time */
+    live_look k;
     live_place upto = v->s.from;
+    live_look_init(&k);
     live_stream_init(&older, after);
     jd_strmap_init(&g.by_id);
     for (size_t i = 0; i < n; i++) {
         if (e[i]->tenant != v->ask.tenant) continue;
+        live_look_at(&k, e[i]->was, e[i]->is);
         if (v->ask.every_ms)
-            hold(v, &g, e[i]);
+            hold(v, &g, e[i], &k);
         else
-            tell(v, &older, e[i]->at, 1, e[i]->was, e[i]->is, scratch);
+            tell(v, &older, e[i]->at, 1, &k, scratch);
     }
+    live_look_fini(&k);
     flush_into(v, &g, &older, upto, scratch);
     jd_strmap_fini(&g.by_id);
     live_stream_prepend(&v->s, &older);

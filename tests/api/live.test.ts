@@ -448,6 +448,7 @@ test("a sign of life where nothing happens, which keeps the place young", async 
 test("every=ms: what happens to an entity meanwhile is one event", async () => {
     const city = await server.city(air(1, 0), air(2, 0));
     const watch = await Watch.of(city, { ...simple, every: 400 });
+    const began = Date.now();
     for (let n = 1; n <= 30; n++) await city.patch("/entities/urn:x:air:1/attrs", { pm25: value(n) });
     await city.patch("/entities/urn:x:air:2/attrs", { pm25: value(1), no2: value(1) });
     await city.del("/entities/urn:x:air:2/attrs/no2");
@@ -455,7 +456,8 @@ test("every=ms: what happens to an entity meanwhile is one event", async () => {
     await city.del("/entities/urn:x:air:3"); // it was not there, and is not
     await watch.until(() => watch.events.some((e) => e.data.id === "urn:x:air:2"), "the second");
     const ones = watch.events.filter((e) => e.data.id === "urn:x:air:1");
-    assert.ok(ones.length >= 1 && ones.length < 10, `${ones.length} events of 30 changes`);
+    const most = (Date.now() - began) / 400 + 1;
+    assert.ok(ones.length >= 1 && ones.length <= most, `${ones.length} events of 30 changes, at most ${most}`);
     assert.equal(ones.at(-1)!.data.pm25, 30);
     assert.ok(watch.events.every((e) => e.data.id !== "urn:x:air:3"));
     const place = watch.lastId;
