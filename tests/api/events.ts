@@ -33,8 +33,9 @@ export class Watch {
     static open(server: Server, params: Params = {}, headers: Headers = {}, method = "GET"): Promise<Watch> {
         const watch = new Watch();
         return new Promise((done, failed) => {
+            const path = "/api/live" + ask(params);
             const asked = request(
-                { host: "127.0.0.1", port: server.port, method, path: "/api/live" + ask(params), headers, agent: false },
+                { host: "127.0.0.1", port: server.port, method, path, headers, agent: false },
                 (answer) => {
                     watch.#answer = answer;
                     watch.status = answer.statusCode ?? 0;

@@ -1,6 +1,9 @@
 // Live views (GET /api/live): what a watcher is told, how it goes on after a break, and what becomes of those who are
 // slow, too many, or there when the program stops.
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { test } from "node:test";
 import { type LiveEvent, State, Watch } from "./events.ts";
 import { api, ask, check, City, core, folder, type Json, linkTo, serve, Server } from "./server.ts";
@@ -203,14 +206,24 @@ test("tenants are apart, and names are those of the asker's @context, from heade
     const byParam = await Watch.open(server, { type: "Luft", tenant: mine.tenant!, context: url, ...simple });
     assert.equal((await byParam.next()).event, "hello");
     assert.match(byParam.headers["link"] as string, /jsonldContexts/);
+    /* one that must be fetched: the question waits on a worker, and the socket is handed over there */
+    const far = createServer((_, res) => res.setHeader("Content-Type", "application/ld+json").end(body));
+    far.listen(0, "127.0.0.1");
+    await once(far, "listening");
+    const farUrl = `http://127.0.0.1:${(far.address() as AddressInfo).port}/c.jsonld`;
+    const byWorker = await Watch.of(mine, { type: "Luft", ...simple, context: farUrl });
+    far.close();
+    far.closeAllConnections();
+    const nowhere = await Watch.open(server, { context: farUrl.replace("c.jsonld", "d.jsonld") });
+    assert.equal(nowhere.status, 504, await nowhere.text());
     const other = await Watch.of(yours, simple);
     await mine.patch("/entities/urn:x:air:1/attrs", { pm25: value(2) });
-    for (const watch of [byHeader, byParam])
+    for (const watch of [byHeader, byParam, byWorker])
         assert.equal(await watch.told(), 'entity urn:x:air:1 {"type":"Luft","feinstaub":2}');
     await yours.patch("/entities/urn:x:air:1/attrs", { pm25: value(3) });
     assert.equal(await other.told(), 'entity urn:x:air:1 {"type":"Air","pm25":3}');
     assert.deepEqual(byHeader.events, []);
-    for (const watch of [byHeader, byParam, other]) watch.close();
+    for (const watch of [byHeader, byParam, byWorker, other]) watch.close();
 });
 
 /** Reads with breaks: cuts the line after so many events, and goes on behind the last one. */
