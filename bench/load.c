@@ -14,6 +14,7 @@
 typedef struct connection {
     int fd, busy;
     double due; /* when its request fell due */
+    uint64_t number;
     jd_buf out;
     size_t sent;
     char in[65536];
@@ -44,8 +45,9 @@ static void push(connection *c) {
     }
 }
 
-static void ask(connection *c, const load_plan *plan, double due) {
+static void ask(connection *c, const load_plan *plan, uint64_t number, double due) {
     c->busy = 1;
+    c->number = number;
     c->due = due;
     c->out.n = c->sent = c->in_n = c->need = 0;
     plan->request(plan->user, &c->out);
@@ -82,7 +84,7 @@ void load_run(const load_plan *plan, load_result *out) {
         epoll_ctl(ep, EPOLL_CTL_ADD, cs[i].fd, &e);
     }
     double begin = bench_seconds(), last = begin, now = begin;
-    uint64_t due_n = 0; /* requests that fell due so far */
+    uint64_t due_n = 0, asked = 0; /* requests that fell due, and that were sent, so far */
     /* who is free, in turn: requests spread over all connections, as they do over a city's clients */
     unsigned idle = 0, next = 0;
     connection **free_list = jd_xcalloc(plan->connections, sizeof(connection *));
@@ -90,7 +92,7 @@ void load_run(const load_plan *plan, load_result *out) {
         if (plan->rate > 0)
             free_list[(next + idle++) % plan->connections] = &cs[i];
         else
-            ask(&cs[i], plan, now);
+            ask(&cs[i], plan, asked++, now);
     }
     unsigned busy = plan->rate > 0 ? 0 : plan->connections;
     int closing = 0;
@@ -113,17 +115,18 @@ void load_run(const load_plan *plan, load_result *out) {
                 snprintf(out->first_wrong, sizeof out->first_wrong, "%.*s", (int)(c->in_n < 190 ? c->in_n : 190),
                          c->in);
             }
+            if (plan->answered) plan->answered(plan->user, c->number, c->due, now);
             if (plan->samples) bench_add(&out->latency, now - c->due);
             if (closing || plan->rate > 0) {
                 c->busy = 0;
                 busy--;
                 free_list[(next + idle++) % plan->connections] = c;
             } else {
-                ask(c, plan, now);
+                ask(c, plan, asked++, now);
             }
         }
         while (plan->rate > 0 && !closing && idle && begin + (double)due_n / plan->rate <= now) {
-            ask(free_list[next], plan, begin + (double)due_n / plan->rate);
+            ask(free_list[next], plan, asked++, begin + (double)due_n / plan->rate);
             next = (next + 1) % plan->connections;
             idle--;
             busy++;

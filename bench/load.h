@@ -13,6 +13,8 @@ typedef struct load_plan {
     /* Writes a whole request into out; called for every request. */
     void (*request)(void *user, jd_buf *out);
     void *user;
+    /* Request `number` (from 0, in the order of request()) was answered; may be NULL. Times as bench_seconds(). */
+    void (*answered)(void *user, uint64_t number, double due, double now);
     int status;  /* the status that counts as an answer */
     int samples; /* keep latencies */
 } load_plan;

@@ -32,6 +32,7 @@ typedef struct serving {
     uint64_t history_write_max, tables_kept, tables_refused_bytes;
     uint64_t notify_brokers_max;
     uint64_t link_threads, link_connections_max, link_batch_frames, link_ring_bytes, link_rings_max, link_aside_max;
+    uint64_t live_readers_max, live_ring_bytes, live_buffer_bytes, live_heartbeat_ms;
 } serving;
 
 #define AT(member) offsetof(serving, member)
@@ -120,6 +121,14 @@ static const cmd_opt opts[] = {
          "除系统证书外，通知端点可信任的证书文件（PEM）"),
     NUMBER("notify-brokers-max", notify_brokers_max, 1, 100000, "MQTT brokers that notifications go to at a time",
            "同时连接的 MQTT 代理（通知）上限"),
+    NUMBER("live-readers-max", live_readers_max, 1, 1000000, "readers of live views; beyond: 503",
+           "实时视图的读者上限，超出则 503"),
+    SIZE("live-ring-bytes", live_ring_bytes, 4 * KIB, TIB, "newest changes kept for readers who come back",
+         "为重连的读者保留的最近变更字节数"),
+    SIZE("live-buffer-bytes", live_buffer_bytes, KIB, GIB, "events that wait for one reader; beyond, it loads anew",
+         "单个读者待发送的事件上限，超出则需重新加载"),
+    NUMBER("live-heartbeat-ms", live_heartbeat_ms, 100, 3600000, "a sign of life on silent live views",
+           "空闲实时视图的心跳间隔（毫秒）"),
     NUMBER("workers", workers, 1, 256, "threads for requests that wait", "工作线程数"),
 };
 
@@ -143,6 +152,10 @@ static void defaults(void *settings) {
                    .history_write_max = 64 * MIB,
                    .tables_kept = 100,
                    .tables_refused_bytes = 64 * MIB,
+                   .live_readers_max = 4096,
+                   .live_ring_bytes = 64 * MIB,
+                   .live_buffer_bytes = 256 * KIB,
+                   .live_heartbeat_ms = 15000,
                    .link_connections_max = 20000,
                    .link_batch_frames = 1024,
                    .link_ring_bytes = 4 * KIB,
@@ -322,6 +335,10 @@ static int serve_city(const serving *s, const cmd_address *at, jd_arena *a) {
                   .quarantine_max = (uint32_t)s->link_aside_max},
         .notify_ca = s->notify_ca,
         .notify_brokers_max = (uint32_t)s->notify_brokers_max,
+        .live = {.readers_max = (uint32_t)s->live_readers_max,
+                 .ring_bytes = s->live_ring_bytes,
+                 .buffer_bytes = s->live_buffer_bytes,
+                 .heartbeat_ms = (uint32_t)s->live_heartbeat_ms},
         .open = s->open,
         .on_dead = on_dead,
         .on_dead_user = &f,

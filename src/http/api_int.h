@@ -247,6 +247,7 @@ jd_turn api_sub_attempts(jd_req *r);
 jd_turn api_sub_resend(jd_req *r);
 jd_turn api_sub_replay(jd_req *r);
 jd_turn api_sub_dry_run(jd_req *r);
+jd_turn api_live(jd_req *r);
 jd_turn api_links_list(jd_req *r);
 jd_turn api_link_get(jd_req *r);
 jd_turn api_link_put(jd_req *r);

@@ -147,6 +147,10 @@ static const jd_route rows[] = {
      "Tell of all that a subscription selects and that changed since then, as it is now"},
     {JD_POST, "/api/subscriptions/dry-run", api_sub_dry_run, NULL, JD_R_BODY | JD_R_OWN,
      "Check a subscription without keeping it: of which entities would it tell?"},
+    {JD_GET, "/api/live", api_live,
+     "type id idPattern attrs q scopeQ georel geometry geoproperty coordinates format options diff every lastEventId "
+     "tenant context",
+     JD_R_SLASH | JD_R_OWN, "Changes as they happen: server-sent events that can be gone on with"},
     UNBUILT(JD_POST, "/csourceRegistrations"),
     UNBUILT(JD_GET, "/csourceRegistrations"),
     UNBUILT(JD_GET, "/csourceRegistrations/{id}"),

@@ -161,7 +161,7 @@ static int listen_on(const jd_door_opts *o, unsigned *port, jd_err *err) {
 
 static void make_room_for_sockets(const jd_door_opts *o) {
     struct rlimit l;
-    rlim_t want = (rlim_t)o->connections_max + SURPLUS + 512;
+    rlim_t want = (rlim_t)o->connections_max + o->taken_max + SURPLUS + 512;
     if (getrlimit(RLIMIT_NOFILE, &l) != 0 || l.rlim_cur >= want) return;
     l.rlim_cur = l.rlim_max == RLIM_INFINITY || l.rlim_max > want ? want : l.rlim_max;
     if (setrlimit(RLIMIT_NOFILE, &l) != 0 || l.rlim_cur < want)

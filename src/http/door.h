@@ -2,9 +2,9 @@
  *
  * A request belongs to its connection until it is answered; its arena holds everything that the answer needs. A handler
  * answers at once (JD_ANSWER), or later from any thread (JD_LATER, then exactly one jd_req_resume), or asks to be run
- * again on a worker thread that may wait (JD_MAY_BLOCK). While suspended, only the one who will resume may touch it.
- * Threads: handlers run on the door's I/O threads or workers; the route table and the app pointer are shared,
- * read-only. */
+ * again on a worker thread that may wait (JD_MAY_BLOCK), or has the socket handed over (JD_TAKE), to send an answer
+ * that has no end itself. While suspended, only the one who will resume may touch it. Threads: handlers run on the
+ * door's I/O threads or workers; the route table and the app pointer are shared, read-only. */
 #ifndef JD_HTTP_DOOR_H
 #define JD_HTTP_DOOR_H
 #include "base/buf.h"
@@ -19,7 +19,7 @@ typedef enum jd_method {
     JD_DELETE = 32,
     JD_OPTIONS = 64
 } jd_method;
-typedef enum jd_turn { JD_ANSWER, JD_LATER, JD_MAY_BLOCK } jd_turn;
+typedef enum jd_turn { JD_ANSWER, JD_LATER, JD_MAY_BLOCK, JD_TAKE } jd_turn;
 
 typedef struct jd_param {
     jd_str name, value; /* percent-decoded, UTF-8 checked */
@@ -64,6 +64,10 @@ struct jd_req {
     int may_block;   /* 1 when run again on a worker */
     uint64_t began_ns;
     void *state; /* the handler's own, between its runs */
+    /* of JD_TAKE: called once, before the call ends. The socket is the callee's from then on: non-blocking, the request
+     * is read, nothing is sent; no limit or time-out of the door holds for it any more. -1: it could not be had. */
+    void (*take)(void *user, int fd);
+    void *take_user;
     /* the answer */
     int status;        /* 0 until set */
     jd_buf out;        /* body; the door takes the bytes */
@@ -97,6 +101,7 @@ typedef struct jd_door_opts {
     size_t target_max;               /* bytes of path and query; 0: 8 KiB -> 414 */
     unsigned connections_max;        /* 0: 10,000 */
     unsigned connections_per_ip_max; /* 0: no limit */
+    unsigned taken_max;              /* sockets that may be handed over: for the limit of open files */
     unsigned idle_ms;                /* keep-alive and slow clients, rounded up to whole seconds; 0: 30,000 */
     const char *web_dir;             /* static files served at / when no route matches; NULL: none */
     const jd_route *routes;

@@ -16,7 +16,9 @@
 #include "http/door_int.h"
 #include "http/media.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 enum {
@@ -101,7 +103,7 @@ void *jd_call_begin(void *door, const char *uri, struct MHD_Connection *mhd) {
     c->peer = info ? info->socket_context : NULL;
     c->phase = CALL_NEW;
     atomic_store_explicit(&c->turn, TURN_RUNNING, memory_order_relaxed);
-    c->close = c->linger = c->admitted = c->refused = c->waiting = 0;
+    c->close = c->linger = c->admitted = c->refused = c->waiting = c->taken = 0;
     c->uri = uri;
     c->target = jd_arena_dup(&c->arena, jd_str_of(uri ? uri : ""));
     c->head.headers_n = 0;
@@ -329,6 +331,22 @@ static void suspend(call *c) {
     MHD_suspend_connection(c->mhd);
 }
 
+/* The library has no way to give a connection away, but while one is suspended it has let go of the socket: it is in no
+ * epoll set, and nothing but its number is kept. So the number is given to an empty socket, which the library closes in
+ * its place, and the connection lives on under another. */
+void jd_call_hand_over(call *c) {
+    int fd = c->peer ? fcntl(c->peer->fd, F_DUPFD_CLOEXEC, 0) : -1;
+    int empty = fd < 0 ? -1 : socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd >= 0 && (empty < 0 || dup3(empty, c->peer->fd, O_CLOEXEC) < 0)) {
+        close(fd);
+        fd = -1;
+    }
+    if (empty >= 0) close(empty);
+    c->taken = 1;
+    c->r.status = fd < 0 ? 503 : 200;
+    c->r.take(c->r.take_user, fd);
+}
+
 static enum MHD_Result run(call *c) {
     jd_req *r = &c->r;
     jd_turn turn = r->route->handler(r);
@@ -337,6 +355,12 @@ static enum MHD_Result run(call *c) {
         suspend(c);
         int was = TURN_RUNNING;
         if (!atomic_compare_exchange_strong(&c->turn, &was, TURN_SUSPENDED)) MHD_resume_connection(c->mhd);
+        return MHD_YES;
+    }
+    if (turn == JD_TAKE) {
+        suspend(c);
+        jd_call_hand_over(c);
+        MHD_resume_connection(c->mhd);
         return MHD_YES;
     }
     if (turn == JD_MAY_BLOCK) {
@@ -371,7 +395,7 @@ static enum MHD_Result last_step(call *c) {
             c->waiting = 0;
             jd_count_sub(&c->slot->waiting);
         }
-        return jd_answer_send(c);
+        return c->taken ? MHD_NO : jd_answer_send(c);
     }
     c->phase = CALL_RUN;
     peer_to(c->peer, PEER_BUSY, r->began_ns);
@@ -439,7 +463,7 @@ void jd_call_end(void *door, struct MHD_Connection *mhd, void **state, enum MHD_
     /* A head that the library refused by itself never reached the first step. */
     int by_library = c->phase == CALL_NEW && why == MHD_REQUEST_TERMINATED_WITH_ERROR;
     if (by_library) jd_door_refused(d, JD_REFUSED_MALFORMED);
-    int aborted = why != MHD_REQUEST_TERMINATED_COMPLETED_OK && !c->refused && !by_library;
+    int aborted = why != MHD_REQUEST_TERMINATED_COMPLETED_OK && !c->refused && !c->taken && !by_library;
     if (c->waiting) jd_count_sub(&c->slot->waiting);
     if (c->admitted) jd_count_sub(&c->slot->active);
     if (c->reserved) atomic_fetch_sub(&d->bodies, c->reserved);

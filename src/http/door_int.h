@@ -127,6 +127,7 @@ struct jd_door_conn {
     int admitted;    /* counted in slot.active */
     int refused;     /* the answer was decided at the head, or while the body came in; no handler runs */
     int waiting;     /* counted in slot.waiting */
+    int taken;       /* the socket was handed over; the library ends an empty one in its place */
     jd_str target;   /* copy of the target */
     const char *uri; /* where it stood in the library's memory */
     jd_head head;
@@ -178,6 +179,8 @@ enum MHD_Result jd_call_step(void *door, struct MHD_Connection *mhd, const char 
                              const char *version, const char *data, size_t *size, void **state);
 void jd_call_end(void *door, struct MHD_Connection *mhd, void **state, enum MHD_RequestTerminationCode why);
 void jd_call_free(call *c);
+/* Of a suspended call: hands its socket to r.take. The call is to be resumed then, and ends. */
+void jd_call_hand_over(call *c);
 void jd_door_refused(jd_door *d, jd_refusal why);
 /* door_answer.c */
 enum MHD_Result jd_answer_send(call *c);

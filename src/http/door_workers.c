@@ -26,6 +26,8 @@ static void run(call *c) {
         jd_fail(&err, JD_E_INTERNAL, "the handler asked for a worker on a worker",
                 "处理程序在工作线程上再次要求工作线程");
         jd_req_fail(r, &err);
+    } else if (turn == JD_TAKE) {
+        jd_call_hand_over(c);
     }
     struct MHD_Connection *mhd = c->mhd;
     atomic_store(&c->turn, TURN_RESUMED);

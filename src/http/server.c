@@ -72,6 +72,7 @@ static int open_door(jd_server *s, const jd_server_opts *o, jd_err *err) {
     d.web_dir = o->web_dir;
     d.routes = jd_api_routes(&d.routes_n);
     d.app = &s->api;
+    d.taken_max = o->live.readers_max;
     d.metrics = metrics;
     d.health = health;
     return jd_door_start(&s->door, &d, err);
@@ -109,7 +110,8 @@ int jd_server_start(const jd_server_opts *opts, jd_server **out, jd_err *err) {
                        .contexts = lo.contexts,
                        .base_url = s->api.base_url,
                        .brokers_max = opts->notify_brokers_max,
-                       .ca_file = opts->notify_ca};
+                       .ca_file = opts->notify_ca,
+                       .live = opts->live};
     jd_tables_opts ta = {.engine = lo.engine,
                          .contexts = lo.contexts,
                          .data_dir = opts->data_dir,

@@ -391,6 +391,38 @@ static int wanted_instance(const writer *w, const jd_attrview *a) {
     return 0;
 }
 
+static int same_bytes(jd_bytes a, jd_bytes b) {
+    size_t n = (size_t)(a.end - a.p);
+    return n == (size_t)(b.end - b.p) && (!n || !memcmp(a.p, b.p, n));
+}
+
+/* All instances of the attribute whose first is given; they stand side by side. */
+static jd_bytes instances(const jd_attrview *first, jd_bytes rest, jd_time created) {
+    jd_bytes all = first->record;
+    jd_attrview next;
+    while (jd_attr_next(&rest, created, &next) && next.name == first->name) all.end = next.record.end;
+    return all;
+}
+
+/* Were all its instances there before, as they are? Records of what was not touched are equal as bytes. */
+static int as_before(const writer *w, const jd_attrview *first, jd_bytes rest) {
+    jd_attrview old;
+    jd_bytes behind;
+    if (w->was->created != w->created || !jd_doc_attr(w->was, first->name, &old, &behind)) return 0;
+    return same_bytes(instances(first, rest, w->created), instances(&old, behind, w->created));
+}
+
+static int is_left_out(const writer *w, const jd_attrview *first, jd_bytes rest) {
+    return !jd_proj_attr(w->proj, first->name) || (w->was && as_before(w, first, rest));
+}
+
+static void attr_name(writer *w, jd_sym s) { /* sealed ones are terms of ngsildproof alone */
+    if (is_sealed(s))
+        jd_buf_z(w->b, s == JD_SYM_ENTITY_ID_SEALED ? "\"entityIdSealed\"" : "\"entityTypeSealed\"");
+    else
+        rend_name(w, s);
+}
+
 static void attributes(writer *w, jd_bytes records, int sub, int *first) {
     jd_buf *b = w->b;
     jd_bytes rest = records;
@@ -401,18 +433,13 @@ static void attributes(writer *w, jd_bytes records, int sub, int *first) {
         jd_bytes ahead = rest;
         jd_attrview next;
         int more = jd_attr_next(&ahead, w->created, &next), several = more && next.name == sym;
-        if (!sub && !jd_proj_attr(w->proj, sym)) {
+        if (!sub && is_left_out(w, &a, rest)) {
             while (more && next.name == sym) rest = ahead, more = jd_attr_next(&ahead, w->created, &next);
         } else if (!several) {
             if (sub || wanted_instance(w, &a)) {
                 if (!*first) jd_buf_c(b, ',');
                 *first = 0;
-                if (is_sealed(sym))
-                    jd_buf_z(b, sym == JD_SYM_ENTITY_ID_SEALED
-                                    ? "\"entityIdSealed\""
-                                    : "\"entityTypeSealed\""); /* terms of ngsildproof alone */
-                else
-                    rend_name(w, sym);
+                attr_name(w, sym);
                 jd_buf_c(b, ':');
                 one(w, &a);
             }
@@ -485,20 +512,23 @@ void rend_times(writer *w, const jd_doc *d, int *first) {
         rend_comma(b, first), jd_buf_z(b, "\"modifiedAt\":"), rend_time(b, d->modified, -1);
 }
 
-static void members(writer *w, const jd_doc *d, int *first) {
+static void scopes(writer *w, const jd_doc *d, int *first) {
     jd_buf *b = w->b;
-    rend_types(w, d, first);
-    if (d->scopes_n && jd_proj_member(w->proj, JD_M_SCOPE)) {
-        jd_bytes rest = d->scopes;
-        jd_str s;
-        rend_comma(b, first);
-        jd_buf_z(b, d->scopes_n == 1 ? "\"scope\":" : "\"scope\":[");
-        for (int none = 1; jd_strs_next(&rest, &s); none = 0) {
-            if (!none) jd_buf_c(b, ',');
-            jd_json_write_str(b, s);
-        }
-        if (d->scopes_n != 1) jd_buf_c(b, ']');
+    if (!d->scopes_n || !jd_proj_member(w->proj, JD_M_SCOPE)) return;
+    jd_bytes rest = d->scopes;
+    jd_str s;
+    rend_comma(b, first);
+    jd_buf_z(b, d->scopes_n == 1 ? "\"scope\":" : "\"scope\":[");
+    for (int none = 1; jd_strs_next(&rest, &s); none = 0) {
+        if (!none) jd_buf_c(b, ',');
+        jd_json_write_str(b, s);
     }
+    if (d->scopes_n != 1) jd_buf_c(b, ']');
+}
+
+static void members(writer *w, const jd_doc *d, int *first) {
+    rend_types(w, d, first);
+    scopes(w, d, first);
     rend_times(w, d, first);
     attributes(w, d->attrs, 0, first);
 }
@@ -549,6 +579,50 @@ void jd_render_entity(const jd_render *r, const jd_doc *d, jd_buf *out) {
     writer w = {.r = r, .b = out, .created = d->created, .proj = r->proj, .level = r->join_level};
     w.chain[w.chain_n++] = d->id;
     entity(&w, d, r->with_context);
+}
+
+/* ---- what changed ---- */
+
+static void gone_member(writer *w, int *first) { /* behind its name */
+    jd_buf_z(w->b, ":\"urn:ngsi-ld:null\"");
+    *first = 0;
+}
+
+static void gone_attributes(writer *w, const jd_doc *is, int *first) {
+    jd_attrview a;
+    jd_sym last = 0;
+    for (jd_bytes rest = w->was->attrs; jd_attr_next(&rest, w->was->created, &a); last = a.name) {
+        if (a.name == last || !jd_proj_attr(w->proj, a.name) || jd_doc_attr(is, a.name, &(jd_attrview){0}, NULL))
+            continue;
+        rend_comma(w->b, first);
+        attr_name(w, a.name);
+        gone_member(w, first);
+    }
+}
+
+int jd_render_diff(const jd_render *r, const jd_doc *was, const jd_doc *is, jd_buf *out) {
+    writer w = {.r = r, .b = out, .created = is->created, .proj = r->proj, .was = was};
+    size_t start = out->n;
+    int first = 0;
+    jd_buf_z(out, "{\"id\":");
+    jd_json_write_str(out, is->id);
+    rend_types(&w, is, &first);
+    size_t head = out->n;
+    if (jd_proj_member(w.proj, JD_M_SCOPE) && !same_bytes(was->scopes, is->scopes)) {
+        scopes(&w, is, &first);
+        if (!is->scopes_n) jd_buf_z(out, ",\"scope\""), gone_member(&w, &first);
+    }
+    attributes(&w, is->attrs, 0, &first);
+    gone_attributes(&w, is, &first);
+    int expiry = r->sys_attrs && was->expires != is->expires;
+    if (out->n == head && !expiry && same_bytes(was->types, is->types)) {
+        out->n = start;
+        return 0;
+    }
+    rend_times(&w, is, &first);
+    if (expiry && is->expires == JD_TIME_NONE) jd_buf_z(out, ",\"expiresAt\""), gone_member(&w, &first);
+    jd_buf_c(out, '}');
+    return 1;
 }
 
 void jd_render_links(const jd_render *r, const jd_doc *d, void *user,

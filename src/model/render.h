@@ -34,6 +34,11 @@ typedef struct jd_render {
 
 /* Appends one entity (or Feature). */
 void jd_render_entity(const jd_render *r, const jd_doc *d, jd_buf *out);
+/* Appends what a change did to an entity: id, types, and of the rest only what is another than before: attributes whole
+ * (all their instances), those that went as "urn:ngsi-ld:null" (so that it is a fragment to be merged, 5.5.12). With
+ * sys_attrs its times too. geojson, join and with_context do not matter. 1; or 0 and nothing appended: of what is shown
+ * nothing changed. */
+int jd_render_diff(const jd_render *r, const jd_doc *was, const jd_doc *is, jd_buf *out);
 /* One value tree of the context member; appended as it is. */
 void jd_render_context(const jd_context *ctx, jd_buf *out);
 /* For join=flat: calls back with every entity that a relationship of d points to (with the nested projection). */

@@ -14,6 +14,7 @@ typedef struct rend_writer {
     int level;                        /* of linked entities still to go down */
     jd_str chain[REND_LINKS_MAX + 2]; /* entities that are being written, outermost first */
     int chain_n;
+    const jd_doc *was;   /* jd_render_diff: attributes that are the same there are left out; NULL: none are */
     const jd_inst *inst; /* rend_whole: the next attribute is this moment of it; never without braces */
 } rend_writer;
 

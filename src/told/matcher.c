@@ -211,6 +211,8 @@ static void match_group(jd_told_room *r, matching *m, const item *it) {
         jd_arena_reset(&m->arena);
     }
     for (uint32_t i = 0; i < m->n; i++) flush(m, &m->t[i]);
+    for (size_t i = 0; i < it->n && !it->again; i++)
+        jd_live_feed(r->live, it->seen[i].tenant, it->group, it->seen[i].was, it->seen[i].is);
     if (it->n) atomic_fetch_add(&r->changes, it->n);
 }
 
@@ -377,14 +379,15 @@ static char *copy(char *p, jd_str *s) {
 
 static void on_changes(jd_told_room *r, uint64_t group, const jd_seen *seen, size_t n, int again) {
     size_t bytes = 0, kept = 0;
+    int all = !again && jd_live_wanted(r->live);
     for (size_t i = 0; i < n; i++)
-        if (wants(r, seen[i].tenant)) bytes += sizeof *seen + seen[i].was.n + seen[i].is.n, kept++;
+        if (all || wants(r, seen[i].tenant)) bytes += sizeof *seen + seen[i].was.n + seen[i].is.n, kept++;
     item *it = jd_xmalloc(sizeof *it + bytes);
     *it = (item){.bytes = sizeof *it + bytes, .group = group, .n = kept, .again = again};
     char *p = (char *)(it->seen + kept);
     kept = 0;
     for (size_t i = 0; i < n; i++) {
-        if (!wants(r, seen[i].tenant)) continue;
+        if (!all && !wants(r, seen[i].tenant)) continue;
         jd_seen *to = &it->seen[kept++];
         *to = seen[i];
         p = copy(copy(p, &to->was), &to->is);
@@ -394,7 +397,7 @@ static void on_changes(jd_told_room *r, uint64_t group, const jd_seen *seen, siz
 
 static void on_group(void *user, uint64_t group, const jd_seen *seen, size_t n) {
     jd_told_room *r = user;
-    if (atomic_load(&r->subs_n)) {
+    if (atomic_load(&r->subs_n) || jd_live_wanted(r->live)) {
         on_changes(r, group, seen, n, 0);
         return;
     }

@@ -143,8 +143,9 @@ int jd_told_start(jd_told_room **out, const jd_told_opts *opts, jd_err *err) {
     jd_strmap_init(&r->places);
     r->keeper = keep_make(r);
     load_all(r);
+    r->o.live.engine = r->o.engine;
     r->out = deliveries_start(r, err);
-    if (!r->out || matcher_start(r, err)) {
+    if (!r->out || jd_live_start(&r->live, &r->o.live, err) || matcher_start(r, err)) {
         jd_told_stop(r);
         return -1;
     }
@@ -168,6 +169,7 @@ void jd_told_quiet(jd_told_room *r) {
 void jd_told_stop(jd_told_room *r) {
     if (!r) return;
     matcher_stop(r);
+    jd_live_stop(r->live);
     deliveries_stop(r->out);
     for (uint32_t i = 0; i < r->subs_end; i++) sub_unref(r->subs[i]);
     keep_free(r->keeper);
@@ -179,6 +181,10 @@ void jd_told_stop(jd_told_room *r) {
     pthread_mutex_destroy(&r->queue);
     pthread_mutex_destroy(&r->lock);
     free(r);
+}
+
+jd_live *jd_told_live(jd_told_room *r) {
+    return r ? r->live : NULL;
 }
 
 void jd_told_metrics(jd_told_room *r, jd_buf *out) {
@@ -195,4 +201,5 @@ void jd_told_metrics(jd_told_room *r, jd_buf *out) {
     jd_buf_printf(out, "# TYPE jindu_matcher_tests_total counter\njindu_matcher_tests_total %llu\n",
                   (unsigned long long)atomic_load(&r->tested));
     deliveries_metrics(r->out, out);
+    jd_live_metrics(r->live, out);
 }

@@ -9,6 +9,7 @@
 #include "engine/engine.h"
 #include "model/context.h"
 #include "model/render.h"
+#include "told/live.h"
 
 typedef struct jd_told_room jd_told_room;
 typedef struct jd_told_opts {
@@ -27,6 +28,7 @@ typedef struct jd_told_opts {
     uint32_t timeout_ms;  /* of one try, unless the subscription says otherwise; 0: 5,000 */
     uint32_t brokers_max; /* connections to MQTT brokers; beyond, notifications wait for an idle one; 0: 256 */
     const char *ca_file;  /* certificates that endpoints are checked against, beside the system's; NULL: those alone */
+    jd_live_opts live;    /* the engine is filled in here */
 } jd_told_opts;
 
 /* Loads the subscriptions of all tenants and begins to watch. Before the first write. */
@@ -35,6 +37,8 @@ int jd_told_start(jd_told_room **out, const jd_told_opts *opts, jd_err *err);
 void jd_told_quiet(jd_told_room *r);
 /* Behind the engine's drain: what was matched is tried once more for a moment, then all ends. NULL is fine. */
 void jd_told_stop(jd_told_room *r);
+
+jd_live *jd_told_live(jd_told_room *r); /* live views; NULL when the room is gone (r NULL) */
 
 /* ---- subscriptions ---- */
 /* Checks a subscription (5.2.12) in ctx, the asker's context. Names become IRIs; *body is the document to be kept, *id

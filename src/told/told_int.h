@@ -213,6 +213,7 @@ struct jd_told_room {
         sub **s;
         size_t n, cap;
     } telling, counts;
+    jd_live *live;
     _Atomic uint64_t changes, matched, tested;
 };
 /* The current version, counted, or NULL. */
