@@ -8,11 +8,7 @@ enum { DELETED = SERIAL_NONE - 1 };
 
 jd_str version_id(const coll *c, const version *v) {
     if (is_tombstone(v)) return (jd_str){v->bytes, v->n};
-    if (c->kind == JD_K_ENTITY) {
-        jd_doc d;
-        jd_doc_open(&d, (jd_str){v->bytes, v->n});
-        return d.id;
-    }
+    if (c->kind == JD_K_ENTITY) return jd_doc_id((jd_str){v->bytes, v->n});
     const unsigned char *p = (const unsigned char *)v->bytes;
     uint64_t n = jd_varint_get(&p, p + v->n);
     return (jd_str){(const char *)p, (size_t)n};

@@ -243,7 +243,9 @@ struct jd_engine {
     limbo limbo;
     due due;
     jd_arena scratch;
-    jd_seen *seen; /* for the watcher */
+    jd_buf document;                   /* the one that a write makes */
+    jd_buf spare_skeleton, spare_nums; /* remember's, between writes */
+    jd_seen *seen;                     /* for the watcher */
     size_t seen_cap;
     _Atomic uint64_t groups, changes, doc_bytes, versions, refused;
 };
@@ -319,6 +321,15 @@ int temporal_present(jd_engine *e, const version *v, const jd_write *w, jd_time 
 int temporal_doc(jd_engine *e, const version *v, const jd_write *w, jd_time now, jd_buf *out);
 /* A hidden document with the id and types of d. */
 void hidden_doc(jd_engine *e, const jd_doc *d, jd_time now, jd_buf *out);
+
+/* ---- change.c, observe.c: readings told from outside; for tests both ways are to be seen ---- */
+enum { READY_IN_PLACE = 32 }; /* attributes that one write may replace without a tree */
+int observed_in_place(jd_engine *e, const jd_doc *cur, jd_write *w, jd_arena *results, jd_time now, remember *r,
+                      jd_buf *out);
+int observed_whole(jd_engine *e, const jd_doc *cur, jd_write *w, jd_arena *results, jd_time now, remember *r,
+                   jd_buf *out);
+/* w->ready as the tree and the moments that the long way takes, in the arena. 0 or -1. */
+int observe_open(jd_engine *e, jd_arena *a, jd_write *w, jd_err *err);
 
 /* Bodies of kinds other than entities: len id | id | body. */
 void kind_body(jd_buf *out, jd_str id, jd_str body);

@@ -105,6 +105,7 @@ void history_start(history *h) {
     h->log_from = heads_readings(h->state->active) ? 0 : UINT64_MAX;
     if (h->o.manual) return;
     if (pthread_create(&h->thread, NULL, historian_main, h)) abort();
+    (void)pthread_setname_np(h->thread, "jd-historian");
     h->started = 1;
 }
 

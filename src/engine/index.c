@@ -279,28 +279,37 @@ static int box_of(jd_tenant *t, jd_node n, jd_arena *a, jd_box *box) {
     return ok;
 }
 
-typedef struct boxes { /* the few boxes of one document */
-    struct {
-        jd_sym attr;
-        jd_box box;
-    } * p;
+typedef struct boxed {
+    jd_sym attr;
+    jd_box box;
+} boxed;
+typedef struct boxes { /* the few boxes of one document; mostly it is one, which needs no memory of its own */
+    boxed few[4], *p;
     uint32_t n, cap;
 } boxes;
+
+static void boxes_fini(boxes *b) {
+    if (b->p != b->few) free(b->p);
+}
 
 static void collect_box(boxes *b, jd_sym attr, jd_box box) {
     for (uint32_t i = 0; i < b->n; i++)
         if (b->p[i].attr == attr && !memcmp(&b->p[i].box, &box, sizeof box)) return;
     if (b->n == b->cap) {
-        b->cap = b->cap ? b->cap * 2 : 4;
-        b->p = jd_xrealloc(b->p, b->cap * sizeof *b->p);
+        boxed *more = jd_xmalloc(b->cap * 2 * sizeof *more);
+        memcpy(more, b->p, b->n * sizeof *more);
+        boxes_fini(b);
+        b->p = more;
+        b->cap *= 2;
     }
-    b->p[b->n].attr = attr;
-    b->p[b->n++].box = box;
+    b->p[b->n++] = (boxed){attr, box};
 }
 
-static boxes boxes_of(jd_tenant *t, const version *v) {
-    boxes b = {0};
-    if (!v || v->gone) return b;
+static void boxes_of(jd_tenant *t, const version *v, boxes *b) {
+    b->p = b->few;
+    b->n = 0;
+    b->cap = sizeof b->few / sizeof *b->few;
+    if (!v || v->gone) return;
     jd_doc d;
     jd_doc_open(&d, (jd_str){v->bytes, v->n});
     jd_arena a;
@@ -313,10 +322,9 @@ static boxes boxes_of(jd_tenant *t, const version *v) {
         jd_box box;
         if (kind != JD_GEOPROPERTY || !jd_attr_next(&here, d.created, &at) || jd_node_type(at.value) != JD_N_OBJ)
             continue;
-        if (box_of(t, at.value, &a, &box)) collect_box(&b, name, box);
+        if (box_of(t, at.value, &a, &box)) collect_box(b, name, box);
     }
     jd_arena_fini(&a);
-    return b;
 }
 
 /* Does some version from v on, but for `except`, have this box? The index holds a (serial, attribute, box) once. */
@@ -324,9 +332,10 @@ static int chain_has_box(jd_tenant *t, const version *v, const version *except, 
     int found = 0;
     for (; v && !found; v = v->older) {
         if (v == except) continue;
-        boxes b = boxes_of(t, v);
+        boxes b;
+        boxes_of(t, v, &b);
         for (uint32_t i = 0; i < b.n; i++) found |= b.p[i].attr == attr && !memcmp(&b.p[i].box, &box, sizeof box);
-        free(b.p);
+        boxes_fini(&b);
     }
     return found;
 }
@@ -521,11 +530,12 @@ void indexes_publish(jd_tenant *t, uint32_t serial, const version *now, version 
         if (b) bitset_add(b, serial);
     }
     if (!was || !same_places(&dn, &dw)) {
-        boxes fresh = boxes_of(t, now);
+        boxes fresh;
+        boxes_of(t, now, &fresh);
         for (uint32_t i = 0; i < fresh.n; i++)
             if (!chain_has_box(t, chain, NULL, fresh.p[i].attr, fresh.p[i].box))
                 jd_geoindex_add(geo_make(x, fresh.p[i].attr), serial, fresh.p[i].box);
-        free(fresh.p);
+        boxes_fini(&fresh);
     }
     for (column *c = x->columns; c; c = c->next) column_set(c, serial, &dn, now->group);
 }
@@ -578,11 +588,12 @@ void indexes_reclaim(jd_tenant *t, uint32_t serial, const version *gone) {
             bitset_del(&x->scopes[no], serial);
     }
     if (alone || !same_places(&d, &dt)) {
-        boxes mine = boxes_of(t, gone);
+        boxes mine;
+        boxes_of(t, gone, &mine);
         for (uint32_t i = 0; i < mine.n; i++) {
             if (!chain_has_box(t, top, gone, mine.p[i].attr, mine.p[i].box))
                 jd_geoindex_remove(geo_make(x, mine.p[i].attr), serial, mine.p[i].box);
         }
-        free(mine.p);
+        boxes_fini(&mine);
     }
 }

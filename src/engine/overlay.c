@@ -68,7 +68,8 @@ const version *state_of(overlay *o, coll *c, jd_str id, pending **p, uint32_t *s
     return v && !is_tombstone(v) ? v : NULL;
 }
 
-uint32_t state_set(jd_engine *e, overlay *o, coll *c, jd_str id, pending *p, uint32_t serial, jd_str bytes, int gone) {
+static pending *put_state(jd_engine *e, overlay *o, coll *c, jd_str id, pending *p, uint32_t serial, jd_str bytes,
+                          int gone) {
     if (!p) {
         int fresh = serial == SERIAL_NONE;
         if (fresh) serial = coll_take_serial(c);
@@ -80,6 +81,19 @@ uint32_t state_set(jd_engine *e, overlay *o, coll *c, jd_str id, pending *p, uin
     p->v = version_make(e, gone ? id : bytes, 0, gone || hidden);
     p->v->hidden = (unsigned char)hidden;
     o->bytes += bytes.n + 32;
+    return p;
+}
+
+uint32_t state_set(jd_engine *e, overlay *o, coll *c, jd_str id, pending *p, uint32_t serial, jd_str bytes, int gone) {
+    p = put_state(e, o, c, id, p, serial, bytes, gone);
+    p->same_form = 0;
+    return p->serial;
+}
+
+uint32_t state_same_form(jd_engine *e, overlay *o, coll *c, jd_str id, pending *p, uint32_t serial, jd_str bytes) {
+    int first = !p;
+    p = put_state(e, o, c, id, p, serial, bytes, 0);
+    if (first) p->same_form = 1;
     return p->serial;
 }
 

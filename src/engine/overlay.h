@@ -7,8 +7,9 @@ typedef struct pending {
     coll *c;
     uint32_t serial;
     uint32_t hash;
-    version *v; /* newest of this group; NULL after an undo of the first change */
-    int fresh;  /* the serial was taken for this group */
+    version *v;    /* newest of this group; NULL after an undo of the first change */
+    int fresh;     /* the serial was taken for this group */
+    int same_form; /* whatever the group did to it left types, attributes and kinds as they were */
 } pending;
 
 typedef struct undo {
@@ -62,6 +63,8 @@ void overlay_rewind(jd_engine *e, overlay *o, uint32_t undo_to);
 const version *state_of(overlay *o, coll *c, jd_str id, pending **p, uint32_t *serial);
 /* Returns the serial that the state has. */
 uint32_t state_set(jd_engine *e, overlay *o, coll *c, jd_str id, pending *p, uint32_t serial, jd_str bytes, int gone);
+/* The same, of a document that is there and has the form (types, attributes, kinds) of the state that it follows. */
+uint32_t state_same_form(jd_engine *e, overlay *o, coll *c, jd_str id, pending *p, uint32_t serial, jd_str bytes);
 
 /* change.c: one write, applied to the overlay. 0, or -1 with w->err. */
 int change_apply(jd_engine *e, overlay *o, jd_tenant *t, jd_write *w, jd_arena *results, jd_time now);

@@ -227,6 +227,12 @@ static void publish(jd_engine *e, overlay *o, uint64_t group) {
     for (uint32_t i = 0; i < o->n; i++) {
         pending *p = &o->p[i];
         if (!p->v || p->v->gone || p->c->kind != JD_K_ENTITY) continue;
+        const version *was = newest(p->c, p->serial);
+        if (p->same_form && was && !was->gone) {
+            p->v->form = was->form;
+            p->c->t->ix.forms[was->form].refs++;
+            continue;
+        }
         jd_doc d;
         jd_doc_open(&d, (jd_str){p->v->bytes, p->v->n});
         p->v->form = form_of(p->c->t, &d);
@@ -546,6 +552,7 @@ void writer_start(jd_engine *e) {
     e->overlay = jd_xcalloc(1, sizeof *e->overlay);
     if (e->o.manual) return;
     if (pthread_create(&e->writer, NULL, writer_main, e)) abort();
+    (void)pthread_setname_np(e->writer, "jd-writer");
 }
 
 void jd_engine_drain(jd_engine *e) {

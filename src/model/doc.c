@@ -236,6 +236,20 @@ void jd_doc_open(jd_doc *d, jd_str bytes) {
     d->attrs = (jd_bytes){p, end};
 }
 
+static const unsigned char *skip_varint(const unsigned char *p) {
+    while (*p++ & 0x80) {}
+    return p;
+}
+
+jd_str jd_doc_id(jd_str bytes) {
+    const unsigned char *p = (const unsigned char *)bytes.p + 1, *end = p + bytes.n - 1;
+    unsigned flags = *p++;
+    p = skip_varint(skip_varint(p)); /* createdAt, modifiedAt */
+    if (flags & JD_D_EXPIRES) p = skip_varint(p) + 1;
+    if (flags & JD_D_ATTREXPIRES) p = skip_varint(p);
+    return jd_bytes_str(&p, end);
+}
+
 int jd_syms_next(jd_bytes *rest, jd_sym *out) {
     if (!rest->p || rest->p >= rest->end) return 0;
     *out = (jd_sym)jd_varint_get(&rest->p, rest->end);
