@@ -146,6 +146,7 @@ static int apply_entity(jd_engine *e, overlay *o, jd_tenant *t, jd_write *w, jd_
     }
     if (!w->applied.unchanged) {
         jd_doc is;
+        unsigned like = 0;
         remember r;
         history_begin(&r, e, o, now);
         if (w->applied.gone && remember_wanted(e, &doc)) {
@@ -156,9 +157,11 @@ static int apply_entity(jd_engine *e, overlay *o, jd_tenant *t, jd_write *w, jd_
         } else if (!w->applied.gone && v && !v->hidden) {
             jd_doc_open(&is, jd_buf_view(out));
             remember_change(&r, &doc, &is, w->rq.op == JD_OP_EXPIRE);
+            like = jd_doc_like(&doc, &is);
         }
         w->etag = etag_of(jd_buf_view(out));
-        serial = state_set(e, o, c, w->rq.id, p, serial, jd_buf_view(out), !out->n);
+        serial = like ? state_follow(e, o, c, w->rq.id, p, serial, jd_buf_view(out), like)
+                      : state_set(e, o, c, w->rq.id, p, serial, jd_buf_view(out), !out->n);
         keep_history(e, o, c, serial, &r);
     } else if (cur) {
         w->etag = etag_of(cur->bytes);
@@ -207,6 +210,13 @@ int observed_in_place(jd_engine *e, const jd_doc *cur, jd_write *w, jd_arena *re
         for (uint32_t i = 0; i < w->ready_n; i++) remember_replaced(r, &was[i]);
     if (r->out->n - r->start > e->o.history_write_max) return too_many_readings(e, w, r->out->n - r->start);
     return 1;
+}
+
+static unsigned like_of(const jd_write *w) {
+    unsigned like = JD_LIKE_FORM | JD_LIKE_PLACES;
+    for (uint32_t i = 0; i < w->ready_n; i++)
+        if ((w->ready[i].head & 15) == JD_GEOPROPERTY) like = JD_LIKE_FORM;
+    return like;
 }
 
 /* What is newest becomes the entity's state, all else goes into its history. cur may be NULL. 0 or -1. */
@@ -259,7 +269,7 @@ static int apply_observed(jd_engine *e, overlay *o, jd_tenant *t, jd_write *w, j
     } else {
         if (!w->applied.unchanged) {
             w->etag = etag_of(jd_buf_view(out));
-            serial = got ? state_same_form(e, o, c, w->rq.id, p, serial, jd_buf_view(out))
+            serial = got ? state_follow(e, o, c, w->rq.id, p, serial, jd_buf_view(out), like_of(w))
                          : state_set(e, o, c, w->rq.id, p, serial, jd_buf_view(out), 0);
         }
         keep_history(e, o, c, serial, &r);

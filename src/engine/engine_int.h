@@ -18,13 +18,14 @@
 
 typedef struct version {
     uint64_t group;
-    struct version *older; /* still needed by some reader, or NULL */
-    struct version *newer; /* writer only */
-    uint32_t n;            /* bytes */
-    uint32_t form;         /* of entities: see forms; UINT32_MAX while gone */
-    unsigned char gone;    /* not there for readers: a tombstone whose bytes are the id, or */
-    unsigned char hidden;  /* a document that history alone knows */
-    unsigned char stale;   /* replaced by one of another form: index entries of it may remain until it is reclaimed */
+    struct version *older;     /* still needed by some reader, or NULL */
+    struct version *newer;     /* writer only */
+    uint32_t n;                /* bytes */
+    uint32_t form;             /* of entities: see forms; UINT32_MAX while gone */
+    unsigned char gone;        /* not there for readers: a tombstone whose bytes are the id, or */
+    unsigned char hidden;      /* a document that history alone knows */
+    unsigned char same_places; /* as the version that it replaced */
+    unsigned char stale; /* replaced by one of another form: index entries of it may remain until it is reclaimed */
     char bytes[];
 } version;
 
@@ -81,6 +82,10 @@ jd_key key_of(const coll *c, uint32_t serial);
 void coll_init(coll *c, struct jd_tenant *t, jd_dkind kind);
 void coll_fini(coll *c);
 uint32_t coll_find(const coll *c, jd_str id); /* serial whose chain bears the id (maybe a tombstone), or SERIAL_NONE */
+/* These ids will be looked up soon: their documents are brought into the cache, so many of them at once, where one
+ * look- up after the other would wait for memory four times each. At most COLL_AHEAD of them count. */
+enum { COLL_AHEAD = 64 };
+void coll_ahead(const coll *c, const jd_str *ids, uint32_t n);
 uint32_t coll_take_serial(coll *c);
 void coll_give_serial(coll *c, uint32_t serial);
 void coll_reserve(coll *c, uint32_t serial); /* makes the slot's chunk; raises slots while loading */

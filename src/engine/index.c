@@ -497,11 +497,27 @@ static unsigned is_transient(const jd_doc *d) {
     return d->expires != JD_TIME_NONE || d->attr_expires != JD_TIME_NONE;
 }
 
+static int is_plain(const version *v) {
+    jd_str bytes = {v->bytes, v->n};
+    return !jd_doc_may_expire(bytes) && !jd_doc_has_scopes(bytes);
+}
+
+/* Do both bear the same entries in all indexes but columns? Most changes are of a value, and then they do. */
+static int same_entries(const version *now, const version *was) {
+    return now->same_places && !was->gone && was->form == now->form && is_plain(now) && is_plain(was);
+}
+
 void indexes_publish(jd_tenant *t, uint32_t serial, const version *now, version *was) {
     indexes *x = &t->ix;
     jd_doc dn, dw;
     const version *chain = was; /* what older views may still see, tombstones included */
     if (was && was->gone) was = NULL;
+    if (was && !now->gone && same_entries(now, was)) {
+        if (!x->columns) return;
+        jd_doc_open(&dn, (jd_str){now->bytes, now->n});
+        for (column *c = x->columns; c; c = c->next) column_set(c, serial, &dn, now->group);
+        return;
+    }
     if (was) {
         jd_doc_open(&dw, (jd_str){was->bytes, was->n});
         x->forms[was->form].count--;
@@ -571,6 +587,7 @@ void indexes_reclaim(jd_tenant *t, uint32_t serial, const version *gone) {
     x->forms[gone->form].refs--;
     const version *top = newest(&t->entities, serial);
     jd_doc d, dt;
+    if (top && !top->gone && top->older == gone && same_entries(top, gone)) return; /* the next one bears them */
     jd_doc_open(&d, (jd_str){gone->bytes, gone->n});
     int alone = !top || top->gone || top->older != gone; /* the common case is one successor that looks alike */
     if (!alone) jd_doc_open(&dt, (jd_str){top->bytes, top->n});

@@ -68,6 +68,25 @@ const version *state_of(overlay *o, coll *c, jd_str id, pending **p, uint32_t *s
     return v && !is_tombstone(v) ? v : NULL;
 }
 
+void states_ahead(jd_tenant *t, const jd_write *w, size_t n) {
+    jd_str ids[COLL_AHEAD];
+    uint32_t k = 0;
+    for (size_t i = 0; i < n && k < COLL_AHEAD; i++)
+        if (w[i].kind == JD_K_ENTITY) ids[k++] = w[i].rq.id;
+    coll_ahead(&t->entities, ids, k);
+}
+
+void jobs_ahead(jd_engine *e, const jd_job *jobs) {
+    jd_str ids[COLL_AHEAD];
+    uint32_t k = 0;
+    jd_tenant *t = jobs ? tenant_by_name(e, jobs->tenant) : NULL;
+    if (!t || !jobs->next) return; /* one alone would wait here instead of there */
+    for (const jd_job *j = jobs; j && k < COLL_AHEAD; j = j->next)
+        if (j->n == 1 && j->writes->kind == JD_K_ENTITY && jd_str_eq(j->tenant, jobs->tenant))
+            ids[k++] = j->writes->rq.id;
+    coll_ahead(&t->entities, ids, k);
+}
+
 static pending *put_state(jd_engine *e, overlay *o, coll *c, jd_str id, pending *p, uint32_t serial, jd_str bytes,
                           int gone) {
     if (!p) {
@@ -86,14 +105,15 @@ static pending *put_state(jd_engine *e, overlay *o, coll *c, jd_str id, pending 
 
 uint32_t state_set(jd_engine *e, overlay *o, coll *c, jd_str id, pending *p, uint32_t serial, jd_str bytes, int gone) {
     p = put_state(e, o, c, id, p, serial, bytes, gone);
-    p->same_form = 0;
+    p->like = 0;
     return p->serial;
 }
 
-uint32_t state_same_form(jd_engine *e, overlay *o, coll *c, jd_str id, pending *p, uint32_t serial, jd_str bytes) {
+uint32_t state_follow(jd_engine *e, overlay *o, coll *c, jd_str id, pending *p, uint32_t serial, jd_str bytes,
+                      unsigned like) {
     int first = !p;
     p = put_state(e, o, c, id, p, serial, bytes, 0);
-    if (first) p->same_form = 1;
+    p->like = first ? like : p->like & like;
     return p->serial;
 }
 

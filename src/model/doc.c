@@ -319,6 +319,33 @@ int jd_attr_peek(jd_bytes *rest, jd_sym *name, jd_kind *kind) {
     return 1;
 }
 
+static int same_bytes(const unsigned char *a, size_t a_n, const unsigned char *b, size_t b_n) {
+    return a_n == b_n && (!a_n || memcmp(a, b, a_n) == 0);
+}
+
+unsigned jd_doc_like(const jd_doc *was, const jd_doc *is) {
+    unsigned like = JD_LIKE_FORM | JD_LIKE_PLACES;
+    jd_bytes x = was->attrs, y = is->attrs;
+    if (!same_bytes(was->types.p, (size_t)(was->types.end - was->types.p), is->types.p,
+                    (size_t)(is->types.end - is->types.p)))
+        return 0;
+    for (;;) {
+        jd_bytes x0 = x, y0 = y;
+        jd_sym x_name, y_name;
+        jd_kind x_kind, y_kind;
+        int more = jd_attr_peek(&x, &x_name, &x_kind);
+        if (more != jd_attr_peek(&y, &y_name, &y_kind)) return 0;
+        if (!more) return like;
+        if (x_name != y_name || x_kind != y_kind) return 0;
+        if (x_kind != JD_GEOPROPERTY || same_bytes(x0.p, (size_t)(x.p - x0.p), y0.p, (size_t)(y.p - y0.p))) continue;
+        jd_attrview v, w;
+        jd_attr_next(&x0, 0, &v);
+        jd_attr_next(&y0, 0, &w);
+        if (!same_bytes(v.value.p, (size_t)(v.record.end - v.value.p), w.value.p, (size_t)(w.record.end - w.value.p)))
+            like &= ~(unsigned)JD_LIKE_PLACES;
+    }
+}
+
 /* Walks records without opening them until the name is met. */
 static int seek(jd_bytes records, jd_time created, jd_sym name, jd_attrview *out, jd_bytes *rest) {
     const unsigned char *p = records.p;

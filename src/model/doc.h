@@ -91,6 +91,13 @@ enum {
 static inline unsigned jd_doc_flags(jd_str bytes) {
     return (unsigned char)bytes.p[1];
 }
+/* It or something in it has an expiresAt; it has scopes: without opening it (see the flags above). */
+static inline int jd_doc_may_expire(jd_str bytes) {
+    return (bytes.p[1] & 6) != 0;
+}
+static inline int jd_doc_has_scopes(jd_str bytes) {
+    return bytes.p[1] & 1;
+}
 static inline void jd_doc_flag(char *bytes, unsigned flag) {
     bytes[1] = (char)(unsigned char)((unsigned char)bytes[1] | flag);
 }
@@ -110,6 +117,10 @@ void jd_doc_open(jd_doc *d, jd_str bytes);
 jd_str jd_doc_id(jd_str bytes); /* no more than the id */
 /* Full check of untrusted bytes: every length, tag, symbol (<= symbols), order of instances, depth. 0 or -1. */
 int jd_doc_check(jd_str bytes, uint32_t symbols, jd_err *err);
+/* How a later version of a document is like an earlier one: FORM: the same types, attributes and kinds, in the same
+ * order; PLACES: the same values of all GeoProperties. */
+enum { JD_LIKE_FORM = 1, JD_LIKE_PLACES = 2 };
+unsigned jd_doc_like(const jd_doc *was, const jd_doc *is);
 int jd_attr_next(jd_bytes *rest, jd_time entity_created, jd_attrview *out); /* 0 at the end */
 /* The same, no deeper than name and kind. 0 at the end. */
 int jd_attr_peek(jd_bytes *rest, jd_sym *name, jd_kind *kind);

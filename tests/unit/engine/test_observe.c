@@ -177,6 +177,33 @@ static void same(const jd_buf *a, const jd_buf *b) {
     if (a->n) assert_memory_equal(a->p, b->p, a->n);
 }
 
+/* What the writer takes for granted of a document made in place, and what jd_doc_like says of any two. */
+static void check_likeness(const jd_doc *was, jd_str bytes, const jd_write *w, int in_place) {
+    jd_doc is;
+    jd_bytes x = was->attrs, y;
+    jd_attrview a, b;
+    unsigned like, want = JD_LIKE_FORM | JD_LIKE_PLACES;
+    jd_doc_open(&is, bytes);
+    like = jd_doc_like(was, &is);
+    y = is.attrs;
+    for (int more = 1; more;) {
+        more = jd_attr_next(&x, was->created, &a);
+        if (more != jd_attr_next(&y, is.created, &b) || (more && (a.name != b.name || a.kind != b.kind))) want = 0;
+        if (!want) break;
+        size_t n = more ? (size_t)(a.record.end - a.value.p) : 0;
+        int moved = more && a.kind == JD_GEOPROPERTY &&
+                    (n != (size_t)(b.record.end - b.value.p) || memcmp(a.value.p, b.value.p, n) != 0);
+        if (moved) want &= ~(unsigned)JD_LIKE_PLACES;
+    }
+    if (was->types_n != is.types_n) want = 0;
+    assert_int_equal(like, want);
+    if (!in_place) return;
+    assert_true(like & JD_LIKE_FORM);
+    int places = 0;
+    for (uint32_t i = 0; i < w->ready_n; i++) places += (w->ready[i].head & 15) == JD_GEOPROPERTY;
+    assert_true(places || like & JD_LIKE_PLACES);
+}
+
 static void one_round(city *c) {
     jd_write w, again;
     jd_doc d, *cur = NULL;
@@ -209,6 +236,7 @@ static void one_round(city *c) {
     } else {
         c->whole++;
     }
+    if (slow.n && cur) check_likeness(cur, jd_buf_view(&slow), &w, got);
     if (slow.n) {
         assert_int_equal(jd_doc_check(jd_buf_view(&slow), jd_symtab_count(c->e->symbols), NULL), 0);
         c->doc.n = 0;
