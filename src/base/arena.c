@@ -56,8 +56,17 @@ static void drop(jd_arena *a, jd_arena_chunk *until) {
     }
 }
 
+static void drop_spare(jd_arena *a) {
+    while (a->spare) {
+        jd_arena_chunk *c = a->spare;
+        a->spare = c->prev;
+        free(c);
+    }
+}
+
 void jd_arena_fini(jd_arena *a) {
     drop(a, NULL);
+    drop_spare(a);
     *a = (jd_arena){0};
 }
 
@@ -68,18 +77,38 @@ void jd_arena_reset(jd_arena *a) {
     drop(a, first);
     if (first->size > KEEP_MAX) {
         drop(a, NULL);
-        *a = (jd_arena){0};
+        *a = (jd_arena){.spare = a->spare};
         return;
     }
     a->at = first->data;
     a->end = first->data + first->size;
 }
 
+void jd_arena_recycle(jd_arena *a, size_t keep) {
+    size_t kept = 0;
+    for (const jd_arena_chunk *c = a->spare; c; c = c->prev) kept += c->size;
+    while (a->head && a->head->prev && kept + a->head->size <= keep) {
+        jd_arena_chunk *c = a->head;
+        kept += c->size;
+        a->head = c->prev;
+        a->total -= c->size;
+        c->prev = a->spare;
+        a->spare = c;
+    }
+    jd_arena_reset(a);
+}
+
 static void grow(jd_arena *a, size_t n) {
     size_t size = a->head ? a->head->size * 2 : CHUNK_MIN;
     if (size > CHUNK_MAX) size = CHUNK_MAX;
     if (size < n) size = n;
-    jd_arena_chunk *c = jd_xmalloc(sizeof *c + size);
+    jd_arena_chunk *c = a->spare;
+    if (c && c->size >= n) {
+        a->spare = c->prev;
+        size = c->size;
+    } else {
+        c = jd_xmalloc(sizeof *c + size);
+    }
     c->prev = a->head;
     c->size = size;
     a->head = c;

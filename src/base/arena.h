@@ -17,9 +17,10 @@ typedef struct jd_str {
 
 typedef struct jd_arena_chunk jd_arena_chunk;
 typedef struct jd_arena {
-    jd_arena_chunk *head; /* newest chunk; older ones are chained behind it */
-    char *at, *end;       /* free part of head */
-    size_t total;         /* bytes taken from malloc */
+    jd_arena_chunk *head;  /* newest chunk; older ones are chained behind it */
+    char *at, *end;        /* free part of head */
+    size_t total;          /* bytes of chunks in use */
+    jd_arena_chunk *spare; /* chunks kept by jd_arena_recycle */
 } jd_arena;
 
 typedef struct jd_arena_mark {
@@ -31,6 +32,9 @@ void jd_arena_init(jd_arena *a);
 void jd_arena_fini(jd_arena *a);
 /* Frees all but one chunk (at most 64 kB of it is kept) and starts over. */
 void jd_arena_reset(jd_arena *a);
+/* The same for an arena that is soon filled again: chunks of up to `keep` bytes in all stay, so that the memory is not
+ * given to the system and faulted in again page by page. */
+void jd_arena_recycle(jd_arena *a, size_t keep);
 /* n bytes, aligned to 16, not cleared. */
 void *jd_arena_alloc(jd_arena *a, size_t n) __attribute__((malloc, alloc_size(2), returns_nonnull));
 void *jd_arena_zalloc(jd_arena *a, size_t n) __attribute__((malloc, alloc_size(2), returns_nonnull));

@@ -47,6 +47,13 @@ typedef struct jd_err {
     char place[200];       /* member path, column, file:line - or empty */
 } jd_err;
 
+/* Nothing is wrong. The texts are emptied, not cleared: an error is a kilobyte, too much for what is done per reading.
+ */
+static inline void jd_err_none(jd_err *e) {
+    e->code = JD_E_OK;
+    e->en[0] = e->zh[0] = e->place[0] = 0;
+}
+
 /* Fills *e (may be NULL) with a detail in both languages; both formats take the same arguments in the same order.
  * Clears the place. Always returns -1, so that `return jd_fail(...)` reads well. */
 int jd_fail(jd_err *e, jd_errcode code, const char *en, const char *zh, ...)

@@ -3,9 +3,29 @@
 
 #include <stdlib.h>
 
+/* The writer's buffers serve all writes; a large one is not kept. */
+static jd_buf spared(jd_buf b) {
+    if (b.cap > (size_t)64 << 10) jd_buf_fini(&b);
+    return b;
+}
+
+static void history_begin(remember *r, jd_engine *e, overlay *o, jd_time now) {
+    remember_begin(r, e, &o->hist, now);
+    r->skeleton = e->spare_skeleton;
+    r->nums = e->spare_nums;
+    e->spare_skeleton = e->spare_nums = (jd_buf){0};
+}
+
+static size_t history_end(remember *r) {
+    r->e->spare_skeleton = spared(r->skeleton);
+    r->e->spare_nums = spared(r->nums);
+    r->skeleton = r->nums = (jd_buf){0};
+    return remember_end(r);
+}
+
 static void keep_history(jd_engine *e, overlay *o, coll *c, uint32_t serial, remember *r) {
     if (r->latest > e->now_last) e->now_last = r->latest;
-    size_t at = r->start, n = remember_end(r);
+    size_t at = r->start, n = history_end(r);
     if (!n) return;
     hist_change h = {(uint64_t)key_of(c, serial), at, n};
     PUSH(o, hists, h);
@@ -66,17 +86,22 @@ static int fits_history(jd_str bytes, jd_err *err) {
     return 0;
 }
 
-/* The last gate before a document is promised: within its limits, and one that a start will take. */
-static int fit_to_keep(jd_engine *e, jd_write *w, jd_str bytes) {
+static int within_limits(jd_engine *e, jd_write *w, size_t bytes) {
     if (w->applied.attrs_n > e->o.entity_attrs_max)
         return jd_fail(&w->err, JD_E_BAD_REQUEST_DATA,
                        "the entity would have %u attribute instances; at most %u (setting entity_attrs_max)",
                        "实体将有 %u 个属性实例，上限 %u（设置项 entity_attrs_max）", w->applied.attrs_n,
                        e->o.entity_attrs_max);
-    if (bytes.n > e->o.entity_bytes_max)
+    if (bytes > e->o.entity_bytes_max)
         return jd_fail(&w->err, JD_E_TOO_LARGE,
                        "the entity would take %zu bytes; at most %zu (setting entity_bytes_max)",
-                       "实体将占 %zu 字节，上限 %zu（设置项 entity_bytes_max）", bytes.n, e->o.entity_bytes_max);
+                       "实体将占 %zu 字节，上限 %zu（设置项 entity_bytes_max）", bytes, e->o.entity_bytes_max);
+    return 0;
+}
+
+/* The last gate before a document is promised: within its limits, and one that a start will take. */
+static int fit_to_keep(jd_engine *e, jd_write *w, jd_str bytes) {
+    if (within_limits(e, w, bytes.n)) return -1;
     if (jd_doc_check(bytes, jd_symtab_count(e->symbols), &w->err)) return -1;
     return fits_history(bytes, &w->err);
 }
@@ -108,36 +133,40 @@ static int apply_entity(jd_engine *e, overlay *o, jd_tenant *t, jd_write *w, jd_
     if (w->if_none_match_any && cur)
         return jd_fail(&w->err, JD_E_PRECONDITION, "the entity exists (If-None-Match: *)",
                        "实体已存在（If-None-Match: *）");
-    jd_buf out = {0};
-    if (jd_apply(&w->rq, cur, now, e->symbols, &e->scratch, &out, &w->applied, &w->err)) {
-        jd_buf_fini(&out);
+    jd_buf *out = &e->document;
+    out->n = 0;
+    if (jd_apply(&w->rq, cur, now, e->symbols, &e->scratch, out, &w->applied, &w->err)) {
+        e->document = spared(e->document);
         return -1;
     }
     keep_results(results, &w->applied);
-    if (!w->applied.gone && !w->applied.unchanged && fit_to_keep(e, w, jd_buf_view(&out))) {
-        jd_buf_fini(&out);
+    if (!w->applied.gone && !w->applied.unchanged && fit_to_keep(e, w, jd_buf_view(out))) {
+        e->document = spared(e->document);
         return -1;
     }
     if (!w->applied.unchanged) {
         jd_doc is;
+        unsigned like = 0;
         remember r;
-        remember_begin(&r, e, &o->hist, now);
+        history_begin(&r, e, o, now);
         if (w->applied.gone && remember_wanted(e, &doc)) {
             remember_change(&r, &doc, NULL, 0);
-            hidden_doc(e, &doc, now, &out);
+            hidden_doc(e, &doc, now, out);
         } else if (w->applied.gone) { /* its key may serve another one day: what was told of it goes with it */
             remember_mark(&r, 0, 0, JD_CLEAR_AT, JD_R_CLEAR);
         } else if (!w->applied.gone && v && !v->hidden) {
-            jd_doc_open(&is, jd_buf_view(&out));
+            jd_doc_open(&is, jd_buf_view(out));
             remember_change(&r, &doc, &is, w->rq.op == JD_OP_EXPIRE);
+            like = jd_doc_like(&doc, &is);
         }
-        w->etag = etag_of(jd_buf_view(&out));
-        serial = state_set(e, o, c, w->rq.id, p, serial, jd_buf_view(&out), !out.n);
+        w->etag = etag_of(jd_buf_view(out));
+        serial = like ? state_follow(e, o, c, w->rq.id, p, serial, jd_buf_view(out), like)
+                      : state_set(e, o, c, w->rq.id, p, serial, jd_buf_view(out), !out->n);
         keep_history(e, o, c, serial, &r);
     } else if (cur) {
         w->etag = etag_of(cur->bytes);
     }
-    jd_buf_fini(&out);
+    e->document = spared(e->document);
     return 0;
 }
 
@@ -162,7 +191,61 @@ static void newer_instances(const jd_write *w, const jd_doc *cur, jd_ent *out) {
         if (is_news(w, cur, &w->rq.ent->attrs[i])) kept[out->attrs_n++] = w->rq.ent->attrs[i];
 }
 
-/* Readings of links and tables: what is newest becomes the entity's state, all else goes into its history. */
+/* The most common write of all: each attribute that is told is there, and older. Only those records are replaced, and
+ * what they were is history. 1; 0: it is not so simple; -1: w->err. */
+int observed_in_place(jd_engine *e, const jd_doc *cur, jd_write *w, jd_arena *results, jd_time now, remember *r,
+                      jd_buf *out) {
+    jd_attrview was[READY_IN_PLACE];
+    uint32_t attrs_n;
+    if (!w->ready_n || w->ready_n > READY_IN_PLACE || w->moments) return 0;
+    for (uint32_t i = 0; i < w->moment_types_n; i++)
+        if (!jd_doc_has_type(cur, w->moment_types[i])) return 0;
+    if (!jd_ready_put(cur, w->ready, w->ready_n, now, out, was, &attrs_n)) return 0;
+    w->applied = (jd_applied){.attrs_n = attrs_n, .updated = JD_NEWN(results, jd_sym, w->ready_n)};
+    for (uint32_t i = 0; i < w->ready_n; i++) /* series of one attribute stand side by side */
+        if (!i || w->ready[i].name != w->ready[i - 1].name)
+            w->applied.updated[w->applied.updated_n++] = w->ready[i].name;
+    if (within_limits(e, w, out->n)) return -1; /* the rest of fit_to_keep is known of records so short */
+    if (remember_wanted(e, cur))
+        for (uint32_t i = 0; i < w->ready_n; i++) remember_replaced(r, &was[i]);
+    if (r->out->n - r->start > e->o.history_write_max) return too_many_readings(e, w, r->out->n - r->start);
+    return 1;
+}
+
+static unsigned like_of(const jd_write *w) {
+    unsigned like = JD_LIKE_FORM | JD_LIKE_PLACES;
+    for (uint32_t i = 0; i < w->ready_n; i++)
+        if ((w->ready[i].head & 15) == JD_GEOPROPERTY) like = JD_LIKE_FORM;
+    return like;
+}
+
+/* What is newest becomes the entity's state, all else goes into its history. cur may be NULL. 0 or -1. */
+int observed_whole(jd_engine *e, const jd_doc *cur, jd_write *w, jd_arena *results, jd_time now, remember *r,
+                   jd_buf *out) {
+    if (!w->rq.ent && observe_open(e, &e->scratch, w, &w->err)) return -1;
+    jd_ent ent = *w->rq.ent;
+    ent.attrs = JD_NEWN(&e->scratch, jd_attr, ent.attrs_n);
+    newer_instances(w, cur, &ent);
+    jd_change_req rq = w->rq;
+    rq.op = JD_OP_CREATE;
+    rq.flags = JD_AP_UPDATE_EXISTING;
+    rq.ent = &ent;
+    int rc = jd_apply(&rq, cur, now, e->symbols, &e->scratch, out, &w->applied, &w->err);
+    if (!rc) keep_results(results, &w->applied);
+    if (!rc && !w->applied.unchanged) rc = fit_to_keep(e, w, jd_buf_view(out));
+    jd_doc is = cur ? *cur : (jd_doc){0};
+    if (!rc && !w->applied.unchanged) {
+        jd_doc_open(&is, jd_buf_view(out));
+        if (cur) remember_change(r, cur, &is, 0);
+    }
+    if (!rc && remember_wanted(e, &is))
+        for (size_t i = 0; i < w->moments_n; i++)
+            remember_run(r, &w->moments[i], older_than_now(&w->moments[i], &is, now));
+    if (!rc && r->out->n - r->start > e->o.history_write_max) rc = too_many_readings(e, w, r->out->n - r->start);
+    return rc;
+}
+
+/* Readings of links and tables. */
 static int apply_observed(jd_engine *e, overlay *o, jd_tenant *t, jd_write *w, jd_arena *results, jd_time now) {
     coll *c = &t->entities;
     pending *p;
@@ -174,39 +257,24 @@ static int apply_observed(jd_engine *e, overlay *o, jd_tenant *t, jd_write *w, j
         jd_doc_open(&doc, (jd_str){v->bytes, v->n});
         cur = &doc;
     }
-    jd_ent ent = *w->rq.ent;
-    ent.attrs = JD_NEWN(&e->scratch, jd_attr, ent.attrs_n);
-    newer_instances(w, cur, &ent);
-    jd_change_req rq = w->rq;
-    rq.op = JD_OP_CREATE;
-    rq.flags = JD_AP_UPDATE_EXISTING;
-    rq.ent = &ent;
-    jd_buf out = {0};
+    jd_buf *out = &e->document;
+    out->n = 0;
     remember r;
-    remember_begin(&r, e, &o->hist, now);
-    int rc = jd_apply(&rq, cur, now, e->symbols, &e->scratch, &out, &w->applied, &w->err);
-    if (!rc) keep_results(results, &w->applied);
-    if (!rc && !w->applied.unchanged) rc = fit_to_keep(e, w, jd_buf_view(&out));
-    jd_doc is = cur ? *cur : (jd_doc){0};
-    if (!rc && !w->applied.unchanged) {
-        jd_doc_open(&is, jd_buf_view(&out));
-        if (cur) remember_change(&r, cur, &is, 0);
-    }
-    if (!rc && remember_wanted(e, &is))
-        for (size_t i = 0; i < w->moments_n; i++)
-            remember_run(&r, &w->moments[i], older_than_now(&w->moments[i], &is, now));
-    if (!rc && r.out->n - r.start > e->o.history_write_max) rc = too_many_readings(e, w, r.out->n - r.start);
+    history_begin(&r, e, o, now);
+    int got = cur ? observed_in_place(e, cur, w, results, now, &r, out) : 0;
+    int rc = got ? got < 0 ? -1 : 0 : observed_whole(e, cur, w, results, now, &r, out);
     if (rc) {
         o->hist.n = r.start;
-        remember_end(&r);
+        history_end(&r);
     } else {
         if (!w->applied.unchanged) {
-            w->etag = etag_of(jd_buf_view(&out));
-            serial = state_set(e, o, c, w->rq.id, p, serial, jd_buf_view(&out), 0);
+            w->etag = etag_of(jd_buf_view(out));
+            serial = got ? state_follow(e, o, c, w->rq.id, p, serial, jd_buf_view(out), like_of(w))
+                         : state_set(e, o, c, w->rq.id, p, serial, jd_buf_view(out), 0);
         }
         keep_history(e, o, c, serial, &r);
     }
-    jd_buf_fini(&out);
+    e->document = spared(e->document);
     return rc;
 }
 
@@ -233,7 +301,7 @@ static int apply_temporal(jd_engine *e, overlay *o, jd_tenant *t, jd_write *w, j
         if (!rc && out.n) serial = state_set(e, o, c, w->rq.id, p, serial, jd_buf_view(&out), 0);
     }
     remember r;
-    remember_begin(&r, e, &o->hist, now);
+    history_begin(&r, e, o, now);
     int handled = 0;
     if (v && !v->hidden && w->rq.op >= JD_OP_T_ATTR_DELETE) {
         handled = temporal_present(e, v, w, now, &r, &out);
@@ -246,7 +314,7 @@ static int apply_temporal(jd_engine *e, overlay *o, jd_tenant *t, jd_write *w, j
     if (rc) {
         overlay_rewind(e, o, mark);
         o->hist.n = r.start;
-        remember_end(&r);
+        history_end(&r);
     } else {
         keep_history(e, o, c, serial, &r);
     }

@@ -8,11 +8,7 @@ enum { DELETED = SERIAL_NONE - 1 };
 
 jd_str version_id(const coll *c, const version *v) {
     if (is_tombstone(v)) return (jd_str){v->bytes, v->n};
-    if (c->kind == JD_K_ENTITY) {
-        jd_doc d;
-        jd_doc_open(&d, (jd_str){v->bytes, v->n});
-        return d.id;
-    }
+    if (c->kind == JD_K_ENTITY) return jd_doc_id((jd_str){v->bytes, v->n});
     const unsigned char *p = (const unsigned char *)v->bytes;
     uint64_t n = jd_varint_get(&p, p + v->n);
     return (jd_str){(const char *)p, (size_t)n};
@@ -94,6 +90,34 @@ uint32_t coll_find(const coll *c, jd_str id) {
         if (serial == DELETED || s->cell[i].tag != tag) continue;
         const version *v = newest(c, serial);
         if (v && jd_str_eq(version_id(c, v), id)) return serial;
+    }
+}
+
+/* Three rounds, each of which touches what the round before asked for. A wrong guess costs a cache line. */
+void coll_ahead(const coll *c, const jd_str *ids, uint32_t n) {
+    enum { PROBES = 4, LINES = 6 };
+    uint64_t hash[COLL_AHEAD];
+    uint32_t serial[COLL_AHEAD];
+    if (n > COLL_AHEAD) n = COLL_AHEAD;
+    for (uint32_t i = 0; i < n; i++) {
+        hash[i] = jd_hash(ids[i].p, ids[i].n);
+        const shard *s = shard_of(c, hash[i]);
+        if (s->cap) __builtin_prefetch(&s->cell[(uint32_t)hash[i] & (s->cap - 1)]);
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        const shard *s = shard_of(c, hash[i]);
+        uint32_t tag = (uint32_t)hash[i];
+        serial[i] = SERIAL_NONE;
+        for (uint32_t k = 0; k < PROBES && s->cap && serial[i] == SERIAL_NONE; k++) {
+            uint32_t at = (tag + k) & (s->cap - 1);
+            if (s->cell[at].tag == tag && s->cell[at].serial < DELETED) serial[i] = s->cell[at].serial;
+        }
+        if (serial[i] != SERIAL_NONE) __builtin_prefetch(slot_of(c, serial[i]));
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        if (serial[i] == SERIAL_NONE) continue;
+        const char *v = (const char *)newest(c, serial[i]);
+        for (int k = 0; v && k < LINES; k++) __builtin_prefetch(v + 64 * k);
     }
 }
 

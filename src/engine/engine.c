@@ -192,6 +192,9 @@ void jd_engine_close(jd_engine *e) {
     pthread_mutex_destroy(&e->mutex);
     pthread_cond_destroy(&e->wake);
     jd_arena_fini(&e->scratch);
+    jd_buf_fini(&e->document);
+    jd_buf_fini(&e->spare_skeleton);
+    jd_buf_fini(&e->spare_nums);
     free(e);
 }
 

@@ -113,6 +113,10 @@ typedef struct jd_write {
     const char *if_match;  /* NUL-terminated header value or NULL; the suffix of an ETag is ignored */
     uint64_t if_etag;      /* only while the entity is still this version; 0: whatever it is */
     int if_none_match_any; /* If-None-Match: * - only when it does not exist */
+    /* OBSERVE as jd_observe_readings makes it: the newest instance of each series, in the place of rq.ent; without
+     * moments they are all there is */
+    const jd_ready *ready;
+    uint32_t ready_n;
     /* of history (rq.op JD_OP_T_*, JD_OP_OBSERVE): jd_moments_make fills these */
     const jd_moments *moments;
     size_t moments_n;

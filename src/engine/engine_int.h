@@ -18,13 +18,14 @@
 
 typedef struct version {
     uint64_t group;
-    struct version *older; /* still needed by some reader, or NULL */
-    struct version *newer; /* writer only */
-    uint32_t n;            /* bytes */
-    uint32_t form;         /* of entities: see forms; UINT32_MAX while gone */
-    unsigned char gone;    /* not there for readers: a tombstone whose bytes are the id, or */
-    unsigned char hidden;  /* a document that history alone knows */
-    unsigned char stale;   /* replaced by one of another form: index entries of it may remain until it is reclaimed */
+    struct version *older;     /* still needed by some reader, or NULL */
+    struct version *newer;     /* writer only */
+    uint32_t n;                /* bytes */
+    uint32_t form;             /* of entities: see forms; UINT32_MAX while gone */
+    unsigned char gone;        /* not there for readers: a tombstone whose bytes are the id, or */
+    unsigned char hidden;      /* a document that history alone knows */
+    unsigned char same_places; /* as the version that it replaced */
+    unsigned char stale; /* replaced by one of another form: index entries of it may remain until it is reclaimed */
     char bytes[];
 } version;
 
@@ -81,6 +82,10 @@ jd_key key_of(const coll *c, uint32_t serial);
 void coll_init(coll *c, struct jd_tenant *t, jd_dkind kind);
 void coll_fini(coll *c);
 uint32_t coll_find(const coll *c, jd_str id); /* serial whose chain bears the id (maybe a tombstone), or SERIAL_NONE */
+/* These ids will be looked up soon: their documents are brought into the cache, so many of them at once, where one
+ * look- up after the other would wait for memory four times each. At most COLL_AHEAD of them count. */
+enum { COLL_AHEAD = 64 };
+void coll_ahead(const coll *c, const jd_str *ids, uint32_t n);
 uint32_t coll_take_serial(coll *c);
 void coll_give_serial(coll *c, uint32_t serial);
 void coll_reserve(coll *c, uint32_t serial); /* makes the slot's chunk; raises slots while loading */
@@ -262,6 +267,8 @@ struct jd_engine {
     limbo limbo;
     due due;
     jd_arena scratch;
+    jd_buf document;                   /* the one that a write makes */
+    jd_buf spare_skeleton, spare_nums; /* remember's, between writes */
     _Atomic uint64_t groups, changes, doc_bytes, versions, refused;
 };
 
@@ -347,6 +354,15 @@ int temporal_present(jd_engine *e, const version *v, const jd_write *w, jd_time 
 int temporal_doc(jd_engine *e, const version *v, const jd_write *w, jd_time now, jd_buf *out);
 /* A hidden document with the id and types of d. */
 void hidden_doc(jd_engine *e, const jd_doc *d, jd_time now, jd_buf *out);
+
+/* ---- change.c, observe.c: readings told from outside; for tests both ways are to be seen ---- */
+enum { READY_IN_PLACE = 32 }; /* attributes that one write may replace without a tree */
+int observed_in_place(jd_engine *e, const jd_doc *cur, jd_write *w, jd_arena *results, jd_time now, remember *r,
+                      jd_buf *out);
+int observed_whole(jd_engine *e, const jd_doc *cur, jd_write *w, jd_arena *results, jd_time now, remember *r,
+                   jd_buf *out);
+/* w->ready as the tree and the moments that the long way takes, in the arena. 0 or -1. */
+int observe_open(jd_engine *e, jd_arena *a, jd_write *w, jd_err *err);
 
 /* Bodies of kinds other than entities: len id | id | body. */
 void kind_body(jd_buf *out, jd_str id, jd_str body);

@@ -86,6 +86,14 @@ static head_entity *entity_of(heads *h, uint64_t entity) {
     return c;
 }
 
+void heads_ahead(const heads *h, uint64_t entity, int how_far) {
+    const head_entity *c = &h->table[place(entity) & (h->cap - 1)];
+    if (how_far)
+        __builtin_prefetch(c);
+    else if (c->entity == entity && c->series)
+        __builtin_prefetch(c->series);
+}
+
 static head_series *series_of(heads *h, head_entity *e, uint32_t attr, uint32_t dataset) {
     for (head_series *s = e->series; s; s = s->next)
         if (s->attr == attr && s->dataset == dataset) return s;

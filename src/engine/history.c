@@ -105,6 +105,7 @@ void history_start(history *h) {
     h->log_from = heads_readings(h->state->active) ? 0 : UINT64_MAX;
     if (h->o.manual) return;
     if (pthread_create(&h->thread, NULL, historian_main, h)) abort();
+    (void)pthread_setname_np(h->thread, "jd-historian");
     h->started = 1;
 }
 
@@ -188,8 +189,11 @@ void history_publish(history *h, const hist_change *c, size_t n, const char *byt
     }
     pthread_rwlock_wrlock(&h->lock);
     uint64_t before = heads_readings(h->state->active);
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
+        if (i + 8 < n) heads_ahead(h->state->active, c[i + 8].entity, 1);
+        if (i + 4 < n) heads_ahead(h->state->active, c[i + 4].entity, 0);
         heads_take(h->state->active, c[i].entity, (jd_str){bytes + c[i].at, c[i].n}, group); /* made by hist_body_add */
+    }
     uint64_t after = heads_readings(h->state->active);
     pthread_rwlock_unlock(&h->lock);
     atomic_fetch_add(&h->readings_taken, after - before);

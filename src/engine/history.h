@@ -59,10 +59,10 @@ typedef struct jd_told { /* what tables and links tell of one entity, in any ord
     jd_attr *attrs; /* put in order here */
     uint32_t attrs_n;
 } jd_told;
-/* Readings, each with its time: *w becomes a JD_OP_OBSERVE. What t holds must live as long as the job. */
+/* Readings, each with its time: *w becomes a JD_OP_OBSERVE, which lives in the arena and keeps nothing of t. */
 int jd_observe_readings(jd_engine *e, const jd_told *t, jd_arena *a, jd_write *w, jd_err *err);
-/* What is told without a time: *w becomes a write of what the entity does not say already. tenant: -1 when it is not
- * there yet. 1; 0: nothing is new; -1. */
+/* What is told without a time: *w becomes a write of what the entity does not say already, which lives in the arena
+ * and keeps nothing of t. tenant: -1 when it is not there yet. 1; 0: nothing is new; -1. */
 int jd_observe_fixed(jd_engine *e, int tenant, const jd_told *t, jd_arena *a, jd_write *w, jd_err *err);
 
 /* For JD_OP_T_ATTR_DELETE: fills w->moments so that all readings of the series that e holds go (e: an evolution of all

@@ -250,28 +250,37 @@ uint32_t form_of(jd_tenant *t, const jd_doc *d) {
 
 /* ---- geometry ---- */
 
-typedef struct boxes { /* the few boxes of one document */
-    struct {
-        jd_sym attr;
-        jd_box box;
-    } * p;
+typedef struct boxed {
+    jd_sym attr;
+    jd_box box;
+} boxed;
+typedef struct boxes { /* the few boxes of one document; mostly it is one, which needs no memory of its own */
+    boxed few[4], *p;
     uint32_t n, cap;
 } boxes;
+
+static void boxes_fini(boxes *b) {
+    if (b->p != b->few) free(b->p);
+}
 
 static void collect_box(boxes *b, jd_sym attr, jd_box box) {
     for (uint32_t i = 0; i < b->n; i++)
         if (b->p[i].attr == attr && !memcmp(&b->p[i].box, &box, sizeof box)) return;
     if (b->n == b->cap) {
-        b->cap = b->cap ? b->cap * 2 : 4;
-        b->p = jd_xrealloc(b->p, b->cap * sizeof *b->p);
+        boxed *more = jd_xmalloc(b->cap * 2 * sizeof *more);
+        memcpy(more, b->p, b->n * sizeof *more);
+        boxes_fini(b);
+        b->p = more;
+        b->cap *= 2;
     }
-    b->p[b->n].attr = attr;
-    b->p[b->n++].box = box;
+    b->p[b->n++] = (boxed){attr, box};
 }
 
-static boxes boxes_of(jd_tenant *t, const version *v) {
-    boxes b = {0};
-    if (!v || v->gone) return b;
+static void boxes_of(jd_tenant *t, const version *v, boxes *b) {
+    b->p = b->few;
+    b->n = 0;
+    b->cap = sizeof b->few / sizeof *b->few;
+    if (!v || v->gone) return;
     jd_doc d;
     jd_doc_open(&d, (jd_str){v->bytes, v->n});
     jd_arena a;
@@ -284,10 +293,9 @@ static boxes boxes_of(jd_tenant *t, const version *v) {
         jd_box box;
         if (kind != JD_GEOPROPERTY || !jd_attr_next(&here, d.created, &at) || jd_node_type(at.value) != JD_N_OBJ)
             continue;
-        if (jd_node_box(at.value, t->e->symbols, &a, &box)) collect_box(&b, name, box);
+        if (jd_node_box(at.value, t->e->symbols, &a, &box)) collect_box(b, name, box);
     }
     jd_arena_fini(&a);
-    return b;
 }
 
 /* Does some version from v on, but for `except`, have this box? The index holds a (serial, attribute, box) once. */
@@ -295,9 +303,10 @@ static int chain_has_box(jd_tenant *t, const version *v, const version *except, 
     int found = 0;
     for (; v && !found; v = v->older) {
         if (v == except) continue;
-        boxes b = boxes_of(t, v);
+        boxes b;
+        boxes_of(t, v, &b);
         for (uint32_t i = 0; i < b.n; i++) found |= b.p[i].attr == attr && !memcmp(&b.p[i].box, &box, sizeof box);
-        free(b.p);
+        boxes_fini(&b);
     }
     return found;
 }
@@ -459,11 +468,27 @@ static unsigned is_transient(const jd_doc *d) {
     return d->expires != JD_TIME_NONE || d->attr_expires != JD_TIME_NONE;
 }
 
+static int is_plain(const version *v) {
+    jd_str bytes = {v->bytes, v->n};
+    return !jd_doc_may_expire(bytes) && !jd_doc_has_scopes(bytes);
+}
+
+/* Do both bear the same entries in all indexes but columns? Most changes are of a value, and then they do. */
+static int same_entries(const version *now, const version *was) {
+    return now->same_places && !was->gone && was->form == now->form && is_plain(now) && is_plain(was);
+}
+
 void indexes_publish(jd_tenant *t, uint32_t serial, const version *now, version *was) {
     indexes *x = &t->ix;
     jd_doc dn, dw;
     const version *chain = was; /* what older views may still see, tombstones included */
     if (was && was->gone) was = NULL;
+    if (was && !now->gone && same_entries(now, was)) {
+        if (!x->columns) return;
+        jd_doc_open(&dn, (jd_str){now->bytes, now->n});
+        for (column *c = x->columns; c; c = c->next) column_set(c, serial, &dn, now->group);
+        return;
+    }
     if (was) {
         jd_doc_open(&dw, (jd_str){was->bytes, was->n});
         x->forms[was->form].count--;
@@ -492,11 +517,12 @@ void indexes_publish(jd_tenant *t, uint32_t serial, const version *now, version 
         if (b) bitset_add(b, serial);
     }
     if (!was || !same_places(&dn, &dw)) {
-        boxes fresh = boxes_of(t, now);
+        boxes fresh;
+        boxes_of(t, now, &fresh);
         for (uint32_t i = 0; i < fresh.n; i++)
             if (!chain_has_box(t, chain, NULL, fresh.p[i].attr, fresh.p[i].box))
                 jd_geoindex_add(geo_make(x, fresh.p[i].attr), serial, fresh.p[i].box);
-        free(fresh.p);
+        boxes_fini(&fresh);
     }
     for (column *c = x->columns; c; c = c->next) column_set(c, serial, &dn, now->group);
 }
@@ -532,6 +558,7 @@ void indexes_reclaim(jd_tenant *t, uint32_t serial, const version *gone) {
     x->forms[gone->form].refs--;
     const version *top = newest(&t->entities, serial);
     jd_doc d, dt;
+    if (top && !top->gone && top->older == gone && same_entries(top, gone)) return; /* the next one bears them */
     jd_doc_open(&d, (jd_str){gone->bytes, gone->n});
     int alone = !top || top->gone || top->older != gone; /* the common case is one successor that looks alike */
     if (!alone) jd_doc_open(&dt, (jd_str){top->bytes, top->n});
@@ -549,11 +576,12 @@ void indexes_reclaim(jd_tenant *t, uint32_t serial, const version *gone) {
             bitset_del(&x->scopes[no], serial);
     }
     if (alone || !same_places(&d, &dt)) {
-        boxes mine = boxes_of(t, gone);
+        boxes mine;
+        boxes_of(t, gone, &mine);
         for (uint32_t i = 0; i < mine.n; i++) {
             if (!chain_has_box(t, top, gone, mine.p[i].attr, mine.p[i].box))
                 jd_geoindex_remove(geo_make(x, mine.p[i].attr), serial, mine.p[i].box);
         }
-        free(mine.p);
+        boxes_fini(&mine);
     }
 }

@@ -1,6 +1,8 @@
 /* Writes of readings as tables and links have them: attributes of one entity, in any order, of many moments. */
 #include "engine/history.h"
 
+#include "engine/engine_int.h"
+
 #include <stdlib.h>
 
 /* Instances of one attribute stand side by side, the default one first; within them the oldest comes first. */
@@ -12,23 +14,106 @@ static int by_series(const void *x, const void *y) {
     return c ? c : (a->observed > b->observed) - (a->observed < b->observed);
 }
 
-static jd_ent *entity_of(const jd_told *t, jd_arena *a) {
-    jd_ent *e = JD_NEW(a, jd_ent);
-    *e = (jd_ent){.id = t->id,
-                  .types = t->types,
-                  .types_n = t->types_n,
-                  .created = JD_TIME_NONE,
-                  .modified = JD_TIME_NONE,
-                  .expires = JD_TIME_NONE,
-                  .attrs = t->attrs,
-                  .attrs_n = t->attrs_n};
-    if (e->attrs_n > 1) qsort(e->attrs, e->attrs_n, sizeof *e->attrs, by_series);
-    return e;
+enum { SORT_BY_HAND = 16 };
+
+/* Most writes tell a few attributes; moving one costs as much as comparing twenty. */
+static jd_attr *in_order(jd_attr *attrs, uint32_t n) {
+    if (n > SORT_BY_HAND) {
+        qsort(attrs, n, sizeof *attrs, by_series);
+        return attrs;
+    }
+    for (uint32_t i = 1; i < n; i++) {
+        uint32_t to = i;
+        while (to && by_series(&attrs[to - 1], &attrs[i]) > 0) to--;
+        if (to == i) continue;
+        jd_attr a = attrs[i];
+        memmove(&attrs[to + 1], &attrs[to], (i - to) * sizeof a);
+        attrs[to] = a;
+    }
+    return attrs;
+}
+
+static jd_ent entity_of(const jd_told *t) {
+    return (jd_ent){.id = t->id,
+                    .types = t->types,
+                    .types_n = t->types_n,
+                    .created = JD_TIME_NONE,
+                    .modified = JD_TIME_NONE,
+                    .expires = JD_TIME_NONE,
+                    .attrs = in_order(t->attrs, t->attrs_n),
+                    .attrs_n = t->attrs_n};
+}
+
+static void keep_names(const jd_told *t, jd_arena *a, jd_ent *to) {
+    to->id = jd_arena_dup(a, t->id);
+    to->types = JD_NEWN(a, jd_sym, t->types_n);
+    if (t->types_n) memcpy(to->types, t->types, t->types_n * sizeof *to->types);
+}
+
+/* A record so short is neither nested too deeply for history nor has it too many numbers: a level takes three bytes at
+ * the least, a number one. Longer ones are taken apart to see. */
+enum { SHORT_RECORD = 192 };
+
+static int is_same_series(const jd_attr *a, const jd_attr *b) {
+    return a->name == b->name && !a->dataset.p == !b->dataset.p && jd_str_eq(a->dataset, b->dataset);
+}
+
+/* The newest instance of each series is made ready: the last one with a time of observation, else the last. *alone:
+ * there is nothing else, so that the writer can tell from the records what goes into history, should it have to. */
+static int make_ready(jd_engine *e, const jd_ent *ent, jd_arena *a, jd_write *w, int *alone, jd_err *err) {
+    jd_ready *list = JD_NEWN(a, jd_ready, ent->attrs_n);
+    jd_buf scratch = {0};
+    uint32_t n = 0;
+    int rc = 0;
+    *alone = 1;
+    for (uint32_t i = 0, until; i < ent->attrs_n && !rc; i = until) {
+        uint32_t newest = i;
+        for (until = i + 1; until < ent->attrs_n && is_same_series(&ent->attrs[i], &ent->attrs[until]);) until++;
+        for (uint32_t k = i; k < until; k++)
+            if (ent->attrs[k].observed != JD_TIME_NONE || ent->attrs[newest].observed == JD_TIME_NONE) newest = k;
+        if (until != i + 1 || ent->attrs[newest].observed == JD_TIME_NONE) *alone = 0;
+        if (ent->attrs[i].name == JD_SYM_SCOPE) {
+            *alone = 0;
+            continue;
+        }
+        rc = jd_attr_ready(&ent->attrs[newest], jd_engine_symbols(e), &scratch, a, &list[n], err);
+        if (!rc && list[n++].record.n > SHORT_RECORD) *alone = 0;
+    }
+    jd_buf_fini(&scratch);
+    w->ready = list;
+    w->ready_n = n;
+    return rc;
 }
 
 int jd_observe_readings(jd_engine *e, const jd_told *t, jd_arena *a, jd_write *w, jd_err *err) {
-    *w = (jd_write){.rq = {.op = JD_OP_OBSERVE, .id = t->id, .observed = JD_TIME_NONE}};
-    return jd_moments_make(e, entity_of(t, a), a, w, err);
+    jd_ent ent = entity_of(t);
+    int alone;
+    *w = (jd_write){.rq = {.op = JD_OP_OBSERVE, .observed = JD_TIME_NONE}};
+    if (make_ready(e, &ent, a, w, &alone, err)) return -1;
+    if (!alone && jd_moments_make(e, &ent, a, w, err)) return -1;
+    jd_ent names;
+    keep_names(t, a, &names);
+    w->rq.id = names.id;
+    w->rq.ent = NULL; /* made of `ready` where it is needed */
+    w->moment_types = names.types;
+    w->moment_types_n = t->types_n;
+    return 0;
+}
+
+int observe_open(jd_engine *e, jd_arena *a, jd_write *w, jd_err *err) {
+    jd_ent *ent = JD_NEW(a, jd_ent);
+    *ent = (jd_ent){.id = w->rq.id,
+                    .types = JD_NEWN(a, jd_sym, w->moment_types_n),
+                    .types_n = w->moment_types_n,
+                    .created = JD_TIME_NONE,
+                    .modified = JD_TIME_NONE,
+                    .expires = JD_TIME_NONE,
+                    .attrs = JD_NEWN(a, jd_attr, w->ready_n),
+                    .attrs_n = w->ready_n};
+    if (ent->types_n) memcpy(ent->types, w->moment_types, ent->types_n * sizeof *ent->types);
+    for (uint32_t i = 0; i < w->ready_n; i++) jd_ready_open(&w->ready[i], e->symbols, a, &ent->attrs[i]);
+    w->rq.ent = ent;
+    return w->moments ? 0 : jd_moments_make(e, ent, a, w, err);
 }
 
 /* Is it what the entity has already? Both are compared as history would keep them. */
@@ -61,8 +146,25 @@ static void only_new(jd_ent *e, const jd_doc *mine, const jd_doc *there) {
     e->attrs_n = n;
 }
 
+/* A copy in the arena of what may not live as long as the job. */
+static int keep_attrs(jd_engine *e, const jd_told *t, jd_ent *ent, jd_arena *a, jd_err *err) {
+    jd_buf scratch = {0};
+    jd_attr *attrs = JD_NEWN(a, jd_attr, ent->attrs_n);
+    int rc = 0;
+    keep_names(t, a, ent);
+    for (uint32_t i = 0; i < ent->attrs_n && !rc; i++) {
+        jd_ready r;
+        rc = jd_attr_ready(&ent->attrs[i], jd_engine_symbols(e), &scratch, a, &r, err);
+        if (!rc) jd_ready_open(&r, jd_engine_symbols(e), a, &attrs[i]);
+    }
+    jd_buf_fini(&scratch);
+    ent->attrs = attrs;
+    return rc;
+}
+
 int jd_observe_fixed(jd_engine *e, int tenant, const jd_told *t, jd_arena *a, jd_write *w, jd_err *err) {
-    jd_ent *ent = entity_of(t, a);
+    jd_ent *ent = JD_NEW(a, jd_ent);
+    *ent = entity_of(t);
     if (tenant >= 0) {
         jd_view v;
         jd_doc there, mine;
@@ -85,7 +187,9 @@ int jd_observe_fixed(jd_engine *e, int tenant, const jd_told *t, jd_arena *a, jd
         jd_buf_fini(&bytes);
     }
     if (!ent->attrs_n) return 0;
+    if (keep_attrs(e, t, ent, a, err)) return -1;
     *w = (jd_write){
-        .rq = {.op = JD_OP_CREATE, .flags = JD_AP_UPDATE_EXISTING, .id = t->id, .ent = ent, .observed = JD_TIME_NONE}};
+        .rq = {
+            .op = JD_OP_CREATE, .flags = JD_AP_UPDATE_EXISTING, .id = ent->id, .ent = ent, .observed = JD_TIME_NONE}};
     return 1;
 }

@@ -68,7 +68,27 @@ const version *state_of(overlay *o, coll *c, jd_str id, pending **p, uint32_t *s
     return v && !is_tombstone(v) ? v : NULL;
 }
 
-uint32_t state_set(jd_engine *e, overlay *o, coll *c, jd_str id, pending *p, uint32_t serial, jd_str bytes, int gone) {
+void states_ahead(jd_tenant *t, const jd_write *w, size_t n) {
+    jd_str ids[COLL_AHEAD];
+    uint32_t k = 0;
+    for (size_t i = 0; i < n && k < COLL_AHEAD; i++)
+        if (w[i].kind == JD_K_ENTITY) ids[k++] = w[i].rq.id;
+    coll_ahead(&t->entities, ids, k);
+}
+
+void jobs_ahead(jd_engine *e, const jd_job *jobs) {
+    jd_str ids[COLL_AHEAD];
+    uint32_t k = 0;
+    jd_tenant *t = jobs ? tenant_by_name(e, jobs->tenant) : NULL;
+    if (!t || !jobs->next) return; /* one alone would wait here instead of there */
+    for (const jd_job *j = jobs; j && k < COLL_AHEAD; j = j->next)
+        if (j->n == 1 && j->writes->kind == JD_K_ENTITY && jd_str_eq(j->tenant, jobs->tenant))
+            ids[k++] = j->writes->rq.id;
+    coll_ahead(&t->entities, ids, k);
+}
+
+static pending *put_state(jd_engine *e, overlay *o, coll *c, jd_str id, pending *p, uint32_t serial, jd_str bytes,
+                          int gone) {
     if (!p) {
         int fresh = serial == SERIAL_NONE;
         if (fresh) serial = coll_take_serial(c);
@@ -80,6 +100,20 @@ uint32_t state_set(jd_engine *e, overlay *o, coll *c, jd_str id, pending *p, uin
     p->v = version_make(e, gone ? id : bytes, 0, gone || hidden);
     p->v->hidden = (unsigned char)hidden;
     o->bytes += bytes.n + 32;
+    return p;
+}
+
+uint32_t state_set(jd_engine *e, overlay *o, coll *c, jd_str id, pending *p, uint32_t serial, jd_str bytes, int gone) {
+    p = put_state(e, o, c, id, p, serial, bytes, gone);
+    p->like = 0;
+    return p->serial;
+}
+
+uint32_t state_follow(jd_engine *e, overlay *o, coll *c, jd_str id, pending *p, uint32_t serial, jd_str bytes,
+                      unsigned like) {
+    int first = !p;
+    p = put_state(e, o, c, id, p, serial, bytes, 0);
+    p->like = first ? like : p->like & like;
     return p->serial;
 }
 

@@ -7,8 +7,9 @@ typedef struct pending {
     coll *c;
     uint32_t serial;
     uint32_t hash;
-    version *v; /* newest of this group; NULL after an undo of the first change */
-    int fresh;  /* the serial was taken for this group */
+    version *v;    /* newest of this group; NULL after an undo of the first change */
+    int fresh;     /* the serial was taken for this group */
+    unsigned like; /* JD_LIKE_*: how all that the group made of it is like what is published */
 } pending;
 
 typedef struct undo {
@@ -66,8 +67,15 @@ void overlay_free(overlay *o);
 void overlay_rewind(jd_engine *e, overlay *o, uint32_t undo_to);
 /* The state that the next change of this group sees, hidden documents too; NULL: not there. */
 const version *state_of(overlay *o, coll *c, jd_str id, pending **p, uint32_t *serial);
+/* What these writes will ask for; the first n of them. */
+void states_ahead(jd_tenant *t, const jd_write *w, size_t n);
+/* The same of jobs of one write each. */
+void jobs_ahead(jd_engine *e, const jd_job *jobs);
 /* Returns the serial that the state has. */
 uint32_t state_set(jd_engine *e, overlay *o, coll *c, jd_str id, pending *p, uint32_t serial, jd_str bytes, int gone);
+/* The same, of a document that is there; like: how it is like the state that it follows (JD_LIKE_*). */
+uint32_t state_follow(jd_engine *e, overlay *o, coll *c, jd_str id, pending *p, uint32_t serial, jd_str bytes,
+                      unsigned like);
 
 /* change.c: one write, applied to the overlay. 0, or -1 with w->err. */
 int change_apply(jd_engine *e, overlay *o, jd_tenant *t, jd_write *w, jd_arena *results, jd_time now);

@@ -34,7 +34,9 @@ static struct due_item due_pop(due *d) {
 
 static jd_time due_of(const version *v) {
     jd_doc d;
-    jd_doc_open(&d, (jd_str){v->bytes, v->n});
+    jd_str bytes = {v->bytes, v->n};
+    if (!jd_doc_may_expire(bytes)) return JD_TIME_NONE;
+    jd_doc_open(&d, bytes);
     if (d.expires == JD_TIME_NONE) return d.attr_expires;
     return d.attr_expires != JD_TIME_NONE && d.attr_expires < d.expires ? d.attr_expires : d.expires;
 }
@@ -102,8 +104,13 @@ static int work_on(jd_engine *e, overlay *o, jd_job *job, jd_time now) {
     }
     size_t until = job->atomic ? job->n : job->at + e->o.slice_changes;
     if (until > job->n) until = job->n;
+    size_t near = job->n > 1 ? job->at : until; /* up to here what writes ask for was brought near */
     for (; job->at < until; job->at++) {
         jd_write *w = &job->writes[job->at];
+        if (job->at == near) {
+            near += until - near < COLL_AHEAD ? until - near : COLL_AHEAD;
+            states_ahead(t, w, near - job->at);
+        }
         struct outcome oc = {w};
         if (change_apply(e, o, t, w, job->arena, now) == 0) {
             PUSH(o, writes, oc);
@@ -206,6 +213,14 @@ static void publish(jd_engine *e, overlay *o, uint64_t group) {
     for (uint32_t i = 0; i < o->n; i++) {
         pending *p = &o->p[i];
         if (!p->v || p->v->gone || p->c->kind != JD_K_ENTITY) continue;
+        const version *was = newest(p->c, p->serial);
+        int follows = was && !was->gone;
+        p->v->same_places = (unsigned char)(follows && p->like & JD_LIKE_PLACES);
+        if (follows && p->like & JD_LIKE_FORM) {
+            p->v->form = was->form;
+            p->c->t->ix.forms[was->form].refs++;
+            continue;
+        }
         jd_doc d;
         jd_doc_open(&d, (jd_str){p->v->bytes, p->v->n});
         p->v->form = form_of(p->c->t, &d);
@@ -410,6 +425,7 @@ int writer_step(jd_engine *e, jd_job *jobs) {
     if (!o->turn && !e->due.n) return 0;
     jd_time now = jd_now();
     int worked = expire_due(e, o, now);
+    jobs_ahead(e, o->turn);
     jd_job *again = NULL, **again_tail = &again;
     while (o->turn && o->n < e->o.group_changes_max && o->bytes < e->o.group_bytes_max) {
         jd_job *job = o->turn;
@@ -532,6 +548,7 @@ void writer_start(jd_engine *e) {
     e->overlay = jd_xcalloc(1, sizeof *e->overlay);
     if (e->o.manual) return;
     if (pthread_create(&e->writer, NULL, writer_main, e)) abort();
+    (void)pthread_setname_np(e->writer, "jd-writer");
 }
 
 void jd_engine_drain(jd_engine *e) {

@@ -184,6 +184,7 @@ static void door_free(jd_door *d) {
     }
     jd_workers_stop(d->workers);
     jd_static_free(d->files);
+    if (d->nothing) MHD_destroy_response(d->nothing);
     jd_routes_free(d->routes);
     pthread_mutex_destroy(&d->peers_lock);
     pthread_mutex_destroy(&d->slots_lock);
@@ -194,6 +195,9 @@ static void door_free(jd_door *d) {
 
 static int start_library(jd_door *d, jd_err *err) {
     const jd_door_opts *o = &d->opts;
+    static char empty[1];
+    d->nothing = MHD_create_response_from_buffer(0, empty, MHD_RESPMEM_PERSISTENT);
+    if (!d->nothing) return jd_fail(err, JD_E_INTERNAL, "libmicrohttpd has no memory", "libmicrohttpd 内存不足");
     int fd = listen_on(o, &d->port, err);
     if (fd < 0) return -1;
     size_t pool = o->header_max + o->target_max + POOL_SPARE;

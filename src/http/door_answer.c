@@ -99,6 +99,10 @@ enum MHD_Result jd_answer_send(call *c) {
         jd_fail(&err, JD_E_INTERNAL, "the handler gave no answer", "处理程序没有给出应答");
         jd_req_fail(r, &err);
     }
+    /* What most writes are answered: one response for all of them, since making and freeing one costs as much as half
+     * of the rest here. */
+    if (r->status == 204 && !r->out.n && !r->headers_n && !c->close)
+        return MHD_queue_response(c->mhd, MHD_HTTP_NO_CONTENT, c->door->nothing);
     /* The bytes stay in r.out until the call ends, so that the buffer serves the next call too. */
     struct MHD_Response *m = MHD_create_response_from_buffer(r->out.n, r->out.p, MHD_RESPMEM_PERSISTENT);
     if (!m) return MHD_NO;

@@ -152,6 +152,7 @@ struct jd_door {
     jd_workers *workers;
     jd_sweep *sweep;
     struct MHD_Daemon *mhd;
+    struct MHD_Response *nothing; /* no body, no headers of ours */
     unsigned port;
     char *openapi;
     size_t openapi_n;

@@ -67,6 +67,7 @@ static int options(link_decl *d, const jd_jval *v, jd_err *err) {
                                         "username", "password",  "topics",         "device", NULL};
     int strict = 0;
     d->set.field = 1;
+    d->set.rows_only = 1; /* who wants to see a frame's fields has it read again */
     if (!v) return 0;
     if (v->type != JD_JOBJ) return bad(err, "options", "must be an object", "须为对象");
     if (known_members(v, known, "options", err) || flag(v, "strict", &strict, err) ||

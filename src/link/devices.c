@@ -151,14 +151,19 @@ static int over_quota(registry *r, const link_decl *d, jd_time now) {
     return 0;
 }
 
+static int is_blank(const link_device *dev) {
+    return !dev->entity && !strcmp(dev->state, "new");
+}
+
 static admission admit(registry *r, const link_decl *d, jd_str id, jd_time now, link_device **out, jd_err *err) {
-    link_device *dev = find(r, d->name, id);
+    link_device *dev = *out; /* who spoke last on the line mostly speaks again; a device is never forgotten */
+    if (!dev || !jd_str_eq(dev->id, id) || !jd_str_eq(dev->link, d->name)) dev = find(r, d->name, id);
     *out = dev;
     if (dev && !strcmp(dev->state, "refused")) {
         jd_fail(err, JD_E_NOT_SUPPORTED, "the device is refused", "该设备已被拒绝接入");
         return ADMIT_REFUSED;
     }
-    if (dev && dev->stored) return ADMIT_KNOWN;
+    if (dev && dev->stored) return is_blank(dev) ? ADMIT_BLANK : ADMIT_KNOWN;
     if (dev) {
         dev->stored = 1;
         return ADMIT_NEW;
@@ -197,10 +202,12 @@ void registry_stored(registry *r, link_device *dev, int ok) {
     pthread_mutex_unlock(&r->lock);
 }
 
+/* Of a full ring a quarter goes at once: what stays is moved down, and it is more than a cache holds of all devices. */
 static void ring_add(registry *r, link_device *dev, jd_str bytes, jd_time now, int bad) {
     size_t n = bytes.n < RING_FRAME_MAX ? bytes.n : RING_FRAME_MAX, room = r->rings > r->rings_max ? 0 : r->ring;
     ring_head h = {.at = now, .n = (uint32_t)n, .bad = (uint32_t)bad};
     size_t drop = 0, more = sizeof h + n;
+    if (dev->ring.n + more > room) room -= room / 4;
     while (drop < dev->ring.n && dev->ring.n - drop + more > room) {
         ring_head old;
         memcpy(&old, dev->ring.p + drop, sizeof old);
@@ -214,8 +221,7 @@ static void ring_add(registry *r, link_device *dev, jd_str bytes, jd_time now, i
     r->rings += dev->ring.n;
 }
 
-void registry_heard(registry *r, link_device *dev, const jd_frame *f, jd_time now, jd_time device_time, int bad) {
-    pthread_mutex_lock(&r->lock);
+static void heard(registry *r, link_device *dev, const jd_frame *f, jd_time now, jd_time device_time, int bad) {
     if (dev->last != JD_TIME_NONE && now > dev->last) {
         double ms = (double)(now - dev->last) / 1000;
         dev->every_ms = dev->every_ms > 0 ? dev->every_ms * 0.9 + ms * 0.1 : ms;
@@ -234,21 +240,24 @@ void registry_heard(registry *r, link_device *dev, const jd_frame *f, jd_time no
     if (n) memcpy(dev->kind, f->kind.p, n);
     dev->kind[n] = 0;
     ring_add(r, dev, f->bytes, now, bad);
+}
+
+void registry_heard(registry *r, link_device *dev, const jd_frame *f, jd_time now) {
+    pthread_mutex_lock(&r->lock);
+    heard(r, dev, f, now, JD_TIME_NONE, 1);
     pthread_mutex_unlock(&r->lock);
 }
 
-void registry_readings(registry *r, link_device *dev, jd_str entity, uint64_t n) {
+void registry_told(registry *r, link_device *dev, const jd_frame *f, jd_time now, const registry_frame *told) {
     pthread_mutex_lock(&r->lock);
-    dev->readings += n;
-    if (!dev->entity && entity.n) dev->entity = jd_xstrdup(entity);
+    heard(r, dev, f, now, told->device_time, 0);
+    if (told->line) {
+        dev->line = told->line;
+        dev->loop = told->loop;
+    }
+    dev->readings += told->readings;
+    if (!dev->entity && told->entity.n) dev->entity = jd_xstrdup(told->entity);
     pthread_mutex_unlock(&r->lock);
-}
-
-int registry_is_blank(registry *r, const link_device *dev) {
-    pthread_mutex_lock(&r->lock);
-    int blank = !dev->entity && !strcmp(dev->state, "new");
-    pthread_mutex_unlock(&r->lock);
-    return blank;
 }
 
 /* ---- what is written, and what is asked ---- */
@@ -276,13 +285,6 @@ link_device *registry_find(registry *r, jd_str link, jd_str id) {
     link_device *d = find(r, link, id);
     pthread_mutex_unlock(&r->lock);
     return d;
-}
-
-void registry_set_line(registry *r, link_device *dev, uint64_t conn, unsigned loop) {
-    pthread_mutex_lock(&r->lock);
-    dev->line = conn;
-    dev->loop = loop;
-    pthread_mutex_unlock(&r->lock);
 }
 
 uint64_t registry_line(registry *r, const link_device *dev, unsigned *loop) {
@@ -382,8 +384,10 @@ static void frame_json(const link_decl *d, jd_str bytes, const ring_head *h, int
         jd_arena a;
         jd_frame f = {.bytes = bytes, .answers = -1};
         jd_err err = {0};
+        jd_link_set set = d->set;
+        set.rows_only = 0;
         jd_arena_init(&a);
-        int rc = d->protocol->decode(&d->set, &(jd_peer){0}, bytes, &a, &f, &err);
+        int rc = d->protocol->decode(&set, &(jd_peer){0}, bytes, &a, &f, &err);
         if (f.fields.type == JD_JOBJ) {
             jd_buf_z(out, ",\"fields\":");
             jd_json_write(out, &f.fields);

@@ -7,6 +7,10 @@ jd_fields jd_fields_new(jd_arena *a) {
     return (jd_fields){.a = a};
 }
 
+jd_fields jd_fields_sized(jd_arena *a, uint32_t n) {
+    return (jd_fields){.a = a, .m = jd_arena_alloc(a, n * sizeof(jd_jmember)), .cap = n};
+}
+
 jd_jval jd_fields_end(const jd_fields *f) {
     return (jd_jval){.type = JD_JOBJ, .n = f->n, .members = f->m};
 }
@@ -161,11 +165,25 @@ static int days_of(int year, int month) {
     return days[month - 1] + (month == 2 && year % 4 == 0 && (year % 100 || year % 400 == 0));
 }
 
+static void two_digits(char *to, int v) {
+    to[0] = (char)('0' + v / 10);
+    to[1] = (char)('0' + v % 10);
+}
+
 int jd_put_time8(jd_fields *f, const char *name, int year, int month, int day, int hour, int minute, int second) {
     if (year < 0 || year > 9999 || month < 1 || month > 12 || day < 1 || day > days_of(year, month)) return -1;
     if (hour < 0 || hour > 23 || minute < 0 || minute > 59 || second < 0 || second > 59) return -1;
-    jd_put_str(f, name,
-               jd_arena_printf(f->a, "%04d-%02d-%02dT%02d:%02d:%02d+08:00", year, month, day, hour, minute, second));
+    static const char form[] = "0000-00-00T00:00:00+08:00"; /* in nearly every frame, so without printf */
+    jd_str text = jd_arena_dup(f->a, (jd_str){form, sizeof form - 1});
+    char *to = (char *)(uintptr_t)text.p;
+    two_digits(to, year / 100);
+    two_digits(to + 2, year % 100);
+    two_digits(to + 5, month);
+    two_digits(to + 8, day);
+    two_digits(to + 11, hour);
+    two_digits(to + 14, minute);
+    two_digits(to + 17, second);
+    jd_put_str(f, name, text);
     return 0;
 }
 

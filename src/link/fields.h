@@ -1,6 +1,7 @@
 /* link/fields.h - objects of JSON built field by field in an arena, and numbers, times and texts out of a frame's
  * bytes. Numbers become text once, exactly: a count of tenths is written as a decimal, never through a double.
- * Names are string literals (not copied); texts and raw bytes point where they stand or into the arena. */
+ * Names of one object differ; they are string literals (not copied); texts and raw bytes point where they stand or into
+ * the arena. */
 #ifndef JD_LINK_FIELDS_H
 #define JD_LINK_FIELDS_H
 #include "base/buf.h"
@@ -13,7 +14,8 @@ typedef struct jd_fields {
     uint32_t n, cap;
 } jd_fields;
 jd_fields jd_fields_new(jd_arena *a);
-jd_jval jd_fields_end(const jd_fields *f); /* the object; f may grow on, then call it again */
+jd_fields jd_fields_sized(jd_arena *a, uint32_t n); /* with room for so many at once */
+jd_jval jd_fields_end(const jd_fields *f);          /* the object; f may grow on, then call it again */
 
 void jd_put(jd_fields *f, const char *name, jd_jval v);
 void jd_put_named(jd_fields *f, jd_str name, jd_jval v);   /* the name lives as long as the arena */

@@ -407,8 +407,7 @@ static void read_report(reader *r, const head *h) {
     } else {
         put_time(r);
     }
-    for (size_t i = 0; i < faults.faults_n && r->f->faults_n < JD_FAULTS_MAX; i++)
-        r->f->faults[r->f->faults_n++] = faults.faults[i];
+    jd_frame_faults_of(r->f, r->a, &faults);
     if (h->response == COMMAND || blocks.n) put_info(r, &info, blocks);
     if (r->left.n >= blocks.n) r->left.n -= blocks.n;
     put_rest(r);
@@ -634,6 +633,13 @@ static void time_bytes(jd_time t, char out[6]) {
 
 /* 5.2, 6.3.2: the same command and VIN. Annex B sends a terminal's data back whole; platforms send its time, which all
  * take. Reports are answered where the link is so declared. */
+static const void *keep(const jd_frame *f, jd_arena *a) {
+    if (!f->own) return NULL;
+    owed *kept = jd_arena_alloc(a, sizeof *kept);
+    memcpy(kept, f->own, sizeof *kept);
+    return kept;
+}
+
 static void reply(const jd_link_set *set, const jd_frame *f, jd_outcome outcome, jd_time now, jd_peer *peer,
                   jd_buf *out) {
     (void)peer;
@@ -718,5 +724,6 @@ const jd_protocol jd_gb32960 = {.name = "gb32960",
                                 .frame_max = 65560,
                                 .find = find,
                                 .decode = decode,
+                                .keep = keep,
                                 .reply = reply,
                                 .encode = encode};

@@ -681,6 +681,16 @@ static void add_field(jd_buf *out, const char *name, jd_str value) {
 
 /* 9014 to data, 9013 to notices (tables C.14 and the like); one for each packet. Of 2005, the answer names in CP what
  * it answers; its QN stands in front as well, where loggers that know both editions look. */
+static const void *keep(const jd_frame *f, jd_arena *a) {
+    const hj_own *own = f->own;
+    if (!own) return NULL;
+    hj_own *kept = jd_arena_alloc(a, sizeof *kept);
+    *kept = *own;
+    for (size_t i = 0; i < HEAD_N; i++)
+        if (own->head[i].p) kept->head[i] = jd_arena_dup(a, own->head[i]);
+    return kept;
+}
+
 static void reply(const jd_link_set *set, const jd_frame *f, jd_outcome outcome, jd_time now, jd_peer *peer,
                   jd_buf *out) {
     const hj_own *own = f->own;
@@ -790,5 +800,6 @@ const jd_protocol jd_hj212 = {.name = "hj212",
                               .serials = 1000,
                               .find = find,
                               .decode = decode,
+                              .keep = keep,
                               .reply = reply,
                               .encode = encode};

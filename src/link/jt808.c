@@ -431,6 +431,16 @@ static void answer_file(const jt808_own *own, jd_peer *peer, jd_buf *out) {
     jt808__frame(out, own, 0x9212, peer->serial++, (jd_str){body, own->file.n + 4});
 }
 
+static const void *keep(const jd_frame *f, jd_arena *a) {
+    const jt808_own *own = f->own;
+    if (!own) return NULL;
+    jt808_own *kept = jd_arena_alloc(a, sizeof *kept);
+    *kept = *own;
+    kept->phone = jd_arena_dup(a, own->phone);
+    if (own->file.p) kept->file = jd_arena_dup(a, own->file);
+    return kept;
+}
+
 static void reply(const jd_link_set *set, const jd_frame *f, jd_outcome outcome, jd_time now, jd_peer *peer,
                   jd_buf *out) {
     (void)set;
@@ -459,6 +469,7 @@ const jd_protocol jd_jt808 = {
     .find = find,
     .decode = decode,
     .decode_joined = decode_joined,
+    .keep = keep,
     .reply = reply,
     .encode = jt808__encode,
 };

@@ -457,7 +457,7 @@ static int odd_shape(jt808_reader *r, const message *m, size_t n) {
 
 int jt808__body(jt808_reader *r, jd_str body, jd_fields *top) {
     const message *m = message_of(r->own->id);
-    jd_fields f = jd_fields_new(r->a);
+    jd_fields f = jd_fields_sized(r->a, m && m->read == place ? JT808_PLACE_FIELDS : 16);
     int rc = 0, odd = m && m->read(r, body, &f);
     if (odd) rc = odd_shape(r, m, body.n);
     int whole = !m || odd || body.n <= RAW_MOST;

@@ -43,7 +43,10 @@ int jt808__time(jd_fields *f, const char *name, const char *p);
 /* A text of fixed size: filling (NUL in front, NUL and blanks behind) falls away. */
 void jt808__text(jd_fields *f, const char *name, jd_str s);
 
-enum { JT808_PLACE = 28 }; /* bytes of a location without items */
+enum {
+    JT808_PLACE = 28,        /* bytes of a location without items */
+    JT808_PLACE_FIELDS = 112 /* fields of one, with the items that most terminals send */
+};
 /* A location body of at least JT808_PLACE bytes into f; with `row`, also as one of the frame's rows. */
 void jt808__place(jt808_reader *r, jd_str s, jd_fields *f, int row, int backlog);
 

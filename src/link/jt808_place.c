@@ -327,6 +327,7 @@ static int has_own_video(jd_str s) {
 
 typedef struct item_list {
     int own_video;
+    int shown; /* the list itself is wanted */
     jd_list items;
     jd_fields named;        /* what goes beside the list; of a repeated item the first */
     unsigned char seen[32]; /* a bit for each id that is in `named` */
@@ -342,15 +343,22 @@ static void put_item_bits(jd_fields *f, item it) {
     }
 }
 
-static void add_item(jt808_reader *r, item_list *l, item it) {
-    jd_fields f = jd_fields_new(r->a);
+/* The item as the list of fields shows it: its bytes, and behind them what they say. */
+static jd_fields shown_item(jd_arena *a, item it) {
+    jd_fields f = jd_fields_sized(a, 3);
     char id = (char)(unsigned char)it.id;
     jd_put_hex(&f, "id", (jd_str){&id, 1});
     jd_put_hex(&f, "hex", it.s);
+    return f;
+}
+
+static void add_item(jt808_reader *r, item_list *l, item it) {
+    jd_fields f = {0};
     jd_str name;
     jd_jval v;
+    if (l->shown) f = shown_item(r->a, it);
     if (!(l->own_video && is_video(it.id)) && !known_item(r->a, it, &name, &v)) {
-        jd_put_named(&f, name, v);
+        if (l->shown) jd_put_named(&f, name, v);
         unsigned char *seen = &l->seen[it.id >> 3], bit = (unsigned char)(1u << (it.id & 7));
         if (!(*seen & bit)) {
             jd_put_named(&l->named, name, v);
@@ -358,12 +366,12 @@ static void add_item(jt808_reader *r, item_list *l, item it) {
         }
         *seen |= bit;
     } else if (it.id == 0xeb) {
-        put_sublist(&f, it.s);
+        if (l->shown) put_sublist(&f, it.s);
     } else if (is_standard(it.id)) {
         jd_frame_fault(r->out, r->a, "item %02x has %zu bytes, which it cannot have: kept as hex",
                        "附加信息项 %02x 长 %zu 字节，与标准不符，按十六进制保留", it.id, it.s.n);
     }
-    jd_list_add(&l->items, jd_fields_end(&f));
+    if (l->shown) jd_list_add(&l->items, jd_fields_end(&f));
 }
 
 /* The rest of a list that ends badly: said beside it, kept as hex. */
@@ -391,7 +399,7 @@ static void put_items(jt808_reader *r, jd_fields *f, jd_str s, item_list *l) {
         add_item(r, l, (item){(unsigned char)s.p[at], {s.p + at + 2, n}});
         at += 2 + n;
     }
-    jd_put(f, "items", jd_list_end(&l->items));
+    if (l->shown) jd_put(f, "items", jd_list_end(&l->items));
     if (at < s.n) bad_end(r, f, (jd_str){s.p + at, s.n - at});
 }
 
@@ -452,19 +460,29 @@ static void put_words(jd_fields *f, uint32_t alarm, uint32_t status, unsigned ed
     PUT_BITS(f, alarm_bits, alarm, edition);
 }
 
-/* Of a place without a fix the row lacks the position and says so; the list of items is for fields only. */
-static void add_row(jt808_reader *r, const jd_fields *f, int fixed, int backlog) {
-    jd_fields row = jd_fields_new(r->a);
-    row.cap = f->n + 4;
-    row.m = jd_arena_alloc(r->a, row.cap * sizeof *row.m);
+static jd_fields begin_row(jt808_reader *r, uint32_t n) {
+    jd_fields row = jd_fields_sized(r->a, n + 4);
     jd_put_str(&row, "msg_id", r->id);
     jd_put_str(&row, "phone", r->phone);
     jd_put_int(&row, "serial", r->own->serial);
-    for (uint32_t i = 0; i < f->n; i++) {
+    return row;
+}
+
+/* Of a place without a fix the row lacks the position and says so; the list of items is for fields only. */
+static void add_row(jt808_reader *r, const jd_fields *f, int fixed, int backlog) {
+    jd_fields row = begin_row(r, f->n);
+    uint32_t items = 0;
+    while (items < f->n && !jd_str_is(f->m[items].name, "items")) items++;
+    if (fixed) { /* all but the list, as it stands */
+        memcpy(row.m + row.n, f->m, items * sizeof *row.m);
+        row.n += items;
+        if (items < f->n) memcpy(row.m + row.n, f->m + items + 1, (f->n - items - 1) * sizeof *row.m);
+        if (items < f->n) row.n += f->n - items - 1;
+    }
+    for (uint32_t i = 0; i < f->n && !fixed; i++) {
         jd_str name = f->m[i].name;
-        if (jd_str_is(name, "items")) continue;
-        if (!fixed && (jd_str_is(name, "lat") || jd_str_is(name, "lon"))) continue;
-        if (!fixed && jd_str_is(name, "positioned"))
+        if (i == items || jd_str_is(name, "lat") || jd_str_is(name, "lon")) continue;
+        if (jd_str_is(name, "positioned"))
             jd_put_bool(&row, "positioned", 0);
         else
             jd_put_named(&row, name, f->m[i].val);
@@ -473,15 +491,38 @@ static void add_row(jt808_reader *r, const jd_fields *f, int fixed, int backlog)
     jd_list_add(&r->rows, jd_fields_end(&row));
 }
 
+/* The same where the fields themselves were put into the row. */
+static void end_row(jt808_reader *r, jd_fields *row, int fixed, int backlog) {
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < row->n && !fixed; i++) {
+        jd_jmember *m = &row->m[i];
+        if (jd_str_is(m->name, "lat") || jd_str_is(m->name, "lon")) continue;
+        if (jd_str_is(m->name, "positioned")) m->val = jd_jmake_bool(0);
+        row->m[n++] = *m;
+    }
+    if (!fixed) row->n = n;
+    if (backlog) jd_put_bool(row, "backlog", 1);
+    jd_list_add(&r->rows, jd_fields_end(row));
+}
+
 void jt808__place(jt808_reader *r, jd_str s, jd_fields *f, int row, int backlog) {
+    int row_alone = row && r->set->rows_only;
+    jd_fields only;
+    if (row_alone) {
+        only = begin_row(r, JT808_PLACE_FIELDS);
+        f = &only;
+    }
     uint32_t alarm = jd_be32(s.p), status = jd_be32(s.p + 4);
     jd_put_int(f, "alarm", alarm);
     jd_put_int(f, "status", status);
     int fixed = put_position(r, f, s.p + 8, status);
     put_motion(r, f, s.p + 16);
-    item_list l = {.items = jd_list_new(r->a), .named = jd_fields_new(r->a)};
+    item_list l = {.shown = !row_alone, .items = jd_list_new(r->a), .named = jd_fields_sized(r->a, 32)};
     if (s.n > JT808_PLACE) put_items(r, f, (jd_str){s.p + JT808_PLACE, s.n - JT808_PLACE}, &l);
     put_words(f, alarm, status, r->own->edition);
     for (uint32_t i = 0; i < l.named.n; i++) jd_put_named(f, l.named.m[i].name, l.named.m[i].val);
-    if (row) add_row(r, f, fixed, backlog);
+    if (row_alone)
+        end_row(r, &only, fixed, backlog);
+    else if (row)
+        add_row(r, f, fixed, backlog);
 }

@@ -58,24 +58,30 @@ void quarantine_load(quarantine *q, const jd_jval *document, int text); /* while
 /* ---- devices.c: who speaks ---- */
 typedef struct registry registry;
 typedef struct link_device link_device;
-typedef enum admission { ADMIT_KNOWN, ADMIT_NEW, ADMIT_REFUSED } admission;
+typedef enum admission { ADMIT_KNOWN, ADMIT_BLANK, ADMIT_NEW, ADMIT_REFUSED } admission;
 registry *registry_new(size_t ring, size_t rings_max);
 void registry_free(registry *r);
 /* While starting: a device that is on record. body: its document. */
 void registry_load(registry *r, jd_str id, jd_str body);
-/* Who is this? NEW: its document is to be written with the frame (registry_document), then registry_stored. REFUSED:
- * *err. */
+/* Who is this? NEW: its document is to be written with the frame (registry_document), then registry_stored. BLANK:
+ * known, in state "new", and has told nothing yet. REFUSED: *err. *out may hold a guess (any device of this registry),
+ * else NULL. */
 admission registry_admit(registry *r, const link_decl *d, jd_str id, jd_time now, link_device **out, jd_err *err);
 void registry_stored(registry *r, link_device *dev, int ok);
-/* Counts a frame and keeps its bytes. device_time: JD_TIME_NONE when it told none; resent: old on purpose. */
-void registry_heard(registry *r, link_device *dev, const jd_frame *f, jd_time now, jd_time device_time, int bad);
-void registry_readings(registry *r, link_device *dev, jd_str entity, uint64_t n);
-int registry_is_blank(registry *r, const link_device *dev); /* new, and has told nothing yet */
+/* Counts a frame and keeps its bytes: a bad one, or one that was taken, with what it told. */
+void registry_heard(registry *r, link_device *dev, const jd_frame *f, jd_time now);
+typedef struct registry_frame {
+    jd_time device_time; /* JD_TIME_NONE when it told none */
+    uint64_t line;       /* the connection's id; 0: commands do not go down there */
+    unsigned loop;       /* its thread's number */
+    jd_str entity;       /* the first that it told of; n 0: none */
+    uint64_t readings;
+} registry_frame;
+void registry_told(registry *r, link_device *dev, const jd_frame *f, jd_time now, const registry_frame *told);
 jd_str registry_document(registry *r, const link_device *dev, const char *state, jd_str entity, jd_arena *a);
 jd_str registry_id(jd_arena *a, jd_str link, jd_str id); /* of its document */
 link_device *registry_find(registry *r, jd_str link, jd_str id);
 /* The line that it spoke on last: the connection's id, 0 for none; *loop (may be NULL): the thread's number. */
-void registry_set_line(registry *r, link_device *dev, uint64_t conn, unsigned loop);
 uint64_t registry_line(registry *r, const link_device *dev, unsigned *loop);
 uint64_t registry_count(registry *r, jd_str link);
 jd_str registry_entity(registry *r, link_device *dev, jd_arena *a);
@@ -128,6 +134,7 @@ typedef struct link_conn {
     size_t parts_bytes;
     char from[64];
     struct link_poll *poll; /* a line on which we ask */
+    link_device *spoke;     /* who spoke last; NULL: nobody yet */
 } link_conn;
 
 typedef struct link_pend { /* one frame that is owed an answer */
@@ -168,6 +175,7 @@ typedef struct link_loop {
     int quiet, ending;
     uint64_t last_conn;
     size_t parts_bytes;            /* of all connections */
+    jd_arena frame;                /* what the frame in work was read into */
     struct link_command *commands; /* sent, not yet answered */
     struct link_command *settled;  /* to be told what became of them */
     jd_lane lane;                  /* a later batch never overtakes an earlier one */

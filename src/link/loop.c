@@ -51,13 +51,13 @@ static void batch_free(link_batch *b) {
     free(b);
 }
 
+enum { BATCH_BYTES = 4 << 20, BATCH_KEEP = 1 << 20 };
+
 static void batch_give_back(link_batch *b) {
-    jd_arena_reset(&b->arena);
+    jd_arena_recycle(&b->arena, BATCH_KEEP);
     b->next = b->loop->spare;
     b->loop->spare = b;
 }
-
-enum { BATCH_BYTES = 4 << 20 };
 
 static void submit(link_loop *loop);
 
@@ -654,6 +654,7 @@ static void *loop_main(void *user) {
             link_command_free(c);
         }
     batch_free(loop->filling);
+    jd_arena_fini(&loop->frame);
     free(loop->uv.data);
     uv_loop_close(&loop->uv);
     pthread_mutex_destroy(&loop->mutex);
@@ -675,6 +676,7 @@ int link_loop_start(jd_links *l, unsigned no, jd_err *err) {
     uv_check_start(&loop->check, on_check);
     uv_timer_start(&loop->tick, on_tick, TICK_MS, TICK_MS);
     loop->filling = batch_new(loop);
+    jd_arena_init(&loop->frame);
     loop->paused_end = &loop->paused;
     int rc = pthread_create(&loop->thread, NULL, loop_main, loop);
     if (rc)

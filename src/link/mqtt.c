@@ -232,6 +232,13 @@ static void ping(const jd_link_set *set, jd_peer *peer, jd_buf *out) {
 }
 
 /* PUBACK (3.4), also of what will never be understood: the broker would send it for ever. */
+static const void *keep(const jd_frame *f, jd_arena *a) {
+    if (!f->own) return NULL;
+    uint16_t *kept = jd_arena_alloc(a, sizeof *kept);
+    *kept = *(const uint16_t *)f->own;
+    return kept;
+}
+
 static void reply(const jd_link_set *set, const jd_frame *f, jd_outcome outcome, jd_time now, jd_peer *peer,
                   jd_buf *out) {
     const uint16_t *id = f->own;
@@ -274,5 +281,6 @@ const jd_protocol jd_mqtt = {.name = "mqtt",
                              .ping = ping,
                              .find = find,
                              .decode = decode,
+                             .keep = keep,
                              .reply = reply,
                              .encode = encode};

@@ -12,9 +12,19 @@ const jd_protocol *jd_protocol_find(jd_str name) {
     return NULL;
 }
 
-static void add_fault(jd_frame *f, jd_arena *a, const jd_err *e) {
+/* Most frames have none, so that the list is made with the first. */
+static void add(jd_frame *f, jd_arena *a, jd_fault fault) {
     if (f->faults_n == JD_FAULTS_MAX) return;
-    f->faults[f->faults_n++] = (jd_fault){jd_arena_dup(a, jd_str_of(e->en)), jd_arena_dup(a, jd_str_of(e->zh))};
+    if (!f->faults) f->faults = jd_arena_alloc(a, JD_FAULTS_MAX * sizeof *f->faults);
+    f->faults[f->faults_n++] = fault;
+}
+
+static void add_fault(jd_frame *f, jd_arena *a, const jd_err *e) {
+    add(f, a, (jd_fault){jd_arena_dup(a, jd_str_of(e->en)), jd_arena_dup(a, jd_str_of(e->zh))});
+}
+
+void jd_frame_faults_of(jd_frame *f, jd_arena *a, const jd_frame *other) {
+    for (size_t i = 0; i < other->faults_n; i++) add(f, a, other->faults[i]);
 }
 
 void jd_frame_fault(jd_frame *f, jd_arena *a, const char *en, const char *zh, ...) {

@@ -16,6 +16,7 @@
 /* What the link's declaration says to its protocol ("options"); zero is the standard's way. */
 typedef struct jd_link_set {
     int field;              /* forgive as a link does */
+    int rows_only;          /* nobody looks at a frame's fields: what is in no row may be left out */
     int modbus_crc;         /* HJ 212: a CRC-16/MODBUS is taken, with a fault */
     int answer_realtime;    /* GB/T 32960: also 02 and 03 are answered */
     int rtu;                /* Modbus: RTU frames (with CRC) instead of TCP's */
@@ -46,11 +47,11 @@ typedef struct jd_frame {
     jd_str bytes;
     jd_str device;  /* who speaks, as it says itself: MN, phone, VIN, station; n 0: it does not */
     jd_str kind;    /* which message, as the standard numbers it: "2011", "0200", "02", "32" */
-    jd_jval fields; /* an object: all that stands in it; `jindu decode` prints this */
+    jd_jval fields; /* an object: all that stands in it (but see rows_only); `jindu decode` prints this */
     /* What mappings read: an object for each moment, or none. Most often one, equal to fields. */
     jd_jval *rows;
     size_t rows_n;
-    jd_fault faults[JD_FAULTS_MAX];
+    jd_fault *faults; /* at most JD_FAULTS_MAX */
     size_t faults_n;
     unsigned edition; /* as the protocol counts; the answer is given in it */
     int resent;       /* the device says that this is old data */
@@ -90,7 +91,11 @@ typedef struct jd_protocol {
     /* last: the frame that came last of a split message, from decode(); payload: all parts joined. Adds fields and
      * rows to *last. NULL: the protocol splits nothing. */
     int (*decode_joined)(const jd_link_set *set, jd_str payload, jd_arena *a, jd_frame *last, jd_err *err);
-    /* Appends the answer that the frame is owed, if any. now: for answers that tell the time. */
+    /* A copy of f->own in the arena, for the time until the answer: what else f points to goes before. NULL: it has
+     * none. */
+    const void *(*keep)(const jd_frame *f, jd_arena *a);
+    /* Appends the answer that the frame is owed, if any; of f only bytes, device, edition and own are there. now: for
+     * answers that tell the time. */
     void (*reply)(const jd_link_set *set, const jd_frame *f, jd_outcome outcome, jd_time now, jd_peer *peer,
                   jd_buf *out);
     /* Appends a command to a device (JSON object, docs/links.md); by this serial its answer will name it.
@@ -110,4 +115,6 @@ void jd_frame_fault(jd_frame *f, jd_arena *a, const char *en, const char *zh, ..
 /* A fault when set->field, else the frame is refused. 0 or -1. */
 int jd_frame_lapse(const jd_link_set *set, jd_frame *f, jd_arena *a, jd_err *err, const char *en, const char *zh, ...)
     __attribute__((format(printf, 5, 7), format(printf, 6, 7)));
+/* Adds what another frame found. */
+void jd_frame_faults_of(jd_frame *f, jd_arena *a, const jd_frame *other);
 #endif

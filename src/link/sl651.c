@@ -282,6 +282,16 @@ static void put_now(jd_buf *out, jd_time now) {
 /* Modes M2 to M4: what was understood and is durable is confirmed, in the figures' words "right: EOT", or "right: ACK"
  * where the station has more to say (ETB). Anything else gets no answer, and the station sends again, twice at most. Of
  * packets, all together are owed one answer; who speaks by mode M1 does not listen. */
+static const void *keep(const jd_frame *f, jd_arena *a) {
+    const sl651_heading *h = f->own;
+    if (!h) return NULL;
+    sl651_heading *kept = jd_arena_alloc(a, sizeof *kept);
+    *kept = *h;
+    kept->station = jd_arena_dup(a, h->station);
+    kept->password = jd_arena_dup(a, h->password);
+    return kept;
+}
+
 static void reply(const jd_link_set *set, const jd_frame *f, jd_outcome outcome, jd_time now, jd_peer *peer,
                   jd_buf *out) {
     (void)set, (void)peer;
@@ -315,4 +325,5 @@ const jd_protocol jd_sl651 = {.name = "sl651",
                               .find = find,
                               .decode = decode,
                               .decode_joined = decode_joined,
+                              .keep = keep,
                               .reply = reply};

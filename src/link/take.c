@@ -11,7 +11,8 @@ enum {
     PARTS_S = 60,               /* they come within so many seconds, unless the protocol says otherwise */
     PARTS_BYTES_MAX = 2 << 20,  /* of messages that a connection has not yet told whole */
     PARTS_BYTES_ALL = 64 << 20, /* of all connections of a thread */
-    MESSAGES_MAX = 256          /* that a connection has begun */
+    MESSAGES_MAX = 256,         /* that a connection has begun */
+    FRAME_KEEP = 256 << 10      /* of the memory that frames are read into */
 };
 
 /* ---- split messages: parts wait until all have come; none is answered before the whole is durable ---- */
@@ -113,6 +114,7 @@ static link_message *part_keep(link_conn *c, const jd_frame *f) {
 typedef struct taking {
     link_port *port;
     link_batch *b;
+    jd_arena *a; /* of this frame alone: what lasts is copied into the batch */
     jd_told told[TOLD_MAX];
     int fixed[TOLD_MAX];
     uint32_t cap[TOLD_MAX]; /* of attributes */
@@ -126,19 +128,25 @@ static jd_told *told_of(taking *t, const jd_moment *m, int fixed) {
         if (t->fixed[i] == fixed && jd_str_eq(t->told[i].id, m->id)) return &t->told[i];
     if (t->told_n == TOLD_MAX) return NULL;
     jd_told *x = &t->told[t->told_n];
+    t->cap[t->told_n] = 0;
     t->fixed[t->told_n++] = fixed;
     *x = (jd_told){.id = m->id, .types_n = m->types_n};
-    x->types = JD_NEWN(&t->b->arena, jd_sym, m->types_n);
+    x->types = JD_NEWN(t->a, jd_sym, m->types_n);
     memcpy(x->types, m->types, m->types_n * sizeof *x->types);
     return x;
 }
 
-/* Room doubles: a message may tell ten thousands of moments of one entity. */
-static void tell(taking *t, jd_told *x, const jd_attr *attrs, uint32_t n) {
+/* Room doubles: a message may tell ten thousands of moments of one entity. The first list is taken as it is. */
+static void tell(taking *t, jd_told *x, jd_attr *attrs, uint32_t n) {
     uint32_t *cap = &t->cap[x - t->told];
+    if (!*cap && n) {
+        x->attrs = attrs;
+        x->attrs_n = *cap = n;
+        return;
+    }
     if (x->attrs_n + n > *cap) {
         *cap = x->attrs_n + n > *cap * 2 ? x->attrs_n + n : *cap * 2;
-        jd_attr *all = JD_NEWN(&t->b->arena, jd_attr, *cap);
+        jd_attr *all = jd_arena_alloc(t->a, *cap * sizeof *all);
         if (x->attrs_n) memcpy(all, x->attrs, x->attrs_n * sizeof *all);
         x->attrs = all;
     }
@@ -171,26 +179,28 @@ static void on_refused(void *user, const jd_refusal *r) {
 }
 
 static void map_rows(taking *t, const jd_frame *f) {
-    jd_feed_sink sink = {.user = t, .arena = &t->b->arena, .moment = on_moment, .refused = on_refused};
+    jd_feed_sink sink = {.user = t, .arena = t->a, .moment = on_moment, .refused = on_refused};
     link_decl *d = t->port->decl;
+    jd_err err;
     for (size_t i = 0; i < f->rows_n; i++)
         for (size_t k = 0; k < d->maps_n; k++) {
-            jd_err err = {0};
+            jd_err_none(&err);
             if (jd_feed_value(t->port->feeds[k], d->name, &f->rows[i], &sink, &err) < 0 && t->refused.code == JD_E_OK)
                 t->refused = err;
         }
 }
 
 static void add_state(taking *t, jd_told *x) {
-    jd_attr state = {.name = t->port->decl->state_attr,
-                     .kind = JD_PROPERTY,
-                     .observed = JD_TIME_NONE,
-                     .expires = JD_TIME_NONE,
-                     .created = JD_TIME_NONE,
-                     .modified = JD_TIME_NONE,
-                     .value = jd_jmake_str(JD_STR("new")),
-                     .has_value = 1};
-    tell(t, x, &state, 1);
+    jd_attr *state = JD_NEW(t->a, jd_attr);
+    *state = (jd_attr){.name = t->port->decl->state_attr,
+                       .kind = JD_PROPERTY,
+                       .observed = JD_TIME_NONE,
+                       .expires = JD_TIME_NONE,
+                       .created = JD_TIME_NONE,
+                       .modified = JD_TIME_NONE,
+                       .value = jd_jmake_str(JD_STR("new")),
+                       .has_value = 1};
+    tell(t, x, state, 1);
 }
 
 /* The state of a device that was not known stands with what it tells first. */
@@ -205,9 +215,10 @@ static void mark_new(taking *t) {
 static uint64_t write_told(taking *t, uint32_t *writes_n) {
     jd_engine *e = t->port->loop->links->o.engine;
     uint64_t readings = 0;
+    jd_err err;
     for (uint32_t i = 0; i < t->told_n; i++) {
         jd_write *w = &t->b->writes[t->b->job.n];
-        jd_err err = {0};
+        jd_err_none(&err);
         /* what an earlier frame told may be on its way: then what is published says nothing of what is new */
         uint16_t *flying = t->fixed[i] ? link_fixed_flying(t->b->loop, t->told[i].id) : NULL;
         int tenant = flying && *flying ? -1 : jd_tenant_find(e, t->port->decl->tenant);
@@ -229,21 +240,36 @@ static void set_aside(link_port *p, const link_conn *c, jd_str device, jd_str by
     quarantine_add(p->set_aside, device, c->from, bytes, p->decl->protocol->text, why);
 }
 
-static jd_frame *read_frame(link_conn *c, link_batch *b, jd_str bytes, int *rc, jd_err *err) {
+/* Into the arena of frames, which is emptied before each. */
+static jd_frame *read_frame(link_conn *c, jd_str bytes, int *rc, jd_err *err) {
     const link_decl *d = c->port->decl;
-    jd_frame *f = JD_NEW(&b->arena, jd_frame);
-    f->bytes = jd_arena_dup(&b->arena, bytes);
+    jd_arena *a = &c->port->loop->frame;
+    jd_frame *f = JD_NEW(a, jd_frame);
+    f->bytes = jd_arena_dup(a, bytes);
     f->answers = -1;
-    *rc = d->protocol->decode(&d->set, &c->peer, f->bytes, &b->arena, f, err);
+    *rc = d->protocol->decode(&d->set, &c->peer, f->bytes, a, f, err);
     if (f->edition) c->peer.edition = f->edition;
     return f;
 }
 
-static void pend(link_conn *c, link_batch *b, jd_frame *f, link_device *dev, int fresh, uint32_t write, uint32_t n,
-                 jd_outcome outcome) {
+/* What is needed of a frame until it is answered. A frame is read into twenty times as much; were that kept, batches
+ * would be full of it, and of its cache lines, before the writer had enough for a group. */
+static jd_frame *keep_frame(const link_conn *c, link_batch *b, const jd_frame *f) {
+    const jd_protocol *p = c->port->decl->protocol;
+    jd_frame *kept = JD_NEW(&b->arena, jd_frame);
+    kept->bytes = jd_arena_dup(&b->arena, f->bytes);
+    kept->device = jd_arena_dup(&b->arena, f->device);
+    kept->edition = f->edition;
+    kept->answers = -1;
+    if (p->keep) kept->own = p->keep(f, &b->arena);
+    return kept;
+}
+
+static void pend(link_conn *c, link_batch *b, const jd_frame *f, link_device *dev, int fresh, uint32_t write,
+                 uint32_t n, jd_outcome outcome) {
     link_pend *p = link_batch_pend(b);
     *p = (link_pend){.conn = c,
-                     .frame = f,
+                     .frame = keep_frame(c, b, f),
                      .device = dev,
                      .fresh = fresh,
                      .write = write,
@@ -254,13 +280,14 @@ static void pend(link_conn *c, link_batch *b, jd_frame *f, link_device *dev, int
 }
 
 /* All parts are there: reads the whole into the last frame, and lets the earlier ones be answered with it. */
-static int join(link_conn *c, link_batch *b, const link_message *m, jd_frame *f, jd_err *err) {
+static int join(link_conn *c, const link_message *m, jd_frame *f, jd_err *err) {
     const link_decl *d = c->port->decl;
+    jd_arena *a = &c->port->loop->frame;
     jd_buf whole = {0};
     for (uint32_t i = 0; i < m->parts; i++) jd_buf_add(&whole, m->part[i].bytes + m->part[i].n, m->part[i].payload_n);
-    jd_str payload = jd_arena_dup(&b->arena, jd_buf_view(&whole));
+    jd_str payload = jd_arena_dup(a, jd_buf_view(&whole));
     jd_buf_fini(&whole);
-    return d->protocol->decode_joined(&d->set, payload, &b->arena, f, err);
+    return d->protocol->decode_joined(&d->set, payload, a, f, err);
 }
 
 static void pend_parts(link_conn *c, link_batch *b, const jd_frame *last, link_device *dev, uint32_t write, uint32_t n,
@@ -270,13 +297,12 @@ static void pend_parts(link_conn *c, link_batch *b, const jd_frame *last, link_d
         jd_err err = {0};
         int rc;
         if (i + 1 != last->part)
-            pend(c, b, read_frame(c, b, (jd_str){m->part[i].bytes, m->part[i].n}, &rc, &err), dev, 0, write, n,
-                 outcome);
+            pend(c, b, read_frame(c, (jd_str){m->part[i].bytes, m->part[i].n}, &rc, &err), dev, 0, write, n, outcome);
     }
 }
 
 /* One part of a message: with it the message is whole (1; *f is what all parts say), or not yet (0). -1: *err. */
-static int take_part(link_conn *c, link_batch *b, jd_frame *f, jd_err *err) {
+static int take_part(link_conn *c, jd_frame *f, jd_err *err) {
     if (f->part < 1 || f->part > f->parts || f->parts > PARTS_MAX || !c->port->decl->protocol->decode_joined)
         return jd_fail(err, JD_E_BAD_REQUEST_DATA, "part %u of %u is not possible", "第 %u 部分（共 %u）不可能",
                        f->part, f->parts);
@@ -284,7 +310,7 @@ static int take_part(link_conn *c, link_batch *b, jd_frame *f, jd_err *err) {
     if (!m)
         return jd_fail(err, JD_E_BUSY, "too many parts of messages wait for the rest", "等待其余部分的分包消息过多");
     if (m->got < m->parts) return 0; /* answered with the whole */
-    return join(c, b, m, f, err) ? -1 : 1;
+    return join(c, m, f, err) ? -1 : 1;
 }
 
 static void write_device(link_batch *b, registry *r, const link_decl *d, link_device *dev, jd_str id, jd_str entity) {
@@ -307,7 +333,7 @@ static jd_outcome keep_aside(link_conn *c, link_batch *b, jd_str device, const j
 }
 
 /* rc, err: of reading it. */
-static void take_whole(link_conn *c, link_batch *b, jd_frame *f, int rc, jd_err err) {
+static void take_whole(link_conn *c, link_batch *b, jd_frame *f, int rc, jd_err *err) {
     link_port *port = c->port;
     link_decl *d = port->decl;
     registry *r = port->loop->links->devices;
@@ -315,19 +341,19 @@ static void take_whole(link_conn *c, link_batch *b, jd_frame *f, int rc, jd_err 
     jd_str id = f->device.n ? f->device : jd_str_of(c->peer.device);
     link_device *dev = NULL;
     if (c->poll) { /* what is asked belongs to the device that the link names, whatever its unit */
-        int told = link_poll_answer(c, f, rc, &err);
+        int told = link_poll_answer(c, f, rc, err);
         id = d->poll_device;
-        if (!rc && err.code != JD_E_OK) rc = -1;
+        if (!rc && err->code != JD_E_OK) rc = -1;
         if (!rc && !told && (dev = registry_find(r, d->name, id)))
             link_command_answered(c, dev, f->answers, f->answer_ok);
         if (!rc && !told) return;
     }
     if (rc) {
         atomic_fetch_add(&port->counts->bad, 1);
-        set_aside(port, c, id, f->bytes, &err);
+        set_aside(port, c, id, f->bytes, err);
         dev = id.n ? registry_find(r, d->name, id) : NULL;
-        if (dev) registry_heard(r, dev, f, now, JD_TIME_NONE, 1);
-        pend(c, b, f, NULL, 0, 0, 0, err.code == JD_E_BUSY ? JD_OUT_BUSY : JD_OUT_REFUSED);
+        if (dev) registry_heard(r, dev, f, now);
+        pend(c, b, f, NULL, 0, 0, 0, err->code == JD_E_BUSY ? JD_OUT_BUSY : JD_OUT_REFUSED);
         return;
     }
     if (port->dial_tries) port->dial_tries = 1; /* who speaks is there */
@@ -336,17 +362,26 @@ static void take_whole(link_conn *c, link_batch *b, jd_frame *f, int rc, jd_err 
         pend(c, b, f, NULL, 0, 0, 0, JD_OUT_KEPT);
         return;
     }
-    admission who = registry_admit(r, d, id, now, &dev, &err);
+    dev = c->spoke;
+    admission who = registry_admit(r, d, id, now, &dev, err);
+    c->spoke = dev;
     if (who == ADMIT_REFUSED) {
         atomic_fetch_add(&port->counts->refused, 1);
-        set_aside(port, c, id, f->bytes, &err);
+        set_aside(port, c, id, f->bytes, err);
         pend(c, b, f, NULL, 0, 0, 0, JD_OUT_REFUSED);
         return;
     }
-    taking t = {.port = port, .b = b, .now = now, .newest = JD_TIME_NONE};
+    taking t; /* five kilobytes, of which most frames need a tenth: not cleared */
+    t.port = port;
+    t.b = b;
+    t.a = &port->loop->frame;
+    t.told_n = 0;
+    t.now = now;
+    t.newest = JD_TIME_NONE;
+    jd_err_none(&t.refused);
     map_rows(&t, f);
     uint32_t write = (uint32_t)b->job.n, n = 0;
-    int fresh = who == ADMIT_NEW || (t.told_n && registry_is_blank(r, dev));
+    int fresh = who == ADMIT_NEW || (t.told_n && who == ADMIT_BLANK);
     if (fresh) {
         mark_new(&t);
         write_device(b, r, d, dev, id, t.told_n ? t.told[0].id : (jd_str){"", 0});
@@ -356,10 +391,13 @@ static void take_whole(link_conn *c, link_batch *b, jd_frame *f, int rc, jd_err 
     jd_outcome outcome = JD_OUT_KEPT;
     b->job.bytes = b->arena.total;
     atomic_fetch_add(&port->counts->readings, readings);
-    registry_heard(r, dev, f, now, t.newest, 0);
-    if (d->protocol->encode) registry_set_line(r, dev, c->id, port->loop->no);
+    registry_told(r, dev, f, now,
+                  &(registry_frame){.device_time = t.newest,
+                                    .line = d->protocol->encode ? c->id : 0,
+                                    .loop = port->loop->no,
+                                    .entity = t.told_n ? t.told[0].id : (jd_str){"", 0},
+                                    .readings = readings});
     if (f->answers >= 0) link_command_answered(c, dev, f->answers, f->answer_ok);
-    if (t.told_n) registry_readings(r, dev, t.told[0].id, readings);
     if (f->rows_n && !t.told_n && t.refused.code == JD_E_OK) atomic_fetch_add(&port->counts->ignored, 1);
     if (t.refused.code != JD_E_OK) {
         atomic_fetch_add(&port->counts->unmapped, 1);
@@ -372,21 +410,19 @@ static void take_whole(link_conn *c, link_batch *b, jd_frame *f, int rc, jd_err 
 
 void link_take(link_conn *c, jd_str bytes) {
     link_batch *b = c->port->loop->filling;
-    jd_arena_mark before = jd_arena_tell(&b->arena);
-    jd_err err = {0};
+    jd_err err;
     int rc;
-    jd_frame *f = read_frame(c, b, bytes, &rc, &err);
+    jd_err_none(&err);
+    jd_arena_recycle(&c->port->loop->frame, FRAME_KEEP);
+    jd_frame *f = read_frame(c, bytes, &rc, &err);
     atomic_fetch_add(&c->port->counts->frames, 1);
     if (rc || f->parts < 2) {
-        take_whole(c, b, f, rc, err);
+        take_whole(c, b, f, rc, &err);
         return;
     }
-    int whole = take_part(c, b, f, &err);
-    if (!whole) { /* what was kept of it stands elsewhere, and the batch may have nothing to be sent for */
-        jd_arena_rewind(&b->arena, before);
-        return;
-    }
-    take_whole(c, b, f, whole < 0 ? -1 : 0, err);
+    int whole = take_part(c, f, &err);
+    if (!whole) return; /* answered with the whole */
+    take_whole(c, b, f, whole < 0 ? -1 : 0, &err);
     link_message **m = message_of(c, f);
     if (*m && (*m)->got == (*m)->parts)
         message_free(c, m); /* also when it could not be read: all parts are told again */

@@ -236,6 +236,20 @@ void jd_doc_open(jd_doc *d, jd_str bytes) {
     d->attrs = (jd_bytes){p, end};
 }
 
+static const unsigned char *skip_varint(const unsigned char *p) {
+    while (*p++ & 0x80) {}
+    return p;
+}
+
+jd_str jd_doc_id(jd_str bytes) {
+    const unsigned char *p = (const unsigned char *)bytes.p + 1, *end = p + bytes.n - 1;
+    unsigned flags = *p++;
+    p = skip_varint(skip_varint(p)); /* createdAt, modifiedAt */
+    if (flags & JD_D_EXPIRES) p = skip_varint(p) + 1;
+    if (flags & JD_D_ATTREXPIRES) p = skip_varint(p);
+    return jd_bytes_str(&p, end);
+}
+
 int jd_syms_next(jd_bytes *rest, jd_sym *out) {
     if (!rest->p || rest->p >= rest->end) return 0;
     *out = (jd_sym)jd_varint_get(&rest->p, rest->end);
@@ -303,6 +317,33 @@ int jd_attr_peek(jd_bytes *rest, jd_sym *name, jd_kind *kind) {
     *kind = (jd_kind)(p[0] & 15);
     rest->p = p + len;
     return 1;
+}
+
+static int same_bytes(const unsigned char *a, size_t a_n, const unsigned char *b, size_t b_n) {
+    return a_n == b_n && (!a_n || memcmp(a, b, a_n) == 0);
+}
+
+unsigned jd_doc_like(const jd_doc *was, const jd_doc *is) {
+    unsigned like = JD_LIKE_FORM | JD_LIKE_PLACES;
+    jd_bytes x = was->attrs, y = is->attrs;
+    if (!same_bytes(was->types.p, (size_t)(was->types.end - was->types.p), is->types.p,
+                    (size_t)(is->types.end - is->types.p)))
+        return 0;
+    for (;;) {
+        jd_bytes x0 = x, y0 = y;
+        jd_sym x_name, y_name;
+        jd_kind x_kind, y_kind;
+        int more = jd_attr_peek(&x, &x_name, &x_kind);
+        if (more != jd_attr_peek(&y, &y_name, &y_kind)) return 0;
+        if (!more) return like;
+        if (x_name != y_name || x_kind != y_kind) return 0;
+        if (x_kind != JD_GEOPROPERTY || same_bytes(x0.p, (size_t)(x.p - x0.p), y0.p, (size_t)(y.p - y0.p))) continue;
+        jd_attrview v, w;
+        jd_attr_next(&x0, 0, &v);
+        jd_attr_next(&y0, 0, &w);
+        if (!same_bytes(v.value.p, (size_t)(v.record.end - v.value.p), w.value.p, (size_t)(w.record.end - w.value.p)))
+            like &= ~(unsigned)JD_LIKE_PLACES;
+    }
 }
 
 /* Walks records without opening them until the name is met. */

@@ -91,6 +91,13 @@ enum {
 static inline unsigned jd_doc_flags(jd_str bytes) {
     return (unsigned char)bytes.p[1];
 }
+/* It or something in it has an expiresAt; it has scopes: without opening it (see the flags above). */
+static inline int jd_doc_may_expire(jd_str bytes) {
+    return (bytes.p[1] & 6) != 0;
+}
+static inline int jd_doc_has_scopes(jd_str bytes) {
+    return bytes.p[1] & 1;
+}
 static inline void jd_doc_flag(char *bytes, unsigned flag) {
     bytes[1] = (char)(unsigned char)((unsigned char)bytes[1] | flag);
 }
@@ -107,8 +114,13 @@ typedef struct jd_doc {
 
 /* Opens bytes that passed jd_doc_check once (own or CRC-checked). */
 void jd_doc_open(jd_doc *d, jd_str bytes);
+jd_str jd_doc_id(jd_str bytes); /* no more than the id */
 /* Full check of untrusted bytes: every length, tag, symbol (<= symbols), order of instances, depth. 0 or -1. */
 int jd_doc_check(jd_str bytes, uint32_t symbols, jd_err *err);
+/* How a later version of a document is like an earlier one: FORM: the same types, attributes and kinds, in the same
+ * order; PLACES: the same values of all GeoProperties. */
+enum { JD_LIKE_FORM = 1, JD_LIKE_PLACES = 2 };
+unsigned jd_doc_like(const jd_doc *was, const jd_doc *is);
 int jd_attr_next(jd_bytes *rest, jd_time entity_created, jd_attrview *out); /* 0 at the end */
 /* The same, no deeper than name and kind. 0 at the end. */
 int jd_attr_peek(jd_bytes *rest, jd_sym *name, jd_kind *kind);
@@ -180,4 +192,24 @@ int jd_attr_encode(const jd_attr *a, jd_time entity_created, jd_symtab *symbols,
 /* The document as a tree whose attributes are raw; jd_attr_decode makes one of them whole. */
 void jd_doc_tree(const jd_doc *d, jd_arena *a, jd_ent *out);
 void jd_attr_decode(const jd_attrview *v, jd_time entity_created, const jd_symtab *t, jd_arena *a, jd_attr *out);
+
+/* ---- an instance made ready ahead: its record, but for createdAt and modifiedAt ---- */
+typedef struct jd_ready {
+    jd_sym name;
+    unsigned head; /* the record's: kind in the low 4 bits */
+    jd_time observed;
+    jd_str dataset, record; /* dataset points into the record */
+    uint32_t body, stamp;   /* in the record: where what follows the head begins; from there, where the times go */
+} jd_ready;
+
+/* Makes a fragment's attribute ready; the record lives in the arena. Interns names of value members. 0 or -1. */
+int jd_attr_ready(const jd_attr *a, jd_symtab *symbols, jd_buf *scratch, jd_arena *to, jd_ready *out, jd_err *err);
+/* The attribute as a fragment again; it points into the record. */
+void jd_ready_open(const jd_ready *r, const jd_symtab *symbols, jd_arena *a, jd_attr *out);
+/* Appends the document with these instances in the place of theirs, all changed at `now`, as jd_apply would have it.
+ * was (n of them): the instances replaced, in the document's order; attrs_n: instances of the document. Only where that
+ * is all: each is there with an earlier observedAt (or none) and the same kind, has no sub-attributes, and nothing
+ * expires. 1; 0: it is not so simple, nothing was appended. r has no two of one name and datasetId. */
+int jd_ready_put(const jd_doc *d, const jd_ready *r, uint32_t n, jd_time now, jd_buf *out, jd_attrview *was,
+                 uint32_t *attrs_n);
 #endif

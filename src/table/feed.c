@@ -44,6 +44,7 @@ void jd_feed_free(jd_feed *f) {
     free(f->present);
     free(f->each);
     free(f->live);
+    free(f->places);
     free(f);
 }
 
@@ -507,9 +508,11 @@ int jd_feed_value(jd_feed *f, jd_str name, const jd_jval *value, const jd_feed_s
     jd_table_row row = {.n = m->cols_n, .line = 1, .column = 1, .raw = {"", 0}};
     if (!f->live) {
         f->live = jd_xcalloc(m->cols_n + 1, sizeof *f->live);
+        f->places = jd_xcalloc(m->cols_n + 1, sizeof *f->places);
         for (size_t i = 0; i < m->cols_n; i++) f->at[i] = (long)i;
     }
-    for (size_t i = 0; i < m->cols_n; i++) f->live[i] = table__cell(table__by_path(value, m->cols[i].name), row.raw);
+    for (size_t i = 0; i < m->cols_n; i++)
+        f->live[i] = table__cell(table__by_path_again(value, m->cols[i].name, &f->places[i]), row.raw);
     row.cells = f->live;
     f->name = "";
     f->file = f->stem = name;

@@ -74,6 +74,7 @@ struct jd_feed {
     size_t *each;
     size_t each_n, each_now;
     jd_table_cell *live; /* of a value that came alone, one for each of map->cols */
+    uint32_t *places;    /* where each of them stood in the one before */
     /* one row */
     const jd_table_row *row;
     int row_refused; /* a cell or all of it was refused */

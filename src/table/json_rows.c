@@ -167,6 +167,17 @@ const jd_jval *table__by_path(const jd_jval *v, jd_str path) {
     return in ? table__by_path(in, (jd_str){dot + 1, (size_t)(path.p + path.n - dot) - 1}) : NULL;
 }
 
+/* Rows of one source mostly have their members in the same places. Names of one object differ, so that the member that
+ * bears the name where it stood the last time is the one. */
+const jd_jval *table__by_path_again(const jd_jval *v, jd_str path, uint32_t *place) {
+    if (v->type != JD_JOBJ) return table__by_path(v, path);
+    if (*place < v->n && jd_str_eq(v->members[*place].name, path)) return &v->members[*place].val;
+    const jd_jval *found = table__by_path(v, path);
+    for (uint32_t i = 0; found && i < v->n; i++)
+        if (found == &v->members[i].val) *place = i;
+    return found;
+}
+
 static const jd_jval *cell_value(const jd_table *t, const jd_jval *row, size_t i) {
     jd_str name = t->names[i];
     if (row->type == JD_JARR) return i < row->n ? &row->items[i] : NULL;

@@ -73,6 +73,8 @@ void table__xlsx_end(jd_table *t);
 /* What stands at a path ("a.b"; a number from 1 counts items; through a list to its first item that has the rest).
  * NULL: nothing. */
 const jd_jval *table__by_path(const jd_jval *v, jd_str path);
+/* The same; *place: where an object's own member was found the last time. */
+const jd_jval *table__by_path_again(const jd_jval *v, jd_str path, uint32_t *place);
 /* v (NULL: nothing) as a cell of a row whose text is raw. */
 jd_table_cell table__cell(const jd_jval *v, jd_str raw);
 #endif

@@ -40,19 +40,58 @@ static void look(jd_arena *a, const jd_frame *f, int rc, const jd_err *err) {
     MUST(!rc || !f->rows_n);
 }
 
+/* The answer to what is kept of a frame is that to the frame itself. */
+static void answer_kept(const jd_protocol *p, const jd_link_set *set, const jd_frame *f, jd_outcome o, jd_peer peer,
+                        jd_str answer) {
+    jd_arena a;
+    jd_buf out = {0};
+    jd_arena_init(&a);
+    jd_frame kept = {.bytes = f->bytes, .device = f->device, .edition = f->edition, .answers = -1};
+    if (p->keep) kept.own = p->keep(f, &a);
+    p->reply(set, &kept, o, INT64_C(1793000000000000), &peer, &out);
+    MUST(jd_str_eq(jd_buf_view(&out), answer));
+    jd_buf_fini(&out);
+    jd_arena_fini(&a);
+}
+
 static void answer(const jd_protocol *p, const jd_link_set *set, const jd_frame *f, int rc, jd_peer *peer) {
     jd_buf out = {0};
     if (!p->reply) return;
     for (int o = JD_OUT_KEPT; o <= JD_OUT_BUSY; o++) {
         if (rc && o == JD_OUT_KEPT) continue;
         out.n = 0;
+        jd_peer before = *peer;
         p->reply(set, f, (jd_outcome)o, INT64_C(1793000000000000), peer, &out);
+        answer_kept(p, set, f, (jd_outcome)o, before, jd_buf_view(&out));
         if (!out.n) continue;
         jd_found at = {0};
         p->find(set, jd_buf_view(&out), &at);
         MUST(at.n && at.skip + at.n <= out.n);
     }
     jd_buf_fini(&out);
+}
+
+/* What is not wanted of a frame changes nothing of the rest. */
+static void rows_alone(const jd_protocol *p, const jd_link_set *set, const jd_peer *peer, const jd_frame *f, int rc) {
+    jd_arena a;
+    jd_err err = {0};
+    jd_link_set lean = *set;
+    jd_frame g = {.bytes = f->bytes, .answers = -1};
+    jd_buf x = {0}, y = {0};
+    lean.rows_only = 1;
+    jd_arena_init(&a);
+    MUST(p->decode(&lean, peer, g.bytes, &a, &g, &err) == rc);
+    MUST(jd_str_eq(g.device, f->device) && jd_str_eq(g.kind, f->kind) && jd_str_eq(g.payload, f->payload));
+    MUST(g.rows_n == f->rows_n && g.faults_n == f->faults_n && g.edition == f->edition && g.parts == f->parts);
+    MUST(g.answers == f->answers && g.answer_ok == f->answer_ok && g.resent == f->resent);
+    for (size_t i = 0; i < f->rows_n; i++) {
+        jd_json_write(&x, &f->rows[i]);
+        jd_json_write(&y, &g.rows[i]);
+    }
+    MUST(jd_str_eq(jd_buf_view(&x), jd_buf_view(&y)));
+    jd_buf_fini(&x);
+    jd_buf_fini(&y);
+    jd_arena_fini(&a);
 }
 
 static void one(const jd_protocol *p, const jd_link_set *set, jd_peer *peer, jd_str bytes) {
@@ -64,6 +103,7 @@ static void one(const jd_protocol *p, const jd_link_set *set, jd_peer *peer, jd_
     jd_frame f = {.bytes = {copy, bytes.n}, .answers = -1};
     int rc = p->decode(set, peer, f.bytes, &a, &f, &err);
     look(&a, &f, rc, &err);
+    rows_alone(p, set, peer, &f, rc);
     if (!rc && f.parts > 1 && p->decode_joined) {
         jd_err why = {0};
         int joined = p->decode_joined(set, f.payload, &a, &f, &why);

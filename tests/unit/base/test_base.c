@@ -34,6 +34,25 @@ static void test_arena_keeps_until_rewound(void **state) {
     jd_arena_fini(&a);
 }
 
+static void test_arena_recycles_what_it_may_keep(void **state) {
+    (void)state;
+    enum { MANY = 100000 };
+    jd_arena a;
+    jd_arena_init(&a);
+    for (int round = 0; round < 20; round++) {
+        for (size_t done = 0; done < MANY; done += 1000) {
+            char *p = jd_arena_alloc(&a, 1000);
+            memset(p, round, 1000);
+        }
+        assert_true(a.total >= MANY);
+        jd_arena_recycle(&a, round < 10 ? (size_t)MANY * 8 : 0); /* what is kept is used, and given up in the end */
+        assert_true(a.total <= 64 * 1024);
+        if (round < 10) assert_non_null(a.spare);
+    }
+    assert_non_null(jd_arena_alloc(&a, (size_t)MANY * 3)); /* larger than any chunk that was kept */
+    jd_arena_fini(&a);
+}
+
 static void test_varint(void **state) {
     (void)state;
     const uint64_t values[] = {0, 1, 127, 128, 16383, 16384, UINT32_MAX, UINT64_MAX, UINT64_C(1) << 63};
@@ -161,6 +180,7 @@ static void test_errors_are_whole_characters(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_arena_keeps_until_rewound),
+        cmocka_unit_test(test_arena_recycles_what_it_may_keep),
         cmocka_unit_test(test_varint),
         cmocka_unit_test(test_times),
         cmocka_unit_test(test_strmap_against_array),
