@@ -18,7 +18,7 @@ typedef struct jd_told_opts {
     size_t changes_bytes; /* changes that wait for the matcher; beyond, writers wait; 0: 64 MiB */
     uint32_t subs_max;    /* of one tenant; 0: 200,000 */
     uint32_t queue_max;   /* notifications that wait for one endpoint; beyond, the oldest are dead letters; 0: 10,000 */
-    uint32_t at_once_max; /* endpoints that are sent to at the same time; 0: 64 */
+    uint32_t at_once_max; /* HTTP endpoints that are sent to at the same time; 0: 64 */
     uint32_t tries_max;   /* of one notification; 0: 5 */
     uint32_t timeout_ms;  /* of one try, unless the subscription says otherwise; 0: 5,000 */
     uint32_t brokers_max; /* connections to MQTT brokers; beyond, notifications wait for an idle one; 0: 256 */
