@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { BACKOFF_MS = 500, BACKOFF_MOST_MS = 60000, STOP_MS = 500, POLL_MS = 1000, WHY_MAX = 120 };
+enum { BACKOFF_MS = 500, BACKOFF_MOST_MS = 15000, STOP_MS = 500, POLL_MS = 1000, WHY_MAX = 120 };
 
 struct transport {
     CURLM *multi;

@@ -116,6 +116,8 @@ static void took_it(mqtt_out *m, session *s, exchange *x) {
     s->under_way -= (uint32_t)is_open(x);
     x->phase = DONE;
     s->good = 1;
+    free(x->payload);
+    x->payload = NULL;
     if (!x->user) return;
     tell(m, x, 1, 0, NULL);
     drop(s, x);

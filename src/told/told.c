@@ -131,7 +131,7 @@ int jd_told_start(jd_told_room **out, const jd_told_opts *opts, jd_err *err) {
     if (!r->o.dead_max) r->o.dead_max = 1000;
     if (!r->o.gather_max) r->o.gather_max = 1000;
     if (!r->o.at_once_max) r->o.at_once_max = 256;
-    if (!r->o.tries_max) r->o.tries_max = 5;
+    if (!r->o.tries_max) r->o.tries_max = 200;
     if (!r->o.timeout_ms) r->o.timeout_ms = 5000;
     if (!r->o.brokers_max) r->o.brokers_max = 256;
     curl_global_init(CURL_GLOBAL_DEFAULT);

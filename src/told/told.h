@@ -24,7 +24,7 @@ typedef struct jd_told_opts {
     uint32_t dead_max;    /* dead letters that are kept; 0: 1,000 */
     uint32_t gather_max;  /* entities gathered for one throttled subscription; 0: 1,000 */
     uint32_t at_once_max; /* endpoints that are posted to at the same time; 0: 256 */
-    uint32_t tries_max;   /* of one notification; 0: 5 */
+    uint32_t tries_max;   /* of one notification, 15 s apart in the end; 0: 200, some 50 minutes */
     uint32_t timeout_ms;  /* of one try, unless the subscription says otherwise; 0: 5,000 */
     uint32_t brokers_max; /* connections to MQTT brokers; beyond, notifications wait for an idle one; 0: 256 */
     const char *ca_file;  /* certificates that endpoints are checked against, beside the system's; NULL: those alone */

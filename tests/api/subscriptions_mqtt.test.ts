@@ -362,10 +362,12 @@ test("one connection a broker, user and version, however many endpoints", { skip
     assert.equal(near.connections, 3);
 });
 
-test("what a broker will not take is not sent to it: its largest packet, its highest QoS", {
+test("what a broker does not take: its largest packet, its highest QoS, a topic that its list forbids", {
     skip: without,
 }, async () => {
-    const small = await broker(["allow_anonymous true", "max_packet_size 2000", "max_qos 1"]);
+    const list = join(files, "access");
+    writeFileSync(list, "topic readwrite q1\ntopic readwrite q2\ntopic read #\ntopic read $SYS/#\n");
+    const small = await broker(["allow_anonymous true", "max_packet_size 2000", "max_qos 1", `acl_file ${list}`]);
     const heard = await small.listen("#", ["-q", "1"]);
     const at = (qos: number): Json => ({
         uri: `mqtt://127.0.0.1:${small.port}/q${qos}`,
@@ -373,10 +375,14 @@ test("what a broker will not take is not sent to it: its largest packet, its hig
     });
     const one = await subscribe(subscription("Basin", at(1)));
     const two = await subscribe(subscription("Basin", at(2)));
+    const no = await subscribe(subscription("Basin", { ...at(1), uri: `mqtt://127.0.0.1:${small.port}/no` }));
     await create("urn:x:basin:1", "Basin");
     await heard.count(1);
     await until("the refusal", async () => (await shown(two)).timesFailed === 1);
     await logged(/the broker does not take that QoS/);
+    await until("the refusal", async () => (await shown(no)).timesFailed === 1);
+    await logged(/\/no try=1 status=0 why="the broker says: not authorized"/);
+    assert.equal((await city.del(`/subscriptions/${no}`)).status, 204);
     const large = await city.post("/entities/urn:x:basin:1/attrs", { note: property("x".repeat(3000)) });
     assert.equal(large.status, 204);
     await until("the refusal", async () => (await shown(one)).timesFailed === 1);
