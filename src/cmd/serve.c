@@ -154,7 +154,7 @@ static void defaults(void *settings) {
                    .tables_refused_bytes = 64 * MIB,
                    .live_readers_max = 4096,
                    .live_ring_bytes = 64 * MIB,
-                   .live_buffer_bytes = 256 * KIB,
+                   .live_buffer_bytes = MIB,
                    .live_heartbeat_ms = 15000,
                    .link_connections_max = 20000,
                    .link_batch_frames = 1024,

@@ -545,7 +545,7 @@ int jd_live_start(jd_live **out, const jd_live_opts *opts, jd_err *err) {
     l->o = *opts;
     if (!l->o.readers_max) l->o.readers_max = 4096;
     if (!l->o.ring_bytes) l->o.ring_bytes = 64 << 20;
-    if (!l->o.buffer_bytes) l->o.buffer_bytes = 256 << 10;
+    if (!l->o.buffer_bytes) l->o.buffer_bytes = 1 << 20;
     if (!l->o.heartbeat_ms) l->o.heartbeat_ms = 15000;
     l->run = (uint64_t)jd_now();
     live_ring_init(&l->ring, l->o.ring_bytes);

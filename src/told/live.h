@@ -17,7 +17,7 @@ typedef struct jd_live_opts {
     jd_engine *engine;
     uint32_t readers_max;  /* beyond: JD_E_BUSY; 0: 4,096 */
     size_t ring_bytes;     /* of changes that are kept; 0: 64 MiB */
-    size_t buffer_bytes;   /* events that wait for one reader; beyond, it is told to load anew; 0: 256 KiB */
+    size_t buffer_bytes;   /* events that wait for one reader; beyond, it is told to load anew; 0: 1 MiB */
     uint32_t heartbeat_ms; /* a sign of life where nothing happens; whoever takes nothing for four is cut; 0: 15,000 */
 } jd_live_opts;
 
