@@ -5,6 +5,7 @@
 #define JD_HTTP_SERVER_H
 #include "http/door.h"
 #include "link/links.h"
+#include "told/people.h"
 
 typedef struct jd_server_opts {
     const char *data_dir;           /* made when it is not there */
@@ -29,7 +30,8 @@ typedef struct jd_server_opts {
     size_t history_off_n;
     uint32_t tables_kept; /* see tables.h; 0: as it says */
     uint64_t tables_refused_bytes;
-    jd_links_opts links; /* engine and contexts are filled in here */
+    jd_links_opts links;   /* engine and contexts are filled in here */
+    jd_people_opts people; /* likewise engine and base_url */
     /* of the door; see door.h. host, port, web_dir, routes and app are filled in here. */
     jd_door_opts door;
     void (*on_dead)(void *user, const char *why); /* after a failed sync; from the writer thread */
