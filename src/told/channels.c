@@ -334,6 +334,9 @@ void channel_set_up(const channel *c, CURL *easy, channel_request *r) {
     set_text(easy, CURLOPT_CAINFO, jd_jget(&c->doc, "ca"));
     if (c->type == CHANNEL_SMTP) {
         if (c->tls == 1) curl_easy_setopt(easy, CURLOPT_USE_SSL, (long)CURLUSESSL_ALL);
+        /* a kept connection that was upgraded would be used again for a channel that trusts another certificate */
+        curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
+        curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);
         set_text(easy, CURLOPT_MAIL_FROM, jd_jget(&c->doc, "from"));
         curl_easy_setopt(easy, CURLOPT_MAIL_RCPT, r->rcpt);
         set_text(easy, CURLOPT_USERNAME, jd_jget(&c->doc, "user"));

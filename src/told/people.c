@@ -356,6 +356,14 @@ static void load_declared(void *user, jd_str id, jd_str body) {
     jd_people_changed(l->p, l->kind, id, body);
 }
 
+/* It was read while it was on its way: it goes no further. */
+static void stop_sending(jd_people *p, entry *e) {
+    e->sending = 0;
+    for (uint32_t i = 0; i < e->lines_n; i++)
+        if (e->lines[i].state == LINE_WAITING) e->lines[i].state = LINE_STOPPED;
+    people_dirty(p, e->m);
+}
+
 static void load_message(void *user, jd_str id, jd_str body) {
     loading *l = user;
     jd_people *p = l->p;
@@ -370,6 +378,10 @@ static void load_message(void *user, jd_str id, jd_str body) {
         entry *e = m->people[i];
         plan_marks(p, e, l->now);
         if (!e->sending) continue;
+        if (m->read_at != JD_TIME_NONE) {
+            stop_sending(p, e);
+            continue;
+        }
         if (l->n == l->cap)
             l->under_way = jd_xrealloc(l->under_way, (l->cap = l->cap ? l->cap * 2 : 16) * sizeof(entry *));
         l->under_way[l->n++] = e;

@@ -159,7 +159,7 @@ int jd_people_may_go(jd_people *p, jd_people_kind kind, jd_str id, jd_err *err) 
     pthread_mutex_lock(&p->lock);
     for (uint32_t i = 0; i < p->persons_n && !rc; i++) {
         const contact *c = p->persons[i]->c;
-        if (!c || jd_str_eq(c->id, id)) continue;
+        if (!c || (kind == JD_PEOPLE_CONTACT && jd_str_eq(c->id, id))) continue;
         for (size_t k = 0; kind == JD_PEOPLE_CHANNEL && k < c->addresses_n && !rc; k++)
             if (jd_str_eq(c->addresses[k].channel, id)) rc = used(err, "contact", "联系人", c->id);
         if (!rc && kind == JD_PEOPLE_CONTACT && duty_names(&c->chain, id)) rc = used(err, "contact", "联系人", c->id);
