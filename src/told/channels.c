@@ -203,13 +203,16 @@ static void make_mail(const channel *c, const sending_words *w, channel_request 
     const char *at = memchr(from.p, '@', from.n);
     jd_buf subject = {0}, text = {0};
     jd_buf_printf(&out->url, "%s://%.*s:%u/", c->tls == 2 ? "smtps" : "smtp", JD_STR_ARG(host), c->port);
-    jd_buf_str(&out->url, at ? (jd_str){at + 1, (size_t)(from.p + from.n - at - 1)} : JD_STR("localhost"));
+    jd_str domain = at ? (jd_str){at + 1, (size_t)(from.p + from.n - at - 1)} : JD_STR("localhost");
+    jd_buf_str(&out->url, domain); /* by which we greet */
     jd_buf_c(&out->url, 0);
     jd_buf *b = &out->body;
     mail_date(b, w->at);
-    jd_buf_printf(b, "From: <%.*s>\r\nTo: <%.*s>\r\nMessage-ID: <%.*s@%s>\r\n", JD_STR_ARG(from),
-                  JD_STR_ARG(w->address), JD_STR_ARG(w->id), at ? "jindu.invalid" : "localhost");
+    jd_buf_printf(b, "From: <%.*s>\r\nTo: <%.*s>\r\nMessage-ID: <%.*s@%.*s>\r\n", JD_STR_ARG(from),
+                  JD_STR_ARG(w->address), JD_STR_ARG(w->id), JD_STR_ARG(domain));
     jd_buf_printf(&subject, "[%s] %.*s", jd_severity_name(w->severity, w->zh), JD_STR_ARG(w->title));
+    for (size_t i = 0; i < subject.n; i++)
+        if ((unsigned char)subject.p[i] < ' ') subject.p[i] = ' ';
     jd_buf_z(b, "Subject: ");
     header_words(b, jd_buf_view(&subject));
     jd_buf_z(b,

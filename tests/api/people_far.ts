@@ -14,7 +14,11 @@ import { root, type Json } from "./server.ts";
 export const sleep = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, ms));
 
 /** Asks again and again until it is there. */
-export async function until<T>(what: string, look: () => T | undefined | Promise<T | undefined>, ms = 20_000): Promise<T> {
+export async function until<T>(
+    what: string,
+    look: () => T | undefined | Promise<T | undefined>,
+    ms = 20_000,
+): Promise<T> {
     const end = Date.now() + ms;
     for (;;) {
         const found = await look();
@@ -92,12 +96,22 @@ export class MailServer {
         if (this.secured && !existsSync(this.certificate)) {
             const made = spawnSync("openssl", [
                 ...["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "30", "-subj", "/CN=127.0.0.1"],
-                ...["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", join(dir, "key.pem"), "-out", this.certificate],
+                ...[
+                    "-addext",
+                    "subjectAltName=IP:127.0.0.1",
+                    "-keyout",
+                    join(dir, "key.pem"),
+                    "-out",
+                    this.certificate,
+                ],
             ]);
             assert.equal(made.status, 0, String(made.stderr));
         }
         if (asRoot) spawnSync("chown", ["-R", "Debian-exim:Debian-exim", dir]);
         chmodSync(dir, 0o755);
+        const tls = this.secured
+            ? `tls_advertise_hosts = *\ntls_certificate = ${this.certificate}\ntls_privatekey = ${dir}/key.pem`
+            : "tls_advertise_hosts =";
         const text = `
 spool_directory = ${dir}/spool
 log_file_path = ${dir}/log/%slog
@@ -111,7 +125,7 @@ rfc1413_query_timeout = 0s
 keep_environment =
 smtp_accept_max = 100
 queue_run_in_order
-${this.secured ? `tls_advertise_hosts = *\ntls_certificate = ${this.certificate}\ntls_privatekey = ${dir}/key.pem` : "tls_advertise_hosts ="}
+${tls}
 acl_smtp_rcpt = rcpt
 begin acl
 rcpt:
@@ -150,7 +164,9 @@ ${
     async start(): Promise<this> {
         if (!this.port) this.port = await freePort();
         const config = this.#configure();
-        const child = spawn(MailServer.binary()!, ["-C", config, "-bdf", "-q1m"], { stdio: ["ignore", "pipe", "pipe"] });
+        const child = spawn(MailServer.binary()!, ["-C", config, "-bdf", "-q1m"], {
+            stdio: ["ignore", "pipe", "pipe"],
+        });
         this.#child = child;
         let said = "";
         child.stderr.on("data", (bytes: Buffer) => (said += bytes.toString()));
@@ -261,8 +277,10 @@ const isText = (value: Json): boolean => typeof value === "string" && value.leng
 export function wecom(key: string): FarEnd {
     return new FarEnd(({ path, query, headers, body }) => {
         if (path !== "/cgi-bin/webhook/send") return { errcode: 404, errmsg: "not found" };
-        if (query.get("key") !== key) return { errcode: 93000, errmsg: `invalid webhook url, hint: key ${key} expected` };
-        if (!/^application\/json/.test(headers["content-type"] ?? "")) return { errcode: 40008, errmsg: "invalid type" };
+        if (query.get("key") !== key)
+            return { errcode: 93000, errmsg: `invalid webhook url, hint: key ${key} expected` };
+        if (!/^application\/json/.test(headers["content-type"] ?? ""))
+            return { errcode: 40008, errmsg: "invalid type" };
         if (body.msgtype !== "text" || !isText(body.text?.content)) return { errcode: 44004, errmsg: "empty content" };
         if (Buffer.byteLength(body.text.content) > 2048) return { errcode: 45002, errmsg: "content exceed max length" };
         if (!Array.isArray(body.text.mentioned_mobile_list)) return { errcode: 40058, errmsg: "invalid parameter" };
@@ -280,8 +298,10 @@ export function dingtalk(token: string, secret: string, clock: () => number = Da
         if (!/^\d{13}$/.test(timestamp) || Math.abs(clock() - Number(timestamp)) > 3_600_000)
             return { errcode: 310000, errmsg: "invalid timestamp" };
         if (query.get("sign") !== sign) return { errcode: 310000, errmsg: "sign not match" };
-        if (!/^application\/json/.test(headers["content-type"] ?? "")) return { errcode: 43004, errmsg: "无效的HTTP HEADER Content-Type" };
-        if (body.msgtype !== "text" || !isText(body.text?.content)) return { errcode: 400105, errmsg: "unsupported msgtype" };
+        if (!/^application\/json/.test(headers["content-type"] ?? ""))
+            return { errcode: 43004, errmsg: "无效的HTTP HEADER Content-Type" };
+        if (body.msgtype !== "text" || !isText(body.text?.content))
+            return { errcode: 400105, errmsg: "unsupported msgtype" };
         if (!Array.isArray(body.at?.atMobiles)) return { errcode: 40035, errmsg: "缺少参数 at" };
         return { errcode: 0, errmsg: "ok" };
     });
@@ -306,9 +326,10 @@ export function template(name: string, host: string, secrets: Record<string, str
 // ---- the clock ----
 
 /** Where libfaketime is, when it is there. */
-export const faketime = ["/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1", "/usr/lib/aarch64-linux-gnu/faketime/libfaketimeMT.so.1"].find(
-    (path) => existsSync(path),
-);
+export const faketime = [
+    "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1",
+    "/usr/lib/aarch64-linux-gnu/faketime/libfaketimeMT.so.1",
+].find((path) => existsSync(path));
 
 /** A wall clock that is set, under a program whose steady clock goes on. */
 export class Clock {
