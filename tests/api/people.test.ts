@@ -21,7 +21,7 @@ const server = new Server(folder());
 const mail = new MailServer(folder(), false);
 before(async () => {
     await server.start();
-    if (MailServer.binary()) await mail.start();
+    if (!MailServer.missing()) await mail.start();
 });
 after(async () => {
     await server.stop();
@@ -51,9 +51,8 @@ const smtp = (): Json => ({
     from: "jindu@city.test",
     backoffSeconds: 1,
 });
-const without = MailServer.binary() ? false : "exim4 is not installed";
 
-test("a message reaches a contact through a real mail server", { skip: without }, async () => {
+test("a message reaches a contact through a real mail server", { skip: MailServer.missing() }, async () => {
     await put(server, "/api/channels/mail", smtp());
     await put(server, "/api/contacts/li", { name: "李工", addresses: [{ channel: "mail", address: "li@city.test" }] });
     const id = await tell(server, {
@@ -170,7 +169,7 @@ test("bad documents are refused, and the error names the member", async () => {
 
 test(
     "a mail server that wants STARTTLS and a password gets both, and its refusals are final",
-    { skip: without },
+    { skip: MailServer.missing() },
     async () => {
         const secured = await new MailServer(folder(), true).start();
         try {
@@ -291,6 +290,9 @@ test("secrets are in no answer, no message and no log, and stay when *** is sent
         const texts = await Promise.all(paths.map(async (path) => (await own.call("GET", path)).text));
         const linkKey = /key=([0-9a-f]{32})/.exec(far.got[0]!.body.text.content)?.[1];
         assert.ok(linkKey);
+        const followed = await own.call("GET", `/api/messages/${id}/link?by=c&key=${linkKey}`);
+        assert.equal(followed.status, 200);
+        await until("log", () => (/target=\/api\/messages\/\w+-\w+\/link\b/.test(own.log) ? true : undefined));
         for (const text of [...texts, tested.text, (await own.call("GET", "/metrics")).text, own.log]) {
             assert.ok(!text.includes(key), text);
             assert.ok(!text.includes(linkKey), "the key of a link is its receiver's alone");

@@ -85,13 +85,18 @@ export class MailServer {
         this.certificate = join(dir, "cert.pem");
     }
 
+    /** Why there is none: false when there is. Its daemon gives away privileges that it must have first. */
+    static missing(): string | false {
+        if (MailServer.binary() === undefined) return "exim4 is not installed";
+        return process.getuid?.() === 0 ? false : "Exim's daemon must be started by root";
+    }
+
     static binary(): string | undefined {
         return ["/usr/sbin/exim4", "/usr/sbin/exim"].find((path) => existsSync(path));
     }
 
     #configure(): string {
         const { dir } = this;
-        const asRoot = process.getuid?.() === 0;
         for (const name of ["spool", "mail", "log"]) mkdirSync(join(dir, name), { recursive: true });
         if (this.secured && !existsSync(this.certificate)) {
             const made = spawnSync("openssl", [
@@ -107,7 +112,7 @@ export class MailServer {
             ]);
             assert.equal(made.status, 0, String(made.stderr));
         }
-        if (asRoot) spawnSync("chown", ["-R", "Debian-exim:Debian-exim", dir]);
+        spawnSync("chown", ["-R", "Debian-exim:Debian-exim", dir]);
         chmodSync(dir, 0o755);
         const tls = this.secured
             ? `tls_advertise_hosts = *\ntls_certificate = ${this.certificate}\ntls_privatekey = ${dir}/key.pem`
@@ -142,7 +147,7 @@ file:
   directory = ${dir}/mail
   maildir_format
   envelope_to_add
-${asRoot ? "  user = Debian-exim" : ""}
+  user = Debian-exim
 begin authenticators
 ${
     this.secured
