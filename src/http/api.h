@@ -6,7 +6,7 @@
 #include "http/door.h"
 #include "link/links.h"
 #include "link/tables.h"
-#include "told/people.h"
+#include "people/people.h"
 #include "told/told.h"
 #include "model/context.h"
 

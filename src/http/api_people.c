@@ -1,6 +1,6 @@
 /* Jindu's own API for messages to people (docs/people.md): contacts, rosters, channels, messages. */
 #include "http/api_int.h"
-#include "told/people.h"
+#include "people/people.h"
 
 #include <stdlib.h>
 

@@ -5,7 +5,7 @@
 #define JD_HTTP_SERVER_H
 #include "http/door.h"
 #include "link/links.h"
-#include "told/people.h"
+#include "people/people.h"
 
 typedef struct jd_server_opts {
     const char *data_dir;           /* made when it is not there */

@@ -1,5 +1,5 @@
 /* Local time, windows of the week, duty, pace: see when.h. */
-#include "told/when.h"
+#include "people/when.h"
 
 #include <stdlib.h>
 #include <string.h>

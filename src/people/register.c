@@ -1,5 +1,5 @@
 /* What is declared: contacts, rosters, channels; who names whom; who is on duty. */
-#include "told/people_int.h"
+#include "people/people_int.h"
 
 #include "base/log.h"
 

@@ -1,5 +1,5 @@
 /* How messages become durable: one job of writes at a time, and who waits for it; old ones go. */
-#include "told/people_int.h"
+#include "people/people_int.h"
 
 #include "base/log.h"
 

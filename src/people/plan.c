@@ -1,5 +1,5 @@
 /* Who is told when: quiet hours, grouping, pace, and going on to deputies. All of it under the room's lock. */
-#include "told/people_int.h"
+#include "people/people_int.h"
 
 #include "base/log.h"
 

@@ -1,5 +1,5 @@
 /* Windows of the week, quiet hours, duty and pace: against naive models, over changes of the clock too. */
-#include "told/when.h"
+#include "people/when.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
 /* A message's document and back; channels: what is filled into templates, what answers mean. */
-#include "told/people_int.h"
+#include "people/people_int.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
 /* Channels: a way to a far end as data. SMTP, or an HTTP request whose parts are templates; what its answer means. */
-#include "told/people_int.h"
+#include "people/people_int.h"
 
 #include <openssl/evp.h>
 #include <openssl/hmac.h>

@@ -1,5 +1,5 @@
 /* A message: its document and back, what it may show, who it is for. */
-#include "told/people_int.h"
+#include "people/people_int.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* The room of messages to people: what is declared, what is open, how it becomes durable, and the thread that tells. */
-#include "told/people_int.h"
+#include "people/people_int.h"
 
 #include "base/log.h"
 

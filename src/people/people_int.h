@@ -1,9 +1,9 @@
-/* told/people_int.h - what the files of messages to people share. Nobody else includes it. */
+/* people/people_int.h - what the files of messages to people share. Nobody else includes it. */
 #ifndef JD_TOLD_PEOPLE_INT_H
 #define JD_TOLD_PEOPLE_INT_H
 #include "base/hash.h"
-#include "told/people.h"
-#include "told/when.h"
+#include "people/people.h"
+#include "people/when.h"
 
 #include <curl/curl.h>
 #include <pthread.h>

@@ -1,5 +1,5 @@
 /* What is said in one sending: of one message, or of many that are due together. The room's lock is held. */
-#include "told/people_int.h"
+#include "people/people_int.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* Contacts and rosters: checked member by member, and compiled. */
-#include "told/people_int.h"
+#include "people/people_int.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-/* told/people.h - messages to people: contacts, duty rosters, channels, and messages that reach somebody or go on to
+/* people/people.h - messages to people: contacts, duty rosters, channels, and messages that reach somebody or go on to
  * the next (docs/people.md).
  *
  * All four are documents of the default tenant (JD_K_CONTACT, JD_K_ROSTER, JD_K_CHANNEL, JD_K_MESSAGE). A message that

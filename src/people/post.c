@@ -1,6 +1,6 @@
 /* Sending: what is on the way to each person, in order per address, tried again with longer and longer waits, many
  * persons at once. What became of each try goes into the message's document. */
-#include "told/people_int.h"
+#include "people/people_int.h"
 
 #include "base/log.h"
 
