@@ -5,8 +5,8 @@
  * was acknowledged survives a crash, and so does what is still to be done with it: who has not been told yet, and when
  * it goes on to a deputy. Sending is at least once, each sending with an id. Threads: everything here may be called
  * from any thread; sending has its own. Memory: results live in the given arena. */
-#ifndef JD_TOLD_PEOPLE_H
-#define JD_TOLD_PEOPLE_H
+#ifndef JD_PEOPLE_PEOPLE_H
+#define JD_PEOPLE_PEOPLE_H
 #include "base/clock.h"
 #include "engine/engine.h"
 #include "json/json.h"

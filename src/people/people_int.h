@@ -1,6 +1,6 @@
 /* people/people_int.h - what the files of messages to people share. Nobody else includes it. */
-#ifndef JD_TOLD_PEOPLE_INT_H
-#define JD_TOLD_PEOPLE_INT_H
+#ifndef JD_PEOPLE_PEOPLE_INT_H
+#define JD_PEOPLE_PEOPLE_INT_H
 #include "base/hash.h"
 #include "people/people.h"
 #include "people/when.h"

@@ -1,8 +1,8 @@
 /* people/when.h - local time, windows of the week, duty, and how often one may be told: arithmetic on values, no state.
  * Wall clock times are minutes of a local day; a window whose end is not behind its start goes over midnight, and
  * belongs to the day on which it begins. Threads: a zone is one thread's at a time. */
-#ifndef JD_TOLD_WHEN_H
-#define JD_TOLD_WHEN_H
+#ifndef JD_PEOPLE_WHEN_H
+#define JD_PEOPLE_WHEN_H
 #include "base/clock.h"
 #include "base/err.h"
 
