@@ -6,9 +6,10 @@ to=${DESTDIR:-}${PREFIX:-/usr/local}
 
 [ -f web/dist/index.html ] || { echo "install: web/dist is not built (it needs node; 'make deps')" >&2; exit 1; }
 install -D -m 0755 build/jindu "$to/bin/jindu"
-install -d "$to/share/jindu/web" "$to/share/jindu/contexts" "$to/share/doc/jindu"
+install -d "$to/share/jindu/web" "$to/share/jindu/contexts" "$to/share/jindu/channels" "$to/share/doc/jindu"
 install -m 0644 web/dist/* "$to/share/jindu/web/"
 install -m 0644 city/contexts/* "$to/share/jindu/contexts/"
+install -m 0644 packaging/channels/*.json "$to/share/jindu/channels/"
 install -m 0644 README.md README.zh-CN.md CHANGELOG.md LICENSE "$to/share/doc/jindu/"
 if [ "${PREFIX:-}" = /usr ]; then
     install -D -m 0644 packaging/jindu.service "$to/lib/systemd/system/jindu.service"

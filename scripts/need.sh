@@ -2,7 +2,7 @@
 # need.sh [--check] GROUP...: installs the Debian packages of the groups, and only those that are missing, so that a
 # machine that has them needs no network. With --check it installs nothing and names what is missing.
 # Groups: program (compiler and libraries), web (node and npm), fuzz (clang), lint (clang-format), deb (dpkg-dev),
-# tests (far ends of links: Mosquitto, libmodbus), browser (Chromium and a font with Chinese, for tests/e2e), peers (PostgreSQL and InfluxDB, which `make bench` runs as private instances beside Jindu).
+# tests (far ends: Mosquitto, libmodbus, Exim; a clock that can be set), browser (Chromium and a font with Chinese, for tests/e2e), peers (PostgreSQL and InfluxDB, which `make bench` runs as private instances beside Jindu).
 set -eu
 
 check=no
@@ -24,7 +24,7 @@ for group in "$@"; do
         want_tool pkg-config pkg-config
         want_tool curl curl
         for lib in libsqlite3-dev libmicrohttpd-dev libgeos-dev libcurl4-openssl-dev libpcre2-dev libicu-dev libzstd-dev zlib1g-dev libzip-dev libexpat1-dev libpq-dev libuv1-dev \
-            libcmocka-dev; do
+            libssl-dev libcmocka-dev; do
             want_package $lib
         done
         ;;
@@ -44,6 +44,10 @@ for group in "$@"; do
         want_tool mosquitto mosquitto
         want_tool mosquitto_pub mosquitto-clients
         want_package libmodbus-dev
+        # a mail server for messages to people, a certificate for it, and a clock that can be set (tests/api/people)
+        want_tool exim4 exim4-daemon-light
+        want_tool openssl openssl
+        want_package libfaketime
         ;;
     browser)
         # the page is looked at in it; a newer one from elsewhere is as good

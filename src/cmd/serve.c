@@ -31,6 +31,7 @@ typedef struct serving {
     uint64_t history_heads_bytes, history_heads_age, history_fan, history_cache_bytes, history_read_max;
     uint64_t history_write_max, tables_kept, tables_refused_bytes;
     uint64_t notify_brokers_max;
+    uint64_t messages_kept, messages_open_max, people_max;
     uint64_t link_threads, link_connections_max, link_batch_frames, link_ring_bytes, link_rings_max, link_aside_max;
     uint64_t live_readers_max, live_ring_bytes, live_buffer_bytes, live_heartbeat_ms;
 } serving;
@@ -90,6 +91,12 @@ static const cmd_opt opts[] = {
            "保留报告与被拒绝行的数据表数量"),
     SIZE("tables-refused-bytes", tables_refused_bytes, KIB, TIB, "refused rows kept of one table",
          "每个数据表保留的被拒绝行字节数"),
+    NUMBER("messages-kept", messages_kept, 1, 10000000, "messages to people that are kept; the oldest go",
+           "保留的人员消息数，超出时最早的删除"),
+    NUMBER("messages-open-max", messages_open_max, 1, 10000000, "messages that wait to be told or read",
+           "等待送达或阅读的消息数上限"),
+    NUMBER("people-max", people_max, 1, 10000000, "contacts; likewise rosters, and channels",
+           "联系人数上限；值班表、渠道同此"),
     NUMBER("limit-default", limit_default, 1, 1000000, "entities of a page when none is asked", "默认每页实体数"),
     NUMBER("limit-max", limit_max, 1, 1000000, "entities of a page at most", "每页实体数上限"),
     NUMBER("batch-max", batch_max, 1, 10000000, "items of one batch", "一批的条目上限"),
@@ -156,6 +163,9 @@ static void defaults(void *settings) {
                    .live_ring_bytes = 64 * MIB,
                    .live_buffer_bytes = MIB,
                    .live_heartbeat_ms = 15000,
+                   .messages_kept = 500000,
+                   .messages_open_max = 200000,
+                   .people_max = 100000,
                    .link_connections_max = 20000,
                    .link_batch_frames = 1024,
                    .link_ring_bytes = 4 * KIB,
@@ -327,6 +337,9 @@ static int serve_city(const serving *s, const cmd_address *at, jd_arena *a) {
         .history_write_max = s->history_write_max,
         .tables_kept = (uint32_t)s->tables_kept,
         .tables_refused_bytes = s->tables_refused_bytes,
+        .people = {.kept_max = (uint32_t)s->messages_kept,
+                   .open_max = (uint32_t)s->messages_open_max,
+                   .contacts_max = (uint32_t)s->people_max},
         .links = {.threads = (unsigned)s->link_threads,
                   .connections_max = (uint32_t)s->link_connections_max,
                   .batch_frames = (uint32_t)s->link_batch_frames,

@@ -88,6 +88,10 @@ typedef enum jd_dkind {
     JD_K_MAPPING = 8,    /* how rows of a table become readings (docs/mapping.md) */
     JD_K_SUBSCRIPTION = 9,
     JD_K_CHANGED = 10,
+    JD_K_CONTACT = 11, /* somebody who is told (people/people.h) */
+    JD_K_ROSTER = 12,  /* who is on duty when */
+    JD_K_CHANNEL = 13, /* a way to reach people */
+    JD_K_MESSAGE = 14,
     JD_K_TOLD = 15, /* how far the matcher is, notifications that wait (told/keep.c) */
     JD_K_COUNT
 } jd_dkind;

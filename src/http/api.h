@@ -6,6 +6,7 @@
 #include "http/door.h"
 #include "link/links.h"
 #include "link/tables.h"
+#include "people/people.h"
 #include "told/told.h"
 #include "model/context.h"
 
@@ -13,6 +14,7 @@ typedef struct jd_api {
     jd_engine *engine;
     jd_contexts *contexts;
     jd_told_room *told;
+    jd_people *people;
     jd_links *links;   /* NULL: there are none (the routes are not asked then) */
     jd_tables *tables; /* likewise */
     jd_str base_url;   /* http://host:port, for URLs of our own contexts */

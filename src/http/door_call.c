@@ -448,6 +448,8 @@ static void log_call(const call *c, uint64_t ns, int aborted) {
         event = "http.slow";
     }
     jd_str target = jd_clip(r->target, 300);
+    const char *query = target.n ? memchr(target.p, '?', target.n) : NULL;
+    if (query && jd_req_param(r, "key").p) target.n = (size_t)(query - target.p); /* it opens something: not for logs */
     jd_log(level, event, "method=%s status=%d ms=%.3f in=%zu out=%zu peer=%s aborted=%d target=%.*s", method_name(c),
            r->status, (double)ns / 1e6, r->body.n, r->out.n, c->peer ? c->peer->name : "-", aborted,
            JD_STR_ARG(target));

@@ -16,6 +16,7 @@ static void metrics(void *app, jd_buf *out) {
     jd_engine_metrics(api->engine, out);
     jd_links_metrics(api->links, out);
     jd_told_metrics(api->told, out);
+    jd_people_metrics(api->people, out);
 }
 
 static int health(void *app, jd_buf *out) {
@@ -33,11 +34,14 @@ static void drain(void *app) {
     jd_tables_quiet(api->tables);
     jd_links_quiet(api->links);
     jd_told_quiet(api->told);
+    jd_people_quiet(api->people);
     jd_engine_drain(api->engine);
     jd_links_stop(api->links);
     api->links = NULL;
     jd_told_stop(api->told);
     api->told = NULL;
+    jd_people_stop(api->people);
+    api->people = NULL;
 }
 
 static int open_rooms(jd_server *s, const jd_server_opts *o, jd_err *err) {
@@ -117,7 +121,11 @@ int jd_server_start(const jd_server_opts *opts, jd_server **out, jd_err *err) {
                          .data_dir = opts->data_dir,
                          .kept = opts->tables_kept,
                          .refused_bytes = opts->tables_refused_bytes};
-    rc = rc || jd_told_start(&s->api.told, &to, err) || jd_tables_start(&s->api.tables, &ta, err);
+    jd_people_opts po = opts->people;
+    po.engine = lo.engine;
+    po.base_url = s->api.base_url;
+    rc = rc || jd_told_start(&s->api.told, &to, err) || jd_people_start(&s->api.people, &po, err) ||
+         jd_tables_start(&s->api.tables, &ta, err);
     lo.tables = s->api.tables;
     if (rc || jd_links_start(&s->api.links, &lo, err) || open_door(s, opts, err)) {
         jd_server_stop(s);

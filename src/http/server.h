@@ -6,6 +6,7 @@
 #include "http/door.h"
 #include "link/links.h"
 #include "told/live.h"
+#include "people/people.h"
 
 typedef struct jd_server_opts {
     const char *data_dir;           /* made when it is not there */
@@ -33,7 +34,8 @@ typedef struct jd_server_opts {
     jd_links_opts links;   /* engine and contexts are filled in here */
     const char *notify_ca; /* see told.h, as is the next */
     uint32_t notify_brokers_max;
-    jd_live_opts live; /* the engine is filled in here */
+    jd_live_opts live;     /* the engine is filled in here */
+    jd_people_opts people; /* likewise engine and base_url */
     /* of the door; see door.h. host, port, web_dir, routes and app are filled in here. */
     jd_door_opts door;
     void (*on_dead)(void *user, const char *why); /* after a failed sync; from the writer thread */

@@ -78,6 +78,7 @@ export class Server {
     constructor(
         readonly data: string,
         readonly options: string[] = [],
+        readonly env: Record<string, string> = {},
     ) {}
 
     get url(): string {
@@ -92,7 +93,7 @@ export class Server {
         const args = ["serve", "--open", "--data", this.data, "--listen", "127.0.0.1:0", ...this.options];
         const child = spawn(binary, args, {
             stdio: ["ignore", "pipe", "pipe"],
-            env: { ...process.env, LANG: "C.UTF-8", LC_ALL: "C.UTF-8" },
+            env: { ...process.env, LANG: "C.UTF-8", LC_ALL: "C.UTF-8", ...this.env },
         });
         this.#child = child;
         this.log = "";

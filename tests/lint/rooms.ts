@@ -23,6 +23,7 @@ const rooms = [
     "link",
     "expr",
     "told",
+    "people",
     "rule",
     "flow",
     "share",
