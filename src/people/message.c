@@ -192,7 +192,7 @@ entry *message_add(message *m, jd_str who, int to, int step) {
 void entry_sent(entry *e, jd_time at) {
     uint32_t old = 0;
     while (old < e->sends_n && e->sends[old] <= at - WHEN_HOUR_US) old++;
-    memmove(e->sends, e->sends + old, (e->sends_n - old) * sizeof *e->sends);
+    if (old) memmove(e->sends, e->sends + old, (e->sends_n - old) * sizeof *e->sends);
     e->sends_n -= old;
     e->sends = jd_xrealloc(e->sends, (e->sends_n + 1) * sizeof *e->sends);
     e->sends[e->sends_n++] = at;

@@ -410,7 +410,7 @@ static int same_sending(const entry *x, const entry *y) {
 }
 
 static void resume(loading *l) {
-    qsort(l->under_way, l->n, sizeof(entry *), by_sending);
+    if (l->n) qsort(l->under_way, l->n, sizeof(entry *), by_sending);
     for (size_t i = 0, n; i < l->n; i += n) {
         for (n = 1; i + n < l->n && same_sending(l->under_way[i], l->under_way[i + n]); n++) {}
         letter_resume(l->p, people_person_made(l->p, l->under_way[i]->contact), l->under_way + i, n);

@@ -123,7 +123,7 @@ static uint64_t limited(channel_slot *s) {
     uint32_t old = 0;
     if (!s->c->per_minute) return 0;
     while (old < s->minute_n && (uint64_t)s->minute[old] + 60000 <= now) old++;
-    memmove(s->minute, s->minute + old, (s->minute_n - old) * sizeof *s->minute);
+    if (old) memmove(s->minute, s->minute + old, (s->minute_n - old) * sizeof *s->minute);
     s->minute_n -= old;
     if (s->minute_n >= s->c->per_minute) return (uint64_t)s->minute[0] + 60000 - now;
     s->minute = jd_xrealloc(s->minute, (s->minute_n + 1) * sizeof *s->minute);

@@ -332,7 +332,6 @@ test("what was acknowledged survives kill -9, and is told", async () => {
         },
         60_000,
     );
-    const all = texts.join("\n");
     assert.ok(texts.length <= 100, `${texts.length}`);
     assert.equal(
         (
@@ -344,8 +343,8 @@ test("what was acknowledged survives kill -9, and is told", async () => {
         5,
     );
     const list = (await own.call("GET", "/api/messages?limit=1000")).json as Json[];
-    assert.equal(list.length, 51);
-    assert.ok(all.length > 0);
+    assert.equal(list.length, new Set(ids).size);
+    for (const each of list) assert.equal(each.people[0].told, each.count);
     await own.stop();
 });
 
@@ -403,7 +402,11 @@ test("a storm of 100,000 is at most what the grouping says, for each person", as
 
 // ---- with a clock that can be set ----
 
-const clockless = faketime ? false : "libfaketime is not installed";
+const clockless = !faketime
+    ? "libfaketime is not installed"
+    : process.env["TSAN_OPTIONS"] !== undefined
+      ? "libfaketime and the thread sanitizer do not go together"
+      : false;
 
 test(
     "an unread red message reaches the deputies at the stated minutes, across kill -9 and steps of the clock",
