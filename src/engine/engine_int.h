@@ -177,11 +177,16 @@ typedef struct jd_tenant {
 
 void indexes_init(indexes *x);
 void indexes_fini(indexes *x);
+/* The one box that a version has and its successor has not: known when it is replaced, and of use when it is freed. */
+typedef struct box_left {
+    jd_sym attr; /* 0: not so simple */
+    jd_box box;
+} box_left;
 /* Under the tenant's write lock (or while loading). add: the version became the newest of the slot; was: the one before
- * (NULL, or gone). */
-void indexes_publish(jd_tenant *t, uint32_t serial, const version *now, version *was);
-/* The version is about to be freed: entries that it alone bears go. */
-void indexes_reclaim(jd_tenant *t, uint32_t serial, const version *gone);
+ * (NULL, or gone). left may be NULL. */
+void indexes_publish(jd_tenant *t, uint32_t serial, const version *now, version *was, box_left *left);
+/* The version is about to be freed: entries that it alone bears go. left: from when it was replaced; may be NULL. */
+void indexes_reclaim(jd_tenant *t, uint32_t serial, const version *gone, const box_left *left);
 uint32_t form_of(jd_tenant *t, const jd_doc *d);       /* finds or makes; writer only */
 uint32_t index_type_no(const indexes *x, jd_sym type); /* JD_STRMAP_NONE when no entity ever had it */
 const bitset *index_type(const indexes *x, jd_sym type);
@@ -220,6 +225,7 @@ typedef struct limbo { /* replaced versions, oldest first */
         version *v;
         uint64_t until; /* may go when no reader is older than this group */
         uint32_t serial;
+        box_left left;
     } * item;
     size_t head, n, cap;
 } limbo;

@@ -151,6 +151,11 @@ static int well_formed(jd_str body) {
 
 int heads_take(heads *h, uint64_t entity, jd_str body, uint64_t group) {
     if (!well_formed(body)) return -1;
+    heads_take_own(h, entity, body, group);
+    return 0;
+}
+
+void heads_take_own(heads *h, uint64_t entity, jd_str body, uint64_t group) {
     const unsigned char *p = (const unsigned char *)body.p, *end = p + body.n;
     uint64_t base = (uint64_t)jd_unzigzag(jd_varint_get(&p, end));
     jd_str skeleton = {NULL, 0};
@@ -200,7 +205,6 @@ int heads_take(heads *h, uint64_t entity, jd_str body, uint64_t group) {
     }
     if (!h->since_ns) h->since_ns = jd_mono_ns();
     if (group > h->upto) h->upto = group;
-    return 0;
 }
 
 size_t heads_bytes(const heads *h) {

@@ -192,7 +192,7 @@ void history_publish(history *h, const hist_change *c, size_t n, const char *byt
     for (size_t i = 0; i < n; i++) {
         if (i + 8 < n) heads_ahead(h->state->active, c[i + 8].entity, 1);
         if (i + 4 < n) heads_ahead(h->state->active, c[i + 4].entity, 0);
-        heads_take(h->state->active, c[i].entity, (jd_str){bytes + c[i].at, c[i].n}, group); /* made by hist_body_add */
+        heads_take_own(h->state->active, c[i].entity, (jd_str){bytes + c[i].at, c[i].n}, group);
     }
     uint64_t after = heads_readings(h->state->active);
     pthread_rwlock_unlock(&h->lock);

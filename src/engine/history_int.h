@@ -50,6 +50,8 @@ heads *heads_ref(heads *h);
 void heads_unref(heads *h);
 /* Takes a change set. 0, or -1: malformed (a damaged log); then nothing of it was taken. */
 int heads_take(heads *h, uint64_t entity, jd_str body, uint64_t group);
+/* The same of one that hist_body_add has just made: it is not looked at first. */
+void heads_take_own(heads *h, uint64_t entity, jd_str body, uint64_t group);
 /* A change set of the entity comes soon (how_far 0: very soon): what it asks for is brought into the cache. */
 void heads_ahead(const heads *h, uint64_t entity, int how_far);
 size_t heads_bytes(const heads *h);

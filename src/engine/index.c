@@ -298,6 +298,12 @@ static void boxes_of(jd_tenant *t, const version *v, boxes *b) {
     jd_arena_fini(&a);
 }
 
+static int has_box(const boxes *b, jd_sym attr, const jd_box *box) {
+    for (uint32_t i = 0; i < b->n; i++)
+        if (b->p[i].attr == attr && !memcmp(&b->p[i].box, box, sizeof *box)) return 1;
+    return 0;
+}
+
 /* Does some version from v on, but for `except`, have this box? The index holds a (serial, attribute, box) once. */
 static int chain_has_box(jd_tenant *t, const version *v, const version *except, jd_sym attr, jd_box box) {
     int found = 0;
@@ -305,7 +311,7 @@ static int chain_has_box(jd_tenant *t, const version *v, const version *except, 
         if (v == except) continue;
         boxes b;
         boxes_of(t, v, &b);
-        for (uint32_t i = 0; i < b.n; i++) found |= b.p[i].attr == attr && !memcmp(&b.p[i].box, &box, sizeof box);
+        found = has_box(&b, attr, &box);
         boxes_fini(&b);
     }
     return found;
@@ -474,11 +480,30 @@ static int is_plain(const version *v) {
 }
 
 /* Do both bear the same entries in all indexes but columns? Most changes are of a value, and then they do. */
+static int same_but_places(const version *now, const version *was) {
+    return !was->gone && was->form == now->form && is_plain(now) && is_plain(was);
+}
 static int same_entries(const version *now, const version *was) {
-    return now->same_places && !was->gone && was->form == now->form && is_plain(now) && is_plain(was);
+    return now->same_places && same_but_places(now, was);
 }
 
-void indexes_publish(jd_tenant *t, uint32_t serial, const version *now, version *was) {
+/* The boxes of `now` that no version before it has; *left: what `was` has and `now` has not. */
+static void publish_boxes(jd_tenant *t, uint32_t serial, const version *now, const version *was, const version *before,
+                          box_left *left) {
+    boxes fresh, old;
+    boxes_of(t, now, &fresh);
+    boxes_of(t, was, &old);
+    for (uint32_t i = 0; i < fresh.n; i++) {
+        const boxed *b = &fresh.p[i];
+        if (!has_box(&old, b->attr, &b->box) && !chain_has_box(t, before, NULL, b->attr, b->box))
+            jd_geoindex_add(geo_make(&t->ix, b->attr), serial, b->box);
+    }
+    if (left && old.n == 1 && !has_box(&fresh, old.p->attr, &old.p->box)) *left = (box_left){old.p->attr, old.p->box};
+    boxes_fini(&fresh);
+    boxes_fini(&old);
+}
+
+void indexes_publish(jd_tenant *t, uint32_t serial, const version *now, version *was, box_left *left) {
     indexes *x = &t->ix;
     jd_doc dn, dw;
     const version *chain = was; /* what older views may still see, tombstones included */
@@ -516,14 +541,7 @@ void indexes_publish(jd_tenant *t, uint32_t serial, const version *now, version 
         bitset *b = scope_make(x, scope);
         if (b) bitset_add(b, serial);
     }
-    if (!was || !same_places(&dn, &dw)) {
-        boxes fresh;
-        boxes_of(t, now, &fresh);
-        for (uint32_t i = 0; i < fresh.n; i++)
-            if (!chain_has_box(t, chain, NULL, fresh.p[i].attr, fresh.p[i].box))
-                jd_geoindex_add(geo_make(x, fresh.p[i].attr), serial, fresh.p[i].box);
-        boxes_fini(&fresh);
-    }
+    if (!was || !same_places(&dn, &dw)) publish_boxes(t, serial, now, was, was ? was->older : chain, left);
     for (column *c = x->columns; c; c = c->next) column_set(c, serial, &dn, now->group);
 }
 
@@ -551,7 +569,7 @@ static int others_have_scope(const coll *c, uint32_t serial, const version *gone
     return 0;
 }
 
-void indexes_reclaim(jd_tenant *t, uint32_t serial, const version *gone) {
+void indexes_reclaim(jd_tenant *t, uint32_t serial, const version *gone, const box_left *left) {
     if (gone->gone) return;
     indexes *x = &t->ix;
     x->stale -= gone->stale;
@@ -559,6 +577,11 @@ void indexes_reclaim(jd_tenant *t, uint32_t serial, const version *gone) {
     const version *top = newest(&t->entities, serial);
     jd_doc d, dt;
     if (top && !top->gone && top->older == gone && same_entries(top, gone)) return; /* the next one bears them */
+    if (left && left->attr && top && !top->gone && top->older == gone && gone->newer == top && !gone->older &&
+        same_but_places(top, gone)) {
+        jd_geoindex_remove(geo_make(x, left->attr), serial, left->box);
+        return;
+    }
     jd_doc_open(&d, (jd_str){gone->bytes, gone->n});
     int alone = !top || top->gone || top->older != gone; /* the common case is one successor that looks alike */
     if (!alone) jd_doc_open(&dt, (jd_str){top->bytes, top->n});

@@ -265,7 +265,7 @@ static void load_finish(jd_engine *e, coll *c) {
         jd_doc d;
         jd_doc_open(&d, (jd_str){v->bytes, v->n});
         v->form = form_of(c->t, &d);
-        indexes_publish(c->t, i, v, NULL);
+        indexes_publish(c->t, i, v, NULL, NULL);
         due_add_doc(e, c, i, v, NULL);
     }
     if (apart) pthread_join(ids, NULL);

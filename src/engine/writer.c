@@ -162,7 +162,7 @@ static void reclaim(jd_engine *e) {
             coll_give_serial(it->c, it->serial);
         } else {
             if (it->v->hidden && !top->hidden) bitset_del(&t->ix.hidden, it->serial);
-            if (it->c->kind == JD_K_ENTITY) indexes_reclaim(t, it->serial, it->v);
+            if (it->c->kind == JD_K_ENTITY) indexes_reclaim(t, it->serial, it->v, &it->left);
             it->v->newer->older = it->v->older;
             if (it->v->older) it->v->older->newer = it->v->newer;
         }
@@ -199,11 +199,12 @@ static void publish_one(jd_engine *e, pending *p, uint64_t group) {
     if (!p->v->gone && !was_there) atomic_fetch_add(&c->live, 1);
     if (p->v->gone && was_there) atomic_fetch_sub(&c->live, 1);
     if (p->v->hidden) bitset_add(&c->t->ix.hidden, p->serial);
-    if (c->kind == JD_K_ENTITY) indexes_publish(c->t, p->serial, p->v, was);
+    box_left left = {0};
+    if (c->kind == JD_K_ENTITY) indexes_publish(c->t, p->serial, p->v, was, &left);
     atomic_store_explicit(slot_of(c, p->serial), p->v, memory_order_release);
     /* a tombstone that is followed by a new version waits in limbo since its own group */
-    if (was && !is_tombstone(was)) limbo_add(&e->limbo, (struct limbo_item){c, was, group, p->serial});
-    if (is_tombstone(p->v)) limbo_add(&e->limbo, (struct limbo_item){c, p->v, group, p->serial});
+    if (was && !is_tombstone(was)) limbo_add(&e->limbo, (struct limbo_item){c, was, group, p->serial, left});
+    if (is_tombstone(p->v)) limbo_add(&e->limbo, (struct limbo_item){c, p->v, group, p->serial, {0}});
     due_add_doc(e, c, p->serial, p->v, was);
 }
 

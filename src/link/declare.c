@@ -103,11 +103,22 @@ static int one_map(jd_links *l, link_decl *d, const jd_jval *v, uint32_t i, jd_e
     return rc;
 }
 
+/* A column is a member's name, or a path that begins with one. */
+static void want_columns(link_decl *d, const jd_map *m) {
+    jd_str name;
+    for (size_t i = 0; (name = jd_map_column(m, i)).n; i++) {
+        const char *dot = memchr(name.p, '.', name.n);
+        d->set.wanted |= jd_link_name_bit(name);
+        if (dot) d->set.wanted |= jd_link_name_bit((jd_str){name.p, (size_t)(dot - name.p)});
+    }
+}
+
 static int maps(jd_links *l, link_decl *d, const jd_jval *v, jd_err *err) {
     if (!v || v->type != JD_JARR || v->n > LINK_MAPS_MAX)
         return bad(err, "maps", "must be an array of at most 32 mapping documents", "须为至多 32 个映射文档的数组");
     for (uint32_t i = 0; i < v->n; i++)
         if (one_map(l, d, &v->items[i], i, err)) return -1;
+    for (size_t i = 0; i < d->maps_n; i++) want_columns(d, d->maps[i]);
     return 0;
 }
 

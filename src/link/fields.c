@@ -15,14 +15,11 @@ jd_jval jd_fields_end(const jd_fields *f) {
     return (jd_jval){.type = JD_JOBJ, .n = f->n, .members = f->m};
 }
 
-void jd_put_named(jd_fields *f, jd_str name, jd_jval v) {
-    if (f->n == f->cap) {
-        f->cap = f->cap ? f->cap * 2 : 16;
-        jd_jmember *more = jd_arena_alloc(f->a, f->cap * sizeof *more);
-        if (f->n) memcpy(more, f->m, f->n * sizeof *more);
-        f->m = more;
-    }
-    f->m[f->n++] = (jd_jmember){name, v};
+void jd_fields_grow(jd_fields *f) {
+    f->cap = f->cap ? f->cap * 2 : 16;
+    jd_jmember *more = jd_arena_alloc(f->a, f->cap * sizeof *more);
+    if (f->n) memcpy(more, f->m, f->n * sizeof *more);
+    f->m = more;
 }
 
 void jd_put(jd_fields *f, const char *name, jd_jval v) {

@@ -17,8 +17,12 @@ jd_fields jd_fields_new(jd_arena *a);
 jd_fields jd_fields_sized(jd_arena *a, uint32_t n); /* with room for so many at once */
 jd_jval jd_fields_end(const jd_fields *f);          /* the object; f may grow on, then call it again */
 
+void jd_fields_grow(jd_fields *f);
+static inline void jd_put_named(jd_fields *f, jd_str name, jd_jval v) { /* the name lives as long as the arena */
+    if (f->n == f->cap) jd_fields_grow(f);
+    f->m[f->n++] = (jd_jmember){name, v};
+}
 void jd_put(jd_fields *f, const char *name, jd_jval v);
-void jd_put_named(jd_fields *f, jd_str name, jd_jval v);   /* the name lives as long as the arena */
 void jd_put_str(jd_fields *f, const char *name, jd_str s); /* UTF-8 */
 void jd_put_z(jd_fields *f, const char *name, const char *z);
 void jd_put_int(jd_fields *f, const char *name, int64_t v);

@@ -84,12 +84,33 @@ static const bit_name video_bits[] = {
     {6, 0, NAME("alarm_video_store_full")},
 };
 
-static void put_bits(jd_fields *f, const bit_name *names, size_t n, uint32_t word, unsigned edition) {
+/* Which of a table's names mappings read, as a bit for each row of it: found once for each set of wanted names that a
+ * thread meets, since a location has sixty such names and most links want none of them. */
+typedef struct bits_wanted {
+    uint64_t wanted;
+    uint32_t rows;
+} bits_wanted;
+
+static uint32_t rows_wanted(const jd_link_set *set, const bit_name *names, size_t n, bits_wanted *known) {
+    if (!set->rows_only || !set->wanted) return UINT32_MAX;
+    if (known->wanted == set->wanted) return known->rows;
+    *known = (bits_wanted){.wanted = set->wanted};
     for (size_t i = 0; i < n; i++)
-        if (names[i].since <= edition)
+        if (jd_link_wants(set, names[i].name)) known->rows |= UINT32_C(1) << i;
+    return known->rows;
+}
+
+static void put_bits(jd_fields *f, const bit_name *names, size_t n, uint32_t word, unsigned edition, uint32_t rows) {
+    for (size_t i = 0; i < n && rows >> i; i++)
+        if (names[i].since <= edition && rows >> i & 1)
             jd_put_named(f, names[i].name, (jd_jval){.type = word >> names[i].bit & 1 ? JD_JTRUE : JD_JFALSE});
 }
-#define PUT_BITS(f, names, word, edition) put_bits(f, names, sizeof(names) / sizeof *(names), word, edition)
+#define PUT_BITS(set, f, names, word, edition)                                                                \
+    do {                                                                                                      \
+        static _Thread_local bits_wanted known;                                                               \
+        _Static_assert(COUNT_OF(names) <= 32, "a bit for each row");                                          \
+        put_bits(f, names, COUNT_OF(names), word, edition, rows_wanted(set, names, COUNT_OF(names), &known)); \
+    } while (0)
 #define COUNT_OF(x) (sizeof(x) / sizeof *(x))
 
 /* ---- values at fixed places ---- */
@@ -279,13 +300,13 @@ static int is_video(unsigned id) {
     return id >= 0x14 && id <= 0x18;
 }
 
-static int known_item(jd_arena *a, item it, jd_str *name, jd_jval *v) {
+static int known_item(const jd_link_set *set, jd_arena *a, item it, jd_str *name, jd_jval *v) {
     for (size_t i = 0; i < COUNT_OF(plain_items); i++) {
         const item_kind *k = &plain_items[i];
         if (k->id != it.id) continue;
         if (k->size != it.s.n) return -1;
         *name = k->name;
-        *v = jd_jdec(a, number(it.s.p, k->size), k->how == JT808_TENTHS);
+        if (jd_link_wants(set, k->name)) *v = jd_jdec(a, number(it.s.p, k->size), k->how == JT808_TENTHS);
         return 0;
     }
     return rich_item(a, it, name, v);
@@ -334,9 +355,9 @@ typedef struct item_list {
 } item_list;
 
 /* What single bits of some items say. */
-static void put_item_bits(jd_fields *f, item it) {
-    if (it.id == 0x14) PUT_BITS(f, video_bits, jd_be32(it.s.p), 0);
-    if (it.id == 0x25) PUT_BITS(f, signal_bits, jd_be32(it.s.p), 0);
+static void put_item_bits(const jd_link_set *set, jd_fields *f, item it) {
+    if (it.id == 0x14) PUT_BITS(set, f, video_bits, jd_be32(it.s.p), 0);
+    if (it.id == 0x25) PUT_BITS(set, f, signal_bits, jd_be32(it.s.p), 0);
     if (it.id == 0x2b) {
         jd_put_int(f, "analog_0", jd_be16(it.s.p + 2));
         jd_put_int(f, "analog_1", jd_be16(it.s.p));
@@ -357,12 +378,12 @@ static void add_item(jt808_reader *r, item_list *l, item it) {
     jd_str name;
     jd_jval v;
     if (l->shown) f = shown_item(r->a, it);
-    if (!(l->own_video && is_video(it.id)) && !known_item(r->a, it, &name, &v)) {
+    if (!(l->own_video && is_video(it.id)) && !known_item(r->set, r->a, it, &name, &v)) {
         if (l->shown) jd_put_named(&f, name, v);
         unsigned char *seen = &l->seen[it.id >> 3], bit = (unsigned char)(1u << (it.id & 7));
         if (!(*seen & bit)) {
-            jd_put_named(&l->named, name, v);
-            put_item_bits(&l->named, it);
+            if (jd_link_wants(r->set, name)) jd_put_named(&l->named, name, v);
+            put_item_bits(r->set, &l->named, it);
         }
         *seen |= bit;
     } else if (it.id == 0xeb) {
@@ -453,11 +474,11 @@ static void put_motion(jt808_reader *r, jd_fields *f, const char *p) {
         jd_frame_fault(r->out, r->a, "time is no time: kept as hex", "时间无效，按十六进制保留");
 }
 
-static void put_words(jd_fields *f, uint32_t alarm, uint32_t status, unsigned edition) {
+static void put_words(const jd_link_set *set, jd_fields *f, uint32_t alarm, uint32_t status, unsigned edition) {
     static const char *const load[] = {"empty", "half", NULL, "full"};
-    PUT_BITS(f, status_bits, status, edition);
+    PUT_BITS(set, f, status_bits, status, edition);
     if (load[status >> 8 & 3]) jd_put_z(f, "load", load[status >> 8 & 3]);
-    PUT_BITS(f, alarm_bits, alarm, edition);
+    PUT_BITS(set, f, alarm_bits, alarm, edition);
 }
 
 static jd_fields begin_row(jt808_reader *r, uint32_t n) {
@@ -510,6 +531,8 @@ void jt808__place(jt808_reader *r, jd_str s, jd_fields *f, int row, int backlog)
     jd_fields only;
     if (row_alone) {
         only = begin_row(r, JT808_PLACE_FIELDS);
+        for (uint32_t i = 0; i < f->n; i++)
+            jd_put_named(&only, f->m[i].name, f->m[i].val); /* the serial of a question */
         f = &only;
     }
     uint32_t alarm = jd_be32(s.p), status = jd_be32(s.p + 4);
@@ -519,7 +542,7 @@ void jt808__place(jt808_reader *r, jd_str s, jd_fields *f, int row, int backlog)
     put_motion(r, f, s.p + 16);
     item_list l = {.shown = !row_alone, .items = jd_list_new(r->a), .named = jd_fields_sized(r->a, 32)};
     if (s.n > JT808_PLACE) put_items(r, f, (jd_str){s.p + JT808_PLACE, s.n - JT808_PLACE}, &l);
-    put_words(f, alarm, status, r->own->edition);
+    put_words(r->set, f, alarm, status, r->own->edition);
     for (uint32_t i = 0; i < l.named.n; i++) jd_put_named(f, l.named.m[i].name, l.named.m[i].val);
     if (row_alone)
         end_row(r, &only, fixed, backlog);

@@ -175,6 +175,7 @@ typedef struct link_loop {
     int quiet, ending;
     uint64_t last_conn;
     size_t parts_bytes;            /* of all connections */
+    uint64_t took_us;              /* when the frames in work were taken */
     jd_arena frame;                /* what the frame in work was read into */
     struct link_command *commands; /* sent, not yet answered */
     struct link_command *settled;  /* to be told what became of them */

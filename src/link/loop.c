@@ -342,7 +342,7 @@ static jd_outcome outcome_of(const link_batch *b, const link_pend *p, const jd_e
     return o;
 }
 
-static void answer(link_batch *b, link_pend *p) {
+static void answer(link_batch *b, link_pend *p, jd_time now, uint64_t now_us) {
     link_conn *c = p->conn;
     link_port *port = c->port;
     const link_decl *d = port->decl;
@@ -354,10 +354,10 @@ static void answer(link_batch *b, link_pend *p) {
         quarantine_add(port->set_aside, p->frame->device, c->from, p->frame->bytes, d->protocol->text, why);
     if (is_open(c) && d->protocol->reply) {
         size_t before = c->out.n;
-        d->protocol->reply(&d->set, p->frame, o, jd_now(), &c->peer, &c->out);
+        d->protocol->reply(&d->set, p->frame, o, now, &c->peer, &c->out);
         if (c->out.n > before) atomic_fetch_add(&port->counts->answers, 1);
     }
-    atomic_store(&port->counts->wait_us, jd_mono_ns() / 1000 - p->arrived_us);
+    atomic_store_explicit(&port->counts->wait_us, now_us - p->arrived_us, memory_order_relaxed);
     link_answered(c);
     if (o == JD_OUT_BUSY && d->dial && d->protocol->drop_when_busy && is_open(c)) conn_close(c);
 }
@@ -371,7 +371,9 @@ static void complete(link_batch *b) {
         const jd_write *w = &b->job.writes[i];
         if (w->kind == JD_K_ENTITY && w->rq.op == JD_OP_CREATE) --*link_fixed_flying(b->loop, w->rq.id);
     }
-    for (uint32_t i = 0; i < b->pend_n; i++) answer(b, &b->pend[i]);
+    jd_time now = jd_now();
+    uint64_t now_us = jd_mono_ns() / 1000;
+    for (uint32_t i = 0; i < b->pend_n; i++) answer(b, &b->pend[i], now, now_us);
     batch_give_back(b);
 }
 

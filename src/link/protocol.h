@@ -16,12 +16,22 @@
 /* What the link's declaration says to its protocol ("options"); zero is the standard's way. */
 typedef struct jd_link_set {
     int field;              /* forgive as a link does */
-    int rows_only;          /* nobody looks at a frame's fields: what is in no row may be left out */
+    int rows_only;          /* nobody looks at a frame's fields: what is in no row may be left out, and */
+    uint64_t wanted;        /* with it: of rows, names that jd_link_wants says no to; 0: all are wanted */
     int modbus_crc;         /* HJ 212: a CRC-16/MODBUS is taken, with a fault */
     int answer_realtime;    /* GB/T 32960: also 02 and 03 are answered */
     int rtu;                /* Modbus: RTU frames (with CRC) instead of TCP's */
     const jd_jval *options; /* all of them, for what one protocol alone needs; NULL: none */
 } jd_link_set;
+
+/* A bit for each name that mappings read: names that share one are both put, which costs a little and is no harm. */
+static inline uint64_t jd_link_name_bit(jd_str name) {
+    unsigned char first = name.n ? (unsigned char)name.p[0] : 0, last = name.n ? (unsigned char)name.p[name.n - 1] : 0;
+    return UINT64_C(1) << ((first * 7u + last * 13u + (unsigned)name.n * 31u) & 63);
+}
+static inline int jd_link_wants(const jd_link_set *set, jd_str name) {
+    return !set->rows_only || !set->wanted || (set->wanted & jd_link_name_bit(name)) != 0;
+}
 
 /* What a connection remembers for its protocol between frames. */
 typedef struct jd_peer {

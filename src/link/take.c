@@ -275,7 +275,7 @@ static void pend(link_conn *c, link_batch *b, const jd_frame *f, link_device *de
                      .write = write,
                      .writes_n = n,
                      .outcome = outcome,
-                     .arrived_us = jd_mono_ns() / 1000};
+                     .arrived_us = c->port->loop->took_us};
     c->flying++;
 }
 
@@ -432,6 +432,7 @@ void link_take_all(link_conn *c) {
     link_port *port = c->port;
     const link_decl *d = port->decl;
     size_t at = 0;
+    port->loop->took_us = jd_mono_ns() / 1000;
     while (at < c->in.n) {
         jd_found found = {0};
         if (!link_batch_room(port->loop, d->tenant, 2 * TOLD_MAX + 2)) {

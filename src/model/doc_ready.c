@@ -1,5 +1,5 @@
 /* Instances made ready ahead: a thread that is not the writer encodes them, and the writer puts the bytes into the
- * document without a tree in between. What it gives is what jd_apply gives (tests/unit/model/test_ready.c). */
+ * document without a tree in between. What it gives is what jd_apply gives (tests/unit/engine/test_observe.c). */
 #include "model/doc_int.h"
 
 /* Behind what stands before the times that are still open (see doc.h for the order). */

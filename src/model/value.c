@@ -23,6 +23,12 @@ static int is_digit(char c) {
     return c >= '0' && c <= '9';
 }
 
+/* What may not stand in a URI behind its scheme (1) and in a name (2); ids and names come with every request. */
+static const unsigned char forbidden[256] = {
+    [0 ... ' '] = 3, [0x7f] = 3, ['<'] = 3, ['>'] = 3, ['"'] = 3,  ['{'] = 3, ['}'] = 3,
+    ['|'] = 3,       ['\\'] = 3, ['^'] = 3, ['`'] = 3, ['\''] = 2, ['='] = 2, [';'] = 2,
+    ['('] = 2,       [')'] = 2,  [','] = 2, ['&'] = 2, ['['] = 2,  [']'] = 2};
+
 int jd_uri_valid(jd_str s) {
     size_t i = 0;
     if (!s.n || !is_alpha(s.p[0])) return 0;
@@ -33,7 +39,7 @@ int jd_uri_valid(jd_str s) {
     if (i + 1 >= s.n) return 0;
     for (i++; i < s.n; i++) {
         unsigned char c = (unsigned char)s.p[i];
-        if (c <= ' ' || c == 0x7f || strchr("<>\"{}|\\^`", c)) return 0;
+        if (forbidden[c] & 1) return 0;
         if (c < 0xC0) continue; /* texts are checked UTF-8: a lead byte tells how many follow */
         uint32_t cp = c >= 0xF0 ? c & 7 : c >= 0xE0 ? c & 15 : c & 31;
         for (size_t k = i + 1; k < s.n && ((unsigned char)s.p[k] & 0xC0) == 0x80; k++)
@@ -47,7 +53,7 @@ int jd_name_valid(jd_str s) {
     if (!s.n || is_digit(s.p[0]) || strchr("-.@:", s.p[0])) return 0;
     for (size_t i = 0; i < s.n; i++) {
         unsigned char c = (unsigned char)s.p[i];
-        if (c <= ' ' || c == 0x7f || strchr("<>\"'=;(),|&[]{}\\^`", c)) return 0;
+        if (forbidden[c] & 2) return 0;
     }
     return 1;
 }

@@ -64,6 +64,10 @@ double jd_map_refused_max(const jd_map *m) {
     return m->refused_max;
 }
 
+jd_str jd_map_column(const jd_map *m, size_t i) {
+    return i < m->cols_n ? m->cols[i].name : (jd_str){NULL, 0};
+}
+
 int jd_map_is_live(const jd_map *m) {
     return !m->each;
 }

@@ -17,6 +17,8 @@ const jd_jval *jd_map_context(const jd_map *m);
 /* ctx is referenced until jd_map_free(). Once for each map. */
 int jd_map_compile(jd_map *m, jd_context *ctx, jd_symtab *symbols, jd_err *err);
 const jd_table_form *jd_map_form(const jd_map *m);
+/* The i-th column that it reads, as the document writes it; n 0 behind the last. */
+jd_str jd_map_column(const jd_map *m, size_t i);
 /* Can values be read by it one by one? 0: it has "each". */
 int jd_map_is_live(const jd_map *m);
 /* Share of rows with a refusal, in percent, from which the mapping itself is doubted; what the document says, else 10.

@@ -94,6 +94,32 @@ static void rows_alone(const jd_protocol *p, const jd_link_set *set, const jd_pe
     jd_arena_fini(&a);
 }
 
+static void within(const jd_jval *few, const jd_jval *all, const jd_link_set *set) {
+    for (uint32_t i = 0; i < few->n; i++) {
+        const jd_jval *v = jd_jget_str(all, few->members[i].name);
+        if (!set || jd_link_wants(set, few->members[i].name)) MUST(v && jd_jequal(v, &few->members[i].val));
+    }
+}
+
+/* Of rows that are read for some names only, what has these names is there and the same. */
+static void wanted_alone(const jd_protocol *p, const jd_link_set *set, const jd_peer *peer, const jd_frame *f, int rc) {
+    static const char *const names[] = {"speed_kmh", "acc", "lat", "alarm_sos", "mileage_km", "time", "signal_horn"};
+    jd_arena a;
+    jd_err err = {0};
+    jd_link_set lean = *set;
+    jd_frame g = {.bytes = f->bytes, .answers = -1};
+    lean.rows_only = 1;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (f->bytes.n >> i & 1) lean.wanted |= jd_link_name_bit(jd_str_of(names[i]));
+    jd_arena_init(&a);
+    MUST(p->decode(&lean, peer, g.bytes, &a, &g, &err) == rc && g.rows_n == f->rows_n && g.faults_n == f->faults_n);
+    for (size_t i = 0; i < f->rows_n; i++) {
+        within(&g.rows[i], &f->rows[i], NULL);
+        within(&f->rows[i], &g.rows[i], &lean);
+    }
+    jd_arena_fini(&a);
+}
+
 static void one(const jd_protocol *p, const jd_link_set *set, jd_peer *peer, jd_str bytes) {
     jd_arena a;
     jd_err err = {0};
@@ -104,6 +130,7 @@ static void one(const jd_protocol *p, const jd_link_set *set, jd_peer *peer, jd_
     int rc = p->decode(set, peer, f.bytes, &a, &f, &err);
     look(&a, &f, rc, &err);
     rows_alone(p, set, peer, &f, rc);
+    wanted_alone(p, set, peer, &f, rc);
     if (!rc && f.parts > 1 && p->decode_joined) {
         jd_err why = {0};
         int joined = p->decode_joined(set, f.payload, &a, &f, &why);
