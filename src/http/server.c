@@ -126,6 +126,7 @@ int jd_server_start(const jd_server_opts *opts, jd_server **out, jd_err *err) {
     po.base_url = s->api.base_url;
     rc = rc || jd_told_start(&s->api.told, &to, err) || jd_people_start(&s->api.people, &po, err) ||
          jd_tables_start(&s->api.tables, &ta, err);
+    if (!rc) jd_people_listen(s->api.people, s->api.told);
     lo.tables = s->api.tables;
     if (rc || jd_links_start(&s->api.links, &lo, err) || open_door(s, opts, err)) {
         jd_server_stop(s);

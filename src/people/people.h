@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "engine/engine.h"
 #include "json/json.h"
+#include "told/told.h"
 
 typedef struct jd_people jd_people;
 typedef struct jd_people_opts {
@@ -27,6 +28,9 @@ int jd_people_start(jd_people **out, const jd_people_opts *opts, jd_err *err);
  * moment; the rest goes on at the next start. NULL is fine, also below. */
 void jd_people_quiet(jd_people *p);
 void jd_people_stop(jd_people *p);
+
+/* Takes what subscriptions tell endpoints jindu:contact/ID and jindu:roster/ID. Before there are requests. */
+void jd_people_listen(jd_people *p, jd_told_room *told);
 
 /* ---- declarations ---- */
 typedef enum jd_people_kind { JD_PEOPLE_CONTACT, JD_PEOPLE_ROSTER, JD_PEOPLE_CHANNEL } jd_people_kind;

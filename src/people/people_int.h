@@ -232,6 +232,7 @@ typedef struct channel_slot {
 
 struct jd_people {
     jd_people_opts o;
+    struct jd_told_room *listens; /* from_told.c: to whom */
     pthread_mutex_t lock;
     jd_strmap person_by, roster_by, channel_by, zone_by;
     person **persons;

@@ -82,6 +82,17 @@ static void begin_mqtt(deliveries *d, endpoint *e, const letter *l) {
     mqtt_out_publish(d->http->mqtt, &l->s->mqtt, jd_str_of(l->id), p, n, timeout_of(d, l), e);
 }
 
+static void begin_own(deliveries *d, endpoint *e, const letter *l) {
+    jd_told_handed h = sub_handed(l->s);
+    h.id = jd_str_of(l->id);
+    h.body = (jd_str){l->body, l->n};
+    e->began_ms = letters_ms();
+    if (d->r->hand)
+        d->r->hand(d->r->hand_user, &h, e);
+    else
+        jd_told_taken(d->r, e, 0, 1, "nobody takes it yet");
+}
+
 static void keep_handle(struct transport *t, CURL *easy) {
     if (t->idle_n == t->idle_cap) {
         t->idle_cap = t->idle_cap ? t->idle_cap * 2 : 16;
@@ -176,6 +187,33 @@ static void ended_mqtt(void *ctx, void *user, int ok, int passes, const char *wh
     ended(ctx, e, 0, (uint32_t)(letters_ms() - e->began_ms), ok ? "" : why, passes);
 }
 
+void jd_told_taken(jd_told_room *r, void *taken, int ok, int again, const char *why) {
+    endpoint *e = taken;
+    deliveries *d = r->out;
+    pthread_mutex_lock(&d->taken_lock);
+    e->taken_ok = ok;
+    e->taken_again = again;
+    snprintf(e->taken_why, sizeof e->taken_why, "%s", ok ? "" : why);
+    e->taken_next = d->taken;
+    d->taken = e;
+    pthread_mutex_unlock(&d->taken_lock);
+    deliveries_wake(d);
+}
+
+/* 1: some were over. */
+static int ended_own(deliveries *d) {
+    pthread_mutex_lock(&d->taken_lock);
+    endpoint *e = d->taken;
+    d->taken = NULL;
+    pthread_mutex_unlock(&d->taken_lock);
+    int any = e != NULL;
+    for (endpoint *next; e; e = next) {
+        next = e->taken_next;
+        ended(d, e, 0, (uint32_t)(letters_ms() - e->began_ms), e->taken_ok ? "" : e->taken_why, e->taken_again);
+    }
+    return any;
+}
+
 /* ---- the thread ---- */
 
 static void put_late(deliveries *d, endpoint *e) {
@@ -219,7 +257,7 @@ static int begin_due(deliveries *d) {
         e->busy = 1;
         d->under_way++;
         e->first->tries++;
-        (mqtt ? begin_mqtt : begin_http)(d, e, e->first);
+        (mqtt ? begin_mqtt : e->first->s->own_kind.p ? begin_own : begin_http)(d, e, e->first);
     }
     pthread_mutex_unlock(&d->lock);
     return (int)wait;
@@ -248,6 +286,7 @@ static void *deliver_main(void *user) {
             CURLcode rc = m->data.result;
             if (!mqtt_out_took(d->http->mqtt, m->easy_handle, rc)) ended_http(d, m->easy_handle, rc);
         }
+        if (ended_own(d)) wait = 0;
         int mqtt_wait = mqtt_out_turn(d->http->mqtt);
         if (mqtt_wait < wait) wait = mqtt_wait;
         pthread_mutex_lock(&d->lock);
@@ -274,6 +313,7 @@ deliveries *deliveries_start(jd_told_room *r, jd_err *err) {
     d->r = r;
     pthread_mutex_init(&d->lock, NULL);
     pthread_cond_init(&d->room, NULL);
+    pthread_mutex_init(&d->taken_lock, NULL);
     jd_strmap_init(&d->by_uri);
     jd_strmap_init(&d->restored);
     d->ready_last = &d->ready;
@@ -321,6 +361,7 @@ void deliveries_stop(deliveries *d) {
     free(d->http);
     letters_free(d);
     pthread_cond_destroy(&d->room);
+    pthread_mutex_destroy(&d->taken_lock);
     pthread_mutex_destroy(&d->lock);
     free(d);
 }

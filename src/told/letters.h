@@ -31,6 +31,9 @@ typedef struct endpoint {
     uint64_t not_before_ms, began_ms; /* began: the try that is under way */
     struct endpoint *next;            /* ready */
     struct deliveries *d;
+    int taken_ok, taken_again; /* deliver.c: of a try of our own, under taken_lock */
+    char taken_why[56];
+    struct endpoint *taken_next;
     void *transport; /* deliver.c: of the try that is under way */
 } endpoint;
 
@@ -56,6 +59,8 @@ struct deliveries {
     int stopping, started;
     pthread_t thread;
     struct transport *http;
+    pthread_mutex_t taken_lock;
+    endpoint *taken; /* whose try of our own is over */
     _Atomic int asleep;
     _Atomic uint64_t sent, failed, dead, dropped, waiting;
 };

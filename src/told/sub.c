@@ -203,9 +203,10 @@ static int endpoint(const jd_jval *v, jd_err *err) {
     if (!v || v->type != JD_JOBJ) return bad(err, "notification.endpoint", "must be an object", "须为对象");
     jd_str uri = str_of(v, "uri");
     if (!uri.n || !jd_uri_valid(uri)) return bad(err, "notification.endpoint.uri", "must be a URI", "须为 URI");
-    if (!mqtt_uri_is(uri) && !jd_str_starts(uri, JD_STR("http://")) && !jd_str_starts(uri, JD_STR("https://")))
-        return bad(err, "notification.endpoint.uri", "must begin with http://, https://, mqtt:// or mqtts://",
-                   "须以 http://、https://、mqtt:// 或 mqtts:// 开头");
+    if (!mqtt_uri_is(uri) && !jd_str_starts(uri, JD_STR("http://")) && !jd_str_starts(uri, JD_STR("https://")) &&
+        !jd_str_starts(uri, JD_STR("jindu:")))
+        return bad(err, "notification.endpoint.uri", "must begin with http://, https://, mqtt://, mqtts:// or jindu:",
+                   "须以 http://、https://、mqtt://、mqtts:// 或 jindu: 开头");
     return word(jd_jget(v, "accept"), "notification.endpoint.accept", accepts, err) ||
            above_zero(jd_jget(v, "timeout"), "notification.endpoint.timeout", err) ||
            above_zero(jd_jget(v, "cooldown"), "notification.endpoint.cooldown", err) ||
@@ -458,7 +459,39 @@ static unsigned triggers_of(const jd_jval *v) {
     return bits;
 }
 
-static int compile_notification(sub *s, const jd_names *n, const jd_jval *v, jd_err *err) {
+static jd_str own_info(const jd_told_handed *h, const char *key) {
+    const sub *s = h->sub;
+    for (uint32_t i = 0; i < s->receiver_n; i++)
+        if (jd_str_is(s->receiver[i].name, key)) return s->receiver[i].value;
+    return (jd_str){NULL, 0};
+}
+
+jd_told_handed sub_handed(const sub *s) {
+    jd_str name = str_of(&s->doc, "subscriptionName");
+    return (jd_told_handed){.kind = s->own_kind,
+                            .name = s->own_name,
+                            .subscription = s->id,
+                            .title = name.p ? name : str_of(&s->doc, "description"),
+                            .info = own_info,
+                            .sub = s};
+}
+
+/* jindu:KIND/NAME: whoever takes it says whether it is there. */
+static int compile_own(const jd_told_room *r, sub *s, jd_err *err) {
+    jd_str rest = {s->uri.p + 6, s->uri.n - 6};
+    const char *slash = memchr(rest.p, '/', rest.n);
+    if (slash) {
+        s->own_kind = (jd_str){rest.p, (size_t)(slash - rest.p)};
+        s->own_name = (jd_str){slash + 1, rest.n - s->own_kind.n - 1};
+    }
+    if (!slash || !s->own_name.n)
+        return bad(err, "notification.endpoint.uri", "must be jindu:KIND/NAME", "须为 jindu:类别/名称");
+    if (!r->hand) return 0; /* at the start nobody listens yet; what is kept was checked */
+    jd_told_handed h = sub_handed(s);
+    return r->hand_check(r->hand_user, &h, err);
+}
+
+static int compile_notification(jd_told_room *r, sub *s, const jd_names *n, const jd_jval *v, jd_err *err) {
     const jd_jval *e = jd_jget(v, "endpoint"), *info = jd_jget(e, "receiverInfo"), *timeout = jd_jget(e, "timeout"),
                   *cooldown = jd_jget(e, "cooldown");
     jd_str format = str_of(v, "format"), accept = str_of(e, "accept");
@@ -485,12 +518,11 @@ static int compile_notification(sub *s, const jd_names *n, const jd_jval *v, jd_
     }
     if (timeout) s->timeout_ms = (uint32_t)jd_jnum(timeout);
     if (cooldown) s->cooldown_ms = (uint32_t)jd_jnum(cooldown);
-    if (!info) return 0;
-    s->receiver = jd_arena_alloc(&s->arena, info->n * sizeof *s->receiver + 1);
-    for (uint32_t i = 0; i < info->n; i++)
+    if (info) s->receiver = jd_arena_alloc(&s->arena, info->n * sizeof *s->receiver + 1);
+    for (uint32_t i = 0; info && i < info->n; i++)
         s->receiver[s->receiver_n++] =
             (struct sub_header){str_of(&info->items[i], "key"), str_of(&info->items[i], "value")};
-    return 0;
+    return jd_str_starts(s->uri, JD_STR("jindu:")) ? compile_own(r, s, err) : 0;
 }
 
 static int hex_pair(const char *p, char *out) {
@@ -592,7 +624,7 @@ static int compile(jd_told_room *r, sub *s, jd_err *err) {
     (void)jd_time_parse(str_of(&whole, "createdAt"), &s->created, NULL);
     s->expires = JD_TIME_NONE;
     if (expires.p) (void)jd_time_parse(expires, &s->expires, NULL);
-    return compile_notification(s, &n, jd_jget(v, "notification"), err);
+    return compile_notification(r, s, &n, jd_jget(v, "notification"), err);
 }
 
 int sub_compile(jd_told_room *r, int tenant, jd_str id, jd_str body, sub **out, jd_err *err) {

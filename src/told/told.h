@@ -40,6 +40,24 @@ void jd_told_stop(jd_told_room *r);
 
 jd_live *jd_told_live(jd_told_room *r); /* live views; NULL when the room is gone (r NULL) */
 
+/* ---- endpoints of our own: jindu:KIND/NAME, as people/ takes them ---- */
+typedef struct jd_told_handed { /* a notification; bytes live for the call */
+    jd_str kind, name;          /* of the endpoint's URI */
+    jd_str subscription, id;    /* its id: the same one again is the same notification */
+    jd_str title;               /* the subscription's name, or what describes it; p NULL: neither */
+    jd_str body;
+    jd_str (*info)(const struct jd_told_handed *h, const char *key); /* receiverInfo's; p NULL: not there */
+    const void *sub;
+} jd_told_handed;
+/* Hands one over: *taken is to be told of with jd_told_taken, once, from any thread, also from within. */
+typedef void (*jd_told_hand)(void *user, const jd_told_handed *h, void *taken);
+/* check: may a subscription name that endpoint? 0, or -1 with *err. Before the door opens, once. Both are called until
+ * jd_told_stop. */
+void jd_told_hand_to(jd_told_room *r, jd_told_hand hand, int (*check)(void *user, const jd_told_handed *h, jd_err *err),
+                     void *user);
+/* ok, or why not; again: it may yet be taken. */
+void jd_told_taken(jd_told_room *r, void *taken, int ok, int again, const char *why);
+
 /* ---- subscriptions ---- */
 /* Checks a subscription (5.2.12) in ctx, the asker's context. Names become IRIs; *body is the document to be kept, *id
  * its id (made when it has none). old: what is patched (5.8.2), or p NULL. A member given as null goes. In the arena.

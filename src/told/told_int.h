@@ -88,6 +88,7 @@ typedef struct sub {
         jd_str name, value;
     } * receiver; /* receiverInfo */
     uint32_t receiver_n;
+    jd_str own_kind, own_name;        /* the endpoint, when it is one of our own (jindu:KIND/NAME) */
     mqtt_target mqtt;                 /* the endpoint, when it is one of MQTT */
     uint32_t timeout_ms, cooldown_ms; /* 0: as the room says */
     jd_time created;                  /* what changed before is not its business */
@@ -183,8 +184,14 @@ void matcher_edit(jd_told_room *r, sub *add, sub *remove); /* takes the referenc
 /* Hands a notification of entities to the deliveries. part: of one group's, 0.. */
 void matcher_send(jd_told_room *r, const sub *s, uint64_t group, unsigned part, const jd_buf *data);
 
+/* What is handed over to an endpoint of our own; bytes live as long as s. */
+jd_told_handed sub_handed(const sub *s);
+
 struct jd_told_room {
     jd_told_opts o;
+    jd_told_hand hand; /* set once, before there are requests */
+    int (*hand_check)(void *user, const jd_told_handed *h, jd_err *err);
+    void *hand_user;
     pthread_mutex_t lock; /* subs, states, attempts */
     sub **subs;           /* by place; NULL: free */
     uint32_t subs_cap, subs_end;

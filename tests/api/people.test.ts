@@ -15,7 +15,7 @@ import {
     until,
     wecom,
 } from "./people_far.ts";
-import { ask, check, folder, Server, type Answer, type Json } from "./server.ts";
+import { ask, check, City, folder, Server, type Answer, type Json } from "./server.ts";
 
 const server = new Server(folder());
 const mail = new MailServer(folder(), false);
@@ -397,6 +397,55 @@ test("a storm of 100,000 is at most what the grouping says, for each person", as
         of(3).some((text) => /等 [\d,]+ 条消息/.test(text)),
         of(3).join("\n"),
     );
+    await own.stop();
+});
+
+test("subscriptions tell people: a storm of 100,000 changes is at most what the grouping says", async () => {
+    const dir = folder();
+    const far = await sms("t").open();
+    const own = await new Server(dir).start();
+    const city = new City(own, undefined);
+    await put(own, "/api/channels/sms", template("sms", far.url, { token: "t" }));
+    const grouping = { windowSeconds: 4, perHour: 20, burst: 5 };
+    await put(own, "/api/contacts/c1", { grouping, addresses: [{ channel: "sms", address: "13800000001" }] });
+    const subscription = (uri: string, severity: string): Json => ({
+        type: "Subscription",
+        subscriptionName: "水位超限",
+        entities: [{ type: "Pump" }],
+        q: "level>5",
+        notification: { endpoint: { uri, receiverInfo: [{ key: "severity", value: severity }] } },
+    });
+    const refused = async (uri: string, severity: string, place: RegExp): Promise<void> => {
+        const answer = await city.post("/subscriptions", subscription(uri, severity));
+        assert.equal(answer.status, 400, answer.text);
+        assert.match(answer.text, place);
+    };
+    await refused("jindu:contact/nobody", "red", /nobody/);
+    await refused("jindu:door/c1", "red", /contact\/ID/);
+    await refused("jindu:contact/c1", "purple", /severity/);
+    const made = await city.post("/subscriptions", subscription("jindu:contact/c1", "red"));
+    assert.equal(made.status, 201, made.text);
+    const began = Date.now();
+    for (let batch = 0; batch < 100; batch++) {
+        const items = Array.from({ length: 1000 }, (_, n) => ({
+            id: `urn:pump:${n}`,
+            type: "Pump",
+            level: { type: "Property", value: 10 + batch },
+        }));
+        const answer = await city.post("/entityOperations/upsert", items);
+        assert.ok(answer.status < 300, answer.text.slice(0, 300));
+    }
+    console.log(`# 100,000 changes acknowledged in ${Date.now() - began} ms`);
+    await until("all told", async () => {
+        const list = (await own.call("GET", "/api/messages")).json as Json[];
+        const { notification } = (await city.get(`/subscriptions/${(made.headers["location"] ?? "").split("/").pop()}`))
+            .json;
+        return list.length === 1 && list[0].count >= 100 && list[0].count === notification.timesSent ? true : undefined;
+    });
+    await sleep(6000);
+    const texts = far.got.map((got) => got.body.content as string);
+    assert.ok(texts.length >= 1 && texts.length <= 5, texts.join("\n"));
+    assert.match(texts[0]!, /水位超限/);
     await own.stop();
 });
 
