@@ -101,9 +101,10 @@ static uint32_t rows_wanted(const jd_link_set *set, const bit_name *names, size_
 }
 
 static void put_bits(jd_fields *f, const bit_name *names, size_t n, uint32_t word, unsigned edition, uint32_t rows) {
-    for (size_t i = 0; i < n && rows >> i; i++)
-        if (names[i].since <= edition && rows >> i & 1)
-            jd_put_named(f, names[i].name, (jd_jval){.type = word >> names[i].bit & 1 ? JD_JTRUE : JD_JFALSE});
+    for (rows &= UINT32_MAX >> (32 - n); rows; rows &= rows - 1) { /* n is 1 to 32 */
+        const bit_name *b = &names[__builtin_ctz(rows)];
+        if (b->since <= edition) jd_put_named(f, b->name, (jd_jval){.type = word >> b->bit & 1 ? JD_JTRUE : JD_JFALSE});
+    }
 }
 #define PUT_BITS(set, f, names, word, edition)                                                                \
     do {                                                                                                      \
