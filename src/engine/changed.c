@@ -62,6 +62,7 @@ void jd_engine_watch(jd_engine *e, jd_watcher watcher, jd_watch_wants wants, voi
     e->changed.user = user;
     e->changed.wants = wants;
     e->changed.watcher = watcher;
+    atomic_store(&e->changed.waits, 0);
 }
 
 void jd_engine_keep(jd_engine *e, uint64_t from) {
@@ -127,11 +128,11 @@ static int state_cmp(const void *x, const void *y) {
 }
 
 /* The newest states of all entities that were changed, in order of key. */
-static told_state *newest_states(jd_engine *e, size_t *n_out, jd_arena *a) {
+static told_state *newest_states(jd_engine *e, size_t first, size_t *n_out, jd_arena *a) {
     const watching *c = &e->changed;
-    told_state *s = JD_NEWN(a, told_state, c->missed_n);
+    told_state *s = JD_NEWN(a, told_state, c->missed_n - first);
     size_t n = 0, kept = 0;
-    for (size_t i = 0; i < c->missed_n; i++) s[n++].key = (jd_key)entity_key(c->missed[i].key);
+    for (size_t i = first; i < c->missed_n; i++) s[n++].key = (jd_key)entity_key(c->missed[i].key);
     qsort(s, n, sizeof *s, state_cmp);
     for (size_t i = 0; i < n; i++) {
         if (kept && s[kept - 1].key == s[i].key) continue;
@@ -148,12 +149,12 @@ static told_state *newest_states(jd_engine *e, size_t *n_out, jd_arena *a) {
 void jd_engine_missed(jd_engine *e, uint64_t after, jd_watcher watcher, void *user) {
     watching *c = &e->changed;
     jd_arena a;
-    size_t states_n, n = c->missed_n, lost = 0;
-    if (!n) return;
+    size_t states_n, n = c->missed_n, first = 0, lost = 0;
+    while (first < n && c->missed[first].group <= after) first++; /* told already */
     jd_arena_init(&a);
-    told_state *states = newest_states(e, &states_n, &a);
+    told_state *states = newest_states(e, first, &states_n, &a);
     jd_seen *seen = JD_NEWN(&a, jd_seen, n), *group = JD_NEWN(&a, jd_seen, n);
-    for (size_t i = n; i-- > 0;) {
+    for (size_t i = n; i-- > first;) {
         told_state key = {.key = (jd_key)entity_key(c->missed[i].key)},
                    *s = bsearch(&key, states, states_n, sizeof *states, state_cmp);
         jd_str was = {NULL, 0};
@@ -165,12 +166,12 @@ void jd_engine_missed(jd_engine *e, uint64_t after, jd_watcher watcher, void *us
         seen[i] = (jd_seen){(int)((uint64_t)key.key >> 48), was, s->bytes};
         s->bytes = was;
     }
-    for (size_t i = 0; i < n;) {
+    for (size_t i = first; i < n;) {
         uint64_t number = c->missed[i].group;
         size_t k = 0;
         for (; i < n && c->missed[i].group == number; i++)
             if (seen[i].was.p || seen[i].is.p) group[k++] = seen[i];
-        if (number > after && k) watcher(user, number, group, k);
+        if (k) watcher(user, number, group, k);
     }
     if (lost) jd_log(JD_LOG_INFO, "engine.changed", "unwanted=%zu", lost);
     jd_arena_fini(&a);

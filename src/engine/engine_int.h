@@ -207,6 +207,7 @@ typedef struct watching {
     jd_watch_wants wants;
     void *user;
     _Atomic uint64_t keep; /* see jd_engine_keep */
+    _Atomic int waits;     /* there is something to be told of, and nobody watches yet: nothing expires meanwhile */
     jd_seen *seen;         /* the writer's */
     size_t seen_cap;
     struct missed { /* what the log held at the start, in its order */

@@ -276,6 +276,7 @@ int engine_load(jd_engine *e, jd_err *err) {
     if (read_all(e, &last, err)) return -1;
     atomic_store(&e->published, last);
     atomic_store(&e->changed.keep, changed_first(&e->changed));
+    atomic_store(&e->changed.waits, changed_first(&e->changed) != 0);
     if (history_latest(&e->history) > e->now_last) e->now_last = history_latest(&e->history);
     load_finish(e, &e->tenant_docs);
     uint32_t n = atomic_load(&e->tenant_docs.slots);

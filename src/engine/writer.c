@@ -425,7 +425,7 @@ int writer_step(jd_engine *e, jd_job *jobs) {
     *tail = without_waiting(jobs);
     if (!o->turn && !e->due.n) return 0;
     jd_time now = jd_now();
-    int worked = expire_due(e, o, now);
+    int worked = atomic_load(&e->changed.waits) ? 0 : expire_due(e, o, now);
     jobs_ahead(e, o->turn);
     jd_job *again = NULL, **again_tail = &again;
     while (o->turn && o->n < e->o.group_changes_max && o->bytes < e->o.group_bytes_max) {

@@ -49,7 +49,8 @@ static int check(void *user, const jd_told_handed *h, jd_err *err) {
 static void kept(jd_ticket *t) {
     handed *x = t->user;
     int ok = t->err.code == JD_E_OK;
-    jd_told_taken(x->told, x->taken, ok, 1, t->err.en);
+    int again = t->err.code != JD_E_BAD_REQUEST_DATA && t->err.code != JD_E_NOT_FOUND;
+    jd_told_taken(x->told, x->taken, ok, again, t->err.en);
     jd_arena_fini(&x->arena);
     free(x);
 }

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { BACKOFF_MS = 500, BACKOFF_MOST_MS = 15000, STOP_MS = 500, POLL_MS = 1000, WHY_MAX = 120 };
+enum { BACKOFF_MS = 500, BACKOFF_MOST_MS = 15000, STOP_MS = 500, POLL_MS = 1000, LISTEN_MS = 100, WHY_MAX = 120 };
 
 struct transport {
     CURLM *multi;
@@ -87,10 +87,7 @@ static void begin_own(deliveries *d, endpoint *e, const letter *l) {
     h.id = jd_str_of(l->id);
     h.body = (jd_str){l->body, l->n};
     e->began_ms = letters_ms();
-    if (d->r->hand)
-        d->r->hand(d->r->hand_user, &h, e);
-    else
-        jd_told_taken(d->r, e, 0, 1, "nobody takes it yet");
+    atomic_load (&d->r->hand)(d->r->hand_user, &h, e);
 }
 
 static void keep_handle(struct transport *t, CURL *easy) {
@@ -227,7 +224,9 @@ static void put_late(deliveries *d, endpoint *e) {
 /* Begins what is due; returns ms until the next is. */
 static int begin_due(deliveries *d) {
     uint64_t now = letters_ms(), wait = POLL_MS;
+    endpoint *held = NULL, **held_last = &held;
     pthread_mutex_lock(&d->lock);
+    d->fresh = 0;
     for (uint32_t i = 0; i < d->late_n;) {
         endpoint *e = d->late[i];
         if (e->not_before_ms > now) {
@@ -239,17 +238,24 @@ static int begin_due(deliveries *d) {
         e->queued = 0;
         letters_ready(d, e);
     }
-    while (d->ready && !d->stopping && d->http->posts < d->r->o.at_once_max) {
+    while (d->ready && !d->stopping) {
         endpoint *e = d->ready;
         d->ready = e->next;
         if (!d->ready) d->ready_last = &d->ready;
         while (e->first && atomic_load(&e->first->s->state->deleted)) letters_done(d, letters_take_first(d, e));
-        int mqtt = e->first && e->first->s->mqtt.uri;
+        int mqtt = e->first && e->first->s->mqtt.uri, own = e->first && e->first->s->own_kind.p;
         uint64_t free_ms = mqtt ? mqtt_out_ready_ms(d->http->mqtt, &e->first->s->mqtt) : 0;
+        if (own && !atomic_load(&d->r->hand)) free_ms = now + LISTEN_MS; /* nobody listens yet */
         if (free_ms > e->not_before_ms) e->not_before_ms = free_ms;
         if (e->first && e->not_before_ms > now) {
             put_late(d, e);
             if (e->not_before_ms - now < wait) wait = e->not_before_ms - now;
+            continue;
+        }
+        if (e->first && !mqtt && !own && d->http->posts >= d->r->o.at_once_max) { /* those of other ways go on */
+            e->next = NULL;
+            *held_last = e;
+            held_last = &e->next;
             continue;
         }
         e->queued = 0;
@@ -257,7 +263,12 @@ static int begin_due(deliveries *d) {
         e->busy = 1;
         d->under_way++;
         e->first->tries++;
-        (mqtt ? begin_mqtt : e->first->s->own_kind.p ? begin_own : begin_http)(d, e, e->first);
+        (mqtt ? begin_mqtt : own ? begin_own : begin_http)(d, e, e->first);
+    }
+    if (held) {
+        *held_last = d->ready;
+        if (!d->ready) d->ready_last = held_last;
+        d->ready = held;
     }
     pthread_mutex_unlock(&d->lock);
     return (int)wait;
@@ -269,7 +280,7 @@ void deliveries_wake(deliveries *d) {
 
 static int has_ready(deliveries *d) {
     pthread_mutex_lock(&d->lock);
-    int yes = d->ready && d->http->posts < d->r->o.at_once_max;
+    int yes = d->fresh;
     pthread_mutex_unlock(&d->lock);
     return yes;
 }

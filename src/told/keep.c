@@ -17,6 +17,7 @@ enum {
     COUNTS_MS = 10000,
     LETTERS_MAX = 512, /* of one write */
     LETTERS_BYTES = 2 << 20,
+    JOB_BYTES = 16 << 20,
     STATES_MAX = 256,
     WRITES_MAX = 1000,
     LOOK_MAX = 8192, /* letters that are looked at */
@@ -32,18 +33,26 @@ struct keeper {
     uint64_t last_ms, counts_ms, moved_ms;
     _Atomic uint64_t position; /* durable */
     uint64_t writing;          /* position of the write under way */
-    letter **saved;            /* of the write under way */
+    size_t most;               /* writes of one job */
+    int left;                  /* of this turn: something is due that it could not take */
+    int ok, failing;           /* the last write; failing: was told of */
+    sub **stated;              /* whose states the write under way has; counted */
+    unsigned *stated_what;
+    size_t stated_n;
+    letter **saved; /* of the write under way */
     kept *as;
     size_t saved_n;
     uint64_t *erased;
     size_t erased_n;
     char **forget; /* ids of documents of deleted subscriptions' states */
     size_t forget_n, forget_cap;
+    size_t forgetting; /* so many of them are in the write under way */
 };
 
 keeper *keep_make(jd_told_room *r) {
     keeper *k = jd_xcalloc(1, sizeof *k);
-    k->r = r;
+    k->r = r; /* its settings are whole by now */
+    k->most = r->o.group_max && r->o.group_max <= WRITES_MAX ? r->o.group_max - 1 : WRITES_MAX;
     jd_arena_init(&k->arena);
     return k;
 }
@@ -146,19 +155,23 @@ static void write_state(keeper *k, const sub *s) {
 }
 
 static void write_states(keeper *k, struct dirty *list, unsigned what) {
+    size_t n = 0;
     pthread_mutex_lock(&k->r->lock);
-    size_t n = list->n < STATES_MAX ? list->n : STATES_MAX;
-    for (size_t i = 0; i < n && k->job.n < WRITES_MAX; i++) {
-        sub *s = list->s[--list->n];
+    for (; n < list->n && n < STATES_MAX && k->job.n < k->most && k->job.bytes < JOB_BYTES; n++) {
+        sub *s = list->s[n];
         s->state->dirty &= ~what;
-        uint32_t there = 0; /* one that was deleted meanwhile leaves nothing */
         jd_buf key = {0};
         told_key(s->tenant, s->id, &key);
-        there = jd_strmap_get(&k->r->places, jd_buf_view(&key));
+        uint32_t there = jd_strmap_get(&k->r->places, jd_buf_view(&key));
         jd_buf_fini(&key);
-        if (there != JD_STRMAP_NONE) write_state(k, s);
-        sub_unref(s);
+        /* one that was deleted meanwhile leaves nothing, also when another bears its id */
+        if (there != JD_STRMAP_NONE && k->r->subs[there]->state == s->state) write_state(k, s);
+        k->stated[k->stated_n] = s;
+        k->stated_what[k->stated_n++] = what;
     }
+    if (n) memmove(list->s, list->s + n, (list->n - n) * sizeof *list->s);
+    list->n -= n;
+    k->left |= what == STATE_TELLING && list->n;
     pthread_mutex_unlock(&k->r->lock);
 }
 
@@ -173,9 +186,10 @@ static uint64_t write_letters(keeper *k) {
     k->as = JD_NEWN(&k->arena, kept, LETTERS_MAX);
     k->saved_n = 0;
     pthread_mutex_lock(&d->lock);
-    for (letter *l = d->open_first; l && looked++ < LOOK_MAX; l = l->open_next) {
+    letter *l = d->open_first;
+    for (; l && looked++ < LOOK_MAX; l = l->open_next) {
         int due = l->dead || now - l->since_ms >= SAVE_MS || l->e->failing;
-        if (due && k->saved_n < LETTERS_MAX && bytes < LETTERS_BYTES) {
+        if (due && k->saved_n < LETTERS_MAX && k->job.n < k->most && bytes < LETTERS_BYTES) {
             if (!l->number) l->number = ++d->numbers;
             l->saving = 1;
             k->as[k->saved_n] = l->dead ? KEPT_DEAD : KEPT_WAITING;
@@ -186,8 +200,11 @@ static uint64_t write_letters(keeper *k) {
             bounded = 1; /* in order of group: this is the oldest */
             if (l->group - 1 < to) to = l->group - 1;
         }
+        k->left |= due && !l->saving;
     }
+    k->left |= l != NULL; /* who was not looked at may be older than all that were */
     size_t n = d->erase_n < STATES_MAX ? d->erase_n : STATES_MAX;
+    if (n > k->most - k->job.n) n = k->most - k->job.n;
     k->erased = JD_NEWN(&k->arena, uint64_t, n + 1);
     k->erased_n = n;
     for (size_t i = 0; i < n; i++) {
@@ -205,11 +222,9 @@ static void hold(keeper *k, uint64_t from) {
     pthread_mutex_unlock(&k->r->lock);
 }
 
-/* On the writer's thread: the write is durable, or refused. */
-static void written(jd_job *job) {
-    keeper *k = job->user;
+static void settle(keeper *k, const jd_err *err) {
     deliveries *d = k->r->out;
-    int ok = job->writes[0].err.code == JD_E_OK;
+    int ok = err->code == JD_E_OK;
     pthread_mutex_lock(&d->lock);
     for (size_t i = 0; i < k->saved_n; i++) {
         letter *l = k->saved[i];
@@ -221,16 +236,59 @@ static void written(jd_job *job) {
     }
     for (size_t i = 0; i < k->erased_n && !ok; i++) letters_erase(d, k->erased[i]);
     pthread_mutex_unlock(&d->lock);
+    pthread_mutex_lock(&k->r->lock);
+    for (size_t i = 0; i < k->stated_n && !ok; i++) state_dirty(k->r, k->stated[i], k->stated_what[i]);
+    pthread_mutex_unlock(&k->r->lock);
+    for (size_t i = 0; i < k->stated_n; i++) sub_unref(k->stated[i]);
+    k->stated_n = 0;
     if (ok) {
         atomic_store(&k->position, k->writing);
         hold(k, k->writing + 1);
-    } else {
-        const jd_err *err = &job->writes[0].err;
+    } else if (!k->failing) {
         jd_log(JD_LOG_WARN, "told.keep", "why=\"%s\"", err->en);
-        /* a log that is full because of us would never let us write again */
-        if (err->code == JD_E_BUSY) hold(k, 0);
     }
+    k->failing = !ok;
+    k->ok = ok;
     atomic_store(&k->busy, 0);
+}
+
+/* On the writer's thread: the write is durable, or refused. */
+static void written(jd_job *job) {
+    keeper *k = job->user;
+    const jd_err *err = &job->writes[0].err;
+    /* a log that is full because of us would never let us write again: what a crash now loses is said */
+    if (err->code == JD_E_BUSY) {
+        jd_log(JD_LOG_ERROR, "told.released", "why=\"%s\"", err->en);
+        hold(k, 0);
+    }
+    settle(k, err);
+}
+
+/* What was written of those to be forgotten is forgotten. */
+static void forgotten(keeper *k) {
+    size_t n = k->ok ? k->forgetting : 0;
+    for (size_t i = 0; i < n; i++) free(k->forget[i]);
+    if (n) memmove(k->forget, k->forget + n, (k->forget_n - n) * sizeof *k->forget);
+    k->forget_n -= n;
+    k->forgetting = 0;
+}
+
+/* States of deleted subscriptions, where there are any. */
+static void write_forgotten(keeper *k) {
+    jd_view v;
+    jd_str body;
+    jd_arena a;
+    if (!k->forget_n) return;
+    jd_arena_init(&a);
+    jd_view_begin(&v, k->r->o.engine, 0, &a);
+    while (k->forgetting < k->forget_n && k->job.n < k->most) {
+        jd_str id = jd_arena_dup(&k->arena, jd_str_of(k->forget[k->forgetting++]));
+        size_t same = 0; /* one that bears the id again has written anew */
+        while (same < k->job.n && !jd_str_eq(k->job.writes[same].rq.id, id)) same++;
+        if (same == k->job.n && jd_view_get_kind(&v, JD_K_TOLD, id, &body)) write_one(k, id, (jd_str){NULL, 0});
+    }
+    jd_view_end(&v);
+    jd_arena_fini(&a);
 }
 
 void keep_turn(keeper *k, int now) {
@@ -239,27 +297,33 @@ void keep_turn(keeper *k, int now) {
     jd_err err = {0};
     if (ms - k->last_ms < (now || k->saved_n == LETTERS_MAX ? SOON_MS : TURN_MS) || atomic_load(&k->busy)) return;
     k->last_ms = ms;
+    forgotten(k);
     jd_arena_reset(&k->arena);
-    k->job = (jd_job){.writes = JD_NEWN(&k->arena, jd_write, WRITES_MAX + LETTERS_MAX + STATES_MAX), .atomic = 1};
+    k->left = 0;
+    k->stated = JD_NEWN(&k->arena, sub *, STATES_MAX * 2);
+    k->stated_what = JD_NEWN(&k->arena, unsigned, STATES_MAX * 2);
+    k->job = (jd_job){.writes = JD_NEWN(&k->arena, jd_write, WRITES_MAX + 1), .atomic = 1};
     k->job.arena = &k->arena;
     k->job.lane = &k->lane;
     k->job.done = written;
     k->job.user = k;
     uint64_t to = write_letters(k), old = atomic_load(&k->position);
-    write_states(k, &r->telling, STATE_TELLING);
+    if (!k->left) write_states(k, &r->telling, STATE_TELLING); /* not before what they told of is kept */
     if (ms - k->counts_ms >= COUNTS_MS) {
         k->counts_ms = ms;
         write_states(k, &r->counts, STATE_COUNTS);
     }
-    while (k->forget_n && k->job.n < WRITES_MAX) {
-        char *id = k->forget[--k->forget_n];
-        write_one(k, jd_arena_dup(&k->arena, jd_str_of(id)), (jd_str){NULL, 0});
-        free(id);
-    }
+    write_forgotten(k);
+    if (k->left) to = old; /* never past what this write does not hold */
     /* a group of our own is no reason for another */
     int moves = to > old && (atomic_load(&r->wanted_to) > old || (to - old > 1 && ms - k->moved_ms >= MOVE_MS));
     if (!atomic_load(&r->subs_n)) hold(k, 0), moves = 0;
-    if (!k->job.n && !moves) return;
+    if (!k->job.n && !moves) {
+        k->ok = 1; /* what was to be forgotten was not there, nor what states were of */
+        for (size_t i = 0; i < k->stated_n; i++) sub_unref(k->stated[i]);
+        k->stated_n = 0;
+        return;
+    }
     if (moves) k->moved_ms = ms;
     k->writing = to > old ? to : old;
     jd_buf b = {0};
@@ -267,8 +331,7 @@ void keep_turn(keeper *k, int now) {
     write_buf(k, JD_STR("cursor"), &b);
     atomic_store(&k->busy, 1);
     if (jd_submit(r->o.engine, &k->job, &err)) {
-        k->job.writes[0].err = err;
-        written(&k->job);
+        settle(k, &err);
     }
 }
 

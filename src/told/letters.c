@@ -84,6 +84,7 @@ void letters_ready(deliveries *d, endpoint *e) {
     if (e->busy || e->queued || !e->first) return;
     e->queued = 1;
     e->next = NULL;
+    d->fresh = 1;
     *d->ready_last = e;
     d->ready_last = &e->next;
 }
@@ -128,13 +129,15 @@ void letters_dead(deliveries *d, letter *l) {
     }
 }
 
-/* An endpoint that answers quickly is waited for; one that is slow, or fails, is not: its oldest letters die. */
+/* An endpoint that answers quickly is waited for; one that is slow, or fails, is not: its oldest letters die. Nor is
+ * one of our own: what it waits for is the writer, who may be waiting for the matcher. */
 int letters_crowded(const endpoint *e) {
     const jd_told_opts *o = &e->d->r->o;
+    if (e->first && e->first->s->own_kind.p) return 0;
     return e->waiting >= o->crowd && !e->failing && e->answer_ms <= o->quick_ms && !e->d->stopping;
 }
 
-int deliveries_add(deliveries *d, const sub *s, jd_str id, uint64_t group, char *body, size_t n) {
+int deliveries_add(deliveries *d, const sub *s, jd_str id, uint64_t group, int late, char *body, size_t n) {
     pthread_mutex_lock(&d->lock);
     if (group && group <= d->restored_to && jd_strmap_get(&d->restored, id) != JD_STRMAP_NONE) {
         pthread_mutex_unlock(&d->lock);
@@ -142,6 +145,7 @@ int deliveries_add(deliveries *d, const sub *s, jd_str id, uint64_t group, char 
         return 0;
     }
     letter *l = letters_make(s, id, group, body, n);
+    if (late) l->since_ms = 0;
     endpoint *e = letters_endpoint(d, s->uri);
     if (e->waiting >= d->r->o.queue_max) { /* its oldest goes, but for the one under way */
         letter **oldest = e->busy ? &e->first->next : &e->first;
@@ -166,6 +170,22 @@ int deliveries_crowded(deliveries *d, const sub *s) {
     int yes = letters_crowded(e);
     pthread_mutex_unlock(&d->lock);
     return yes;
+}
+
+void deliveries_forget(deliveries *d, const sub *s) {
+    pthread_mutex_lock(&d->lock);
+    for (letter **at = &d->dead_first; *at;) {
+        letter *l = *at;
+        if (l->s->state != s->state) {
+            at = &l->next;
+            continue;
+        }
+        *at = l->next;
+        if (!*at) d->dead_last = at;
+        d->dead_n--;
+        letters_done(d, l);
+    }
+    pthread_mutex_unlock(&d->lock);
 }
 
 int deliveries_empty(deliveries *d) {

@@ -56,6 +56,7 @@ struct deliveries {
     uint64_t *erase;      /* documents of letters that are gone */
     size_t erase_n, erase_cap;
     uint32_t under_way;
+    int fresh; /* an endpoint became ready since the last look */
     int stopping, started;
     pthread_t thread;
     struct transport *http;

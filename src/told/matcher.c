@@ -7,7 +7,14 @@
 
 #include <stdlib.h>
 
-enum { PART_ENTITIES = 200, PART_BYTES = 512 << 10, TIMED_MAX = 1000, TURN_US = 100000, IDLE_US = 1000000 };
+enum {
+    GATHERED_PART = 0x1000,
+    PART_ENTITIES = 200,
+    PART_BYTES = 512 << 10,
+    TIMED_MAX = 1000,
+    TURN_US = 100000,
+    IDLE_US = 1000000
+};
 
 typedef struct item { /* a group, or an edit of the list */
     struct item *next;
@@ -29,7 +36,7 @@ static jd_str notice_id(const sub *s, uint64_t group, unsigned part, jd_arena *a
                            (unsigned long long)h, (unsigned long long)group, part);
 }
 
-void matcher_send(jd_told_room *r, const sub *s, uint64_t group, unsigned part, const jd_buf *data) {
+void matcher_send(jd_told_room *r, const sub *s, uint64_t group, unsigned part, int late, const jd_buf *data) {
     jd_buf body = {0};
     jd_arena a;
     size_t n;
@@ -42,10 +49,10 @@ void matcher_send(jd_told_room *r, const sub *s, uint64_t group, unsigned part, 
     if (s->throttling_s || s->interval_s) state_dirty(r, s, STATE_TELLING);
     pthread_mutex_unlock(&r->lock);
     char *p = jd_buf_take(&body, &n);
-    int crowded = deliveries_add(r->out, s, id, group, p, n);
+    int crowded = deliveries_add(r->out, s, id, group, late, p, n);
     atomic_fetch_add(&r->matched, 1);
     jd_arena_fini(&a);
-    while (crowded) {
+    while (crowded && !atomic_load(&r->stopping)) {
         if (pthread_equal(pthread_self(), r->matcher)) keep_turn(r->keeper, 0);
         crowded = deliveries_crowded(r->out, s);
     }
@@ -122,17 +129,26 @@ static int64_t tell_gathered(jd_told_room *r, sub *s, jd_time now) {
     int64_t left = st->told_at == JD_TIME_NONE ? 0 : st->told_at + s->throttling_s * 1000000 - now;
     if (left > s->throttling_s * 1000000) left = 0; /* the clock was set back */
     uint64_t group = st->gathered_group;
+    struct gathered *all = NULL;
     if (left <= 0) {
-        for (struct gathered *g = st->gathered; g; g = g->next) {
-            if (data.n) jd_buf_c(&data, ',');
-            jd_buf_str(&data, g->data);
-        }
-        state_gathered_clear(st);
+        all = st->gathered; /* the matcher alone gathers: nobody else looks at them */
+        st->gathered = NULL;
+        st->gathered_last = &st->gathered;
+        st->gathered_n = 0;
         state_dirty(r, s, STATE_TELLING);
     }
     pthread_mutex_unlock(&r->lock);
     if (left > 0) return left;
-    if (data.n && s->active) matcher_send(r, s, group, 0, &data);
+    unsigned n = 0, part = GATHERED_PART; /* other ids than what the group itself told has */
+    for (struct gathered *g = all, *next; g; g = next) {
+        next = g->next;
+        if (data.n) jd_buf_c(&data, ',');
+        jd_buf_str(&data, g->data);
+        free(g);
+        if (++n % PART_ENTITIES && data.n < PART_BYTES && next) continue;
+        if (s->active) matcher_send(r, s, group, part++, 1, &data);
+        data.n = 0;
+    }
     jd_buf_fini(&data);
     return 0;
 }
@@ -156,7 +172,7 @@ typedef struct matching {
 } matching;
 
 static void flush(matching *m, telling *t) {
-    if (t->n) matcher_send(m->r, t->s, m->it->group, t->part++, &t->data);
+    if (t->n) matcher_send(m->r, t->s, m->it->group, t->part++, 0, &t->data);
     t->n = 0;
     t->data.n = 0;
 }
@@ -181,7 +197,7 @@ static void test_one(void *user, sub *s) {
     jd_told_room *r = m->r;
     const jd_doc *d = m->is ? m->is : m->was;
     atomic_fetch_add_explicit(&r->tested, 1, memory_order_relaxed);
-    if (m->it->again && s->created != JD_TIME_NONE && d->modified < s->created) return;
+    if (m->is && m->it->again && s->created != JD_TIME_NONE && d->modified < s->created) return;
     if (!sub_matches(s, m->was, m->is, m->now, r->o.engine, NULL)) return;
     if (m->is && !jd_proj_keeps(s->proj, m->is)) return; /* none of the attributes that it wants to hear of */
     if (s->telling_group != m->it->group && is_throttled(r, s, m->now)) {
@@ -236,7 +252,7 @@ static void enlist(jd_told_room *r, sub *s) {
 static void edit(jd_told_room *r, const item *it) {
     if (it->remove) {
         unlist(r, it->remove);
-        if (!it->add) keep_forget(r->keeper, it->remove);
+        if (!it->add) keep_forget(r->keeper, it->remove), deliveries_forget(r->out, it->remove);
         sub_unref(it->remove); /* the list's */
         sub_unref(it->remove); /* ours */
     }
@@ -288,7 +304,7 @@ static int gather_now(void *user, const jd_doc *d) {
     gathering *g = user;
     if (!sub_selected(g->s, d) || d->modified < g->since) return 0;
     if (g->n && g->n % PART_ENTITIES == 0) {
-        matcher_send(g->r, g->s, 0, g->part++, &g->data);
+        matcher_send(g->r, g->s, 0, g->part++, 0, &g->data);
         g->data.n = 0;
     }
     if (g->data.n) jd_buf_c(&g->data, ',');
@@ -307,7 +323,7 @@ static int tell_now(jd_told_room *r, const sub *s, jd_time since, uint64_t limit
     jd_view_begin(&v, r->o.engine, s->tenant, &a);
     int rc = v.t ? jd_view_query(&v, &q, &g, gather_now, NULL, NULL, err) : 0;
     jd_view_end(&v);
-    if (!rc && g.data.n) matcher_send(r, s, 0, g.part, &g.data);
+    if (!rc && g.data.n) matcher_send(r, s, 0, g.part, 0, &g.data);
     jd_buf_fini(&g.data);
     jd_arena_fini(&a);
     *n = g.n;
@@ -418,10 +434,12 @@ static item *take(jd_told_room *r, int64_t us, int *stop) {
     until.tv_nsec = ns % 1000000000;
     pthread_mutex_lock(&r->queue);
     if (!r->first && !r->stopping) pthread_cond_timedwait(&r->come, &r->queue, &until);
-    item *all = r->first;
-    r->first = NULL;
-    r->last = &r->first;
-    *stop = r->stopping && !all;
+    *stop = r->stopping;
+    item *all = *stop ? NULL : r->first;
+    if (all) {
+        r->first = NULL;
+        r->last = &r->first;
+    }
     pthread_mutex_unlock(&r->queue);
     return all;
 }
@@ -436,6 +454,17 @@ static void through(jd_told_room *r, item *it) {
     free(it);
 }
 
+/* What was taken and is not matched: for who frees the room. */
+static void put_back(jd_told_room *r, item *all) {
+    item *last = all;
+    while (last->next) last = last->next;
+    pthread_mutex_lock(&r->queue);
+    last->next = r->first;
+    if (!r->first) r->last = &last->next;
+    r->first = all;
+    pthread_mutex_unlock(&r->queue);
+}
+
 static void *matcher_main(void *user) {
     jd_told_room *r = user;
     matching m = {.r = r};
@@ -447,6 +476,10 @@ static void *matcher_main(void *user) {
         if (stop) break;
         while (all) {
             item *it = all;
+            if (atomic_load(&r->stopping)) { /* the log has it, and a start will match it */
+                put_back(r, all);
+                break;
+            }
             all = it->next;
             if (it->group) {
                 learn_names(r);
@@ -495,6 +528,7 @@ void matcher_stop(jd_told_room *r) {
     for (item *it = r->first, *next; it; it = next) { /* of a start that failed */
         next = it->next;
         if (it->add) sub_unref(it->add);
+        if (it->remove && it->remove->listed) sub_unref(it->remove); /* the list's */
         if (it->remove) sub_unref(it->remove);
         free(it);
     }

@@ -52,7 +52,8 @@ static sub *put(jd_told_room *r, sub *s) {
         jd_buf_fini(&key);
         atomic_fetch_add(&r->interest[s->tenant % 64], 1);
         /* from here on the log has changes that are to be told of */
-        if (!atomic_fetch_add(&r->subs_n, 1)) jd_engine_keep(r->o.engine, jd_engine_group(r->o.engine) + 1);
+        if (!atomic_fetch_add(&r->subs_n, 1) && r->started) /* a start holds what is there */
+            jd_engine_keep(r->o.engine, jd_engine_group(r->o.engine) + 1);
         s->state = state_make();
     } else {
         s->state = old->state;
@@ -157,7 +158,7 @@ void jd_told_hand_to(jd_told_room *r, jd_told_hand hand, int (*check)(void *user
                      void *user) {
     r->hand_user = user;
     r->hand_check = check;
-    r->hand = hand;
+    atomic_store(&r->hand, hand);
 }
 
 void jd_told_quiet(jd_told_room *r) {
@@ -171,6 +172,12 @@ void jd_told_quiet(jd_told_room *r) {
         if (idle && deliveries_empty(r->out) && keep_clean(r->keeper)) break;
         nanosleep(&pause, NULL);
     }
+    /* the writer is not to wait for us while it is drained: the log has what is not matched */
+    pthread_mutex_lock(&r->queue);
+    atomic_store(&r->stopping, 1);
+    pthread_cond_signal(&r->come);
+    pthread_cond_broadcast(&r->gone);
+    pthread_mutex_unlock(&r->queue);
 }
 
 void jd_told_stop(jd_told_room *r) {

@@ -28,6 +28,7 @@ typedef struct jd_told_opts {
     uint32_t timeout_ms;  /* of one try, unless the subscription says otherwise; 0: 5,000 */
     uint32_t brokers_max; /* connections to MQTT brokers; beyond, notifications wait for an idle one; 0: 256 */
     const char *ca_file;  /* certificates that endpoints are checked against, beside the system's; NULL: those alone */
+    uint32_t group_max;   /* the engine's group_changes_max; 0: its default */
     jd_live_opts live;    /* the engine is filled in here */
 } jd_told_opts;
 

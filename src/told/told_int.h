@@ -123,15 +123,7 @@ void index_offer(sub_index *x, int tenant, const jd_doc *was, const jd_doc *is, 
                  index_fn fn, void *user);
 
 /* ---- match.c: the conditions ---- */
-typedef enum sub_condition {
-    COND_ACTIVE,
-    COND_SELECTOR,
-    COND_TRIGGER,
-    COND_WATCHED,
-    COND_SCOPE,
-    COND_GEO,
-    COND_Q
-} sub_condition;
+typedef enum sub_condition { COND_ACTIVE, COND_SELECTOR, COND_TRIGGER, COND_SCOPE, COND_GEO, COND_Q } sub_condition;
 /* 1: it tells of this change. why (may be NULL): the first condition that does not hold. */
 int sub_matches(const sub *s, const jd_doc *was, const jd_doc *is, jd_time now, jd_engine *e, sub_condition *why);
 int sub_selected(const sub *s, const jd_doc *d);
@@ -156,8 +148,10 @@ void notice_mqtt(const sub *s, jd_str notification, jd_buf *out);
 typedef struct deliveries deliveries;
 deliveries *deliveries_start(jd_told_room *r, jd_err *err);
 void deliveries_stop(deliveries *d);
-/* Takes the body. group: the change that it tells of; 0: of none. 1: the endpoint is quick, and much waits for it. */
-int deliveries_add(deliveries *d, const sub *s, jd_str id, uint64_t group, char *body, size_t n);
+/* Takes the body. group: the change that it tells of; 0: of none. late: it is to be kept at once if it is not taken at
+ * once, for nothing else says it. 1: the endpoint is quick, and much waits for it. */
+int deliveries_add(deliveries *d, const sub *s, jd_str id, uint64_t group, int late, char *body, size_t n);
+void deliveries_forget(deliveries *d, const sub *s); /* it was deleted: its dead letters go */
 /* Waits a moment while much waits for that endpoint and it is quick; 1: it still is so. */
 int deliveries_crowded(deliveries *d, const sub *s);
 int deliveries_empty(deliveries *d);
@@ -182,14 +176,14 @@ int matcher_start(jd_told_room *r, jd_err *err);
 void matcher_stop(jd_told_room *r);
 void matcher_edit(jd_told_room *r, sub *add, sub *remove); /* takes the references; in order with the changes */
 /* Hands a notification of entities to the deliveries. part: of one group's, 0.. */
-void matcher_send(jd_told_room *r, const sub *s, uint64_t group, unsigned part, const jd_buf *data);
+void matcher_send(jd_told_room *r, const sub *s, uint64_t group, unsigned part, int late, const jd_buf *data);
 
 /* What is handed over to an endpoint of our own; bytes live as long as s. */
 jd_told_handed sub_handed(const sub *s);
 
 struct jd_told_room {
     jd_told_opts o;
-    jd_told_hand hand; /* set once, before there are requests */
+    _Atomic(jd_told_hand) hand; /* set once, before there are requests */
     int (*hand_check)(void *user, const jd_told_handed *h, jd_err *err);
     void *hand_user;
     pthread_mutex_t lock; /* subs, states, attempts */
@@ -210,8 +204,8 @@ struct jd_told_room {
     pthread_mutex_t queue;
     pthread_cond_t come, gone;
     struct item *first, **last;
-    size_t waiting; /* bytes */
-    int stopping;
+    size_t waiting;       /* bytes */
+    _Atomic int stopping; /* what still waits is in the log */
     pthread_t matcher;
     int started;
     _Atomic uint64_t matched_to; /* every group up to this one was matched */

@@ -5,8 +5,7 @@ void jd_sub_explain(jd_told_room *r, int tenant, jd_str id, const jd_doc *d, int
     static const char *const words[][2] = {
         {"it is paused or expired", "订阅已暂停或过期"},
         {"the entity is none of those selected", "实体不在所选范围内"},
-        {"nothing that triggers it would have changed", "没有触发条件的变化"},
-        {"no watched attribute", "没有所关注的属性"},
+        {"it has none of the watched attributes", "没有所关注的属性"},
         {"scopeQ does not hold", "scopeQ 不成立"},
         {"geoQ does not hold", "geoQ 不成立"},
         {"q does not hold", "q 不成立"},
@@ -20,7 +19,10 @@ void jd_sub_explain(jd_told_room *r, int tenant, jd_str id, const jd_doc *d, int
         sub_unref(s);
         s = anew;
     }
-    int yes = sub_matches(s, NULL, d, jd_now(), r->o.engine, &why); /* as if it came now */
+    sub as_if; /* as if the entity came now, whatever triggers it */
+    memcpy(&as_if, s, sizeof as_if);
+    as_if.triggers = SUB_ENTITY_CREATED;
+    int yes = sub_matches(&as_if, NULL, d, jd_now(), r->o.engine, &why);
     jd_buf_printf(out, "{\"matches\":%s", yes ? "true" : "false");
     if (!yes) {
         jd_buf_z(out, ",\"because\":");
