@@ -38,10 +38,6 @@ static void drain(void *app) {
     jd_engine_drain(api->engine);
     jd_links_stop(api->links);
     api->links = NULL;
-    jd_told_stop(api->told);
-    api->told = NULL;
-    jd_people_stop(api->people);
-    api->people = NULL;
 }
 
 static int open_rooms(jd_server *s, const jd_server_opts *o, jd_err *err) {
@@ -146,6 +142,9 @@ void jd_server_stop(jd_server *s) {
         jd_door_stop(s->door, drain);
     else if (s->api.told)
         drain(&s->api);
+    /* behind the last request: some of them work on these two */
+    jd_told_stop(s->api.told);
+    jd_people_stop(s->api.people);
     jd_tables_stop(s->api.tables);
     jd_contexts_destroy(s->api.contexts);
     jd_engine_close(s->api.engine);
