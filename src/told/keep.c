@@ -11,8 +11,8 @@
 #include <stdlib.h>
 
 enum {
-    TURN_MS = 200,  /* between two writes, and */
-    SOON_MS = 50,   /* when the matcher has nothing else to do */
+    TURN_MS = 50,   /* between two writes, and */
+    SOON_MS = 20,   /* when the matcher has nothing else to do */
     SAVE_MS = 1000, /* a notification waits so long before it is written, unless its endpoint fails */
     COUNTS_MS = 10000,
     LETTERS_MAX = 512, /* of one write */
@@ -202,7 +202,7 @@ static uint64_t write_letters(keeper *k) {
         }
         k->left |= due && !l->saving;
     }
-    k->left |= l != NULL; /* who was not looked at may be older than all that were */
+    k->left |= l && !bounded; /* who was not looked at may be older than all that were */
     size_t n = d->erase_n < STATES_MAX ? d->erase_n : STATES_MAX;
     if (n > k->most - k->job.n) n = k->most - k->job.n;
     k->erased = JD_NEWN(&k->arena, uint64_t, n + 1);

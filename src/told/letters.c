@@ -24,6 +24,13 @@ static void letter_free(letter *l) {
 void letters_open(deliveries *d, letter *l) {
     if (l->open) return;
     l->open = 1;
+    if (!l->since_ms && d->open_first) { /* of an older group than others, and due: looked at first */
+        l->open_prev = NULL;
+        l->open_next = d->open_first;
+        d->open_first->open_prev = l;
+        d->open_first = l;
+        return;
+    }
     l->open_prev = d->open_last;
     l->open_next = NULL;
     if (d->open_last)
