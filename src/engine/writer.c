@@ -295,6 +295,7 @@ static void commit(jd_engine *e, overlay *o) {
         if (!p->v || (is_tombstone(p->v) && !was)) continue;
         jd_store_change *c = &o->changes[n++];
         *c = (jd_store_change){.key = key_of(p->c, p->serial)};
+        g.lets_go |= p->c->kind == JD_K_TOLD;
         if (!is_tombstone(p->v)) c->body = (jd_str){p->v->bytes, p->v->n};
         if (was && !is_tombstone(was)) c->base = (jd_str){was->bytes, was->n};
     }

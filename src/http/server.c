@@ -112,6 +112,7 @@ int jd_server_start(const jd_server_opts *opts, jd_server **out, jd_err *err) {
                        .brokers_max = opts->notify_brokers_max,
                        .ca_file = opts->notify_ca,
                        .group_max = opts->group_changes_max,
+                       .log_bytes = opts->log_bytes_max,
                        .live = opts->live};
     jd_tables_opts ta = {.engine = lo.engine,
                          .contexts = lo.contexts,

@@ -89,6 +89,7 @@ typedef struct jd_store_group {
     size_t changes_n;
     const jd_store_symbol *symbols; /* each number one above the last that is stored; the very first is 0 or 1 */
     size_t symbols_n;
+    int lets_go; /* it leads to jd_store_keep being moved on: it may take an eighth beyond log_bytes_max */
 } jd_store_group;
 
 /* Durable on return of JD_STORE_OK. A key may stand in a group more than once; the last one counts. An empty group is

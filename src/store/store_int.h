@@ -204,8 +204,8 @@ typedef struct store_work {
 int store__transact(jd_store *s, const store_work *w, jd_err *err);
 /* How much write-behind goes with a group of `bytes` encoded bytes. */
 void store__plan(jd_store *s, uint64_t bytes, store_work *w);
-/* Writes behind until a log row of `bytes` fits under the bound; what transact returns. */
-int store__make_room(jd_store *s, uint64_t bytes, jd_err *err);
+/* Writes behind until a log row of `bytes` fits under the bound and what is beyond; what transact returns. */
+int store__make_room(jd_store *s, uint64_t bytes, uint64_t beyond, jd_err *err);
 /* One of the prepared statements, to its end. */
 int store__run(jd_store *s, store_query which);
 /* A group that is in the log has log-only changes. */

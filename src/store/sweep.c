@@ -241,8 +241,8 @@ static int sweep_step(jd_store *s, size_t rows, uint64_t trim_bytes, jd_err *err
     return rc == JD_STORE_OK ? 1 : rc;
 }
 
-int store__make_room(jd_store *s, uint64_t bytes, jd_err *err) {
-    while (s->sizes.n && atomic_load(&s->log_bytes) + bytes > s->log_bytes_max) {
+int store__make_room(jd_store *s, uint64_t bytes, uint64_t beyond, jd_err *err) {
+    while (s->sizes.n && atomic_load(&s->log_bytes) + bytes > s->log_bytes_max + beyond) {
         if (trim_due(s) == 0 && is_held(s)) {
             jd_fail(err, JD_E_BUSY,
                     "store: the log is full of changes that wait to be sealed into rows or told of, from group %llu",

@@ -24,6 +24,7 @@ static void letter_free(letter *l) {
 void letters_open(deliveries *d, letter *l) {
     if (l->open) return;
     l->open = 1;
+    d->open_bytes += l->n;
     if (!l->since_ms && d->open_first) { /* of an older group than others, and due: looked at first */
         l->open_prev = NULL;
         l->open_next = d->open_first;
@@ -43,6 +44,7 @@ void letters_open(deliveries *d, letter *l) {
 void letters_close(deliveries *d, letter *l) {
     if (!l->open) return;
     l->open = 0;
+    d->open_bytes -= l->n;
     if (l->open_prev)
         l->open_prev->open_next = l->open_next;
     else
@@ -141,7 +143,8 @@ void letters_dead(deliveries *d, letter *l) {
 int letters_crowded(const endpoint *e) {
     const jd_told_opts *o = &e->d->r->o;
     if (e->first && e->first->s->own_kind.p) return 0;
-    return e->waiting >= o->crowd && !e->failing && e->answer_ms <= o->quick_ms && !e->d->stopping;
+    int many = e->waiting >= o->crowd || (e->waiting && e->d->open_bytes > o->changes_bytes);
+    return many && !e->failing && e->answer_ms <= o->quick_ms && !e->d->stopping;
 }
 
 int deliveries_add(deliveries *d, const sub *s, jd_str id, uint64_t group, int late, char *body, size_t n) {
@@ -179,8 +182,9 @@ int deliveries_crowded(deliveries *d, const sub *s) {
     return yes;
 }
 
-void deliveries_forget(deliveries *d, const sub *s) {
-    pthread_mutex_lock(&d->lock);
+/* Its dead letters leave the list; what comes back hangs together by `next`. The lock is held. */
+static letter *take_dead(deliveries *d, const sub *s) {
+    letter *taken = NULL, **last = &taken;
     for (letter **at = &d->dead_first; *at;) {
         letter *l = *at;
         if (l->s->state != s->state) {
@@ -190,6 +194,17 @@ void deliveries_forget(deliveries *d, const sub *s) {
         *at = l->next;
         if (!*at) d->dead_last = at;
         d->dead_n--;
+        l->next = NULL;
+        *last = l;
+        last = &l->next;
+    }
+    return taken;
+}
+
+void deliveries_forget(deliveries *d, const sub *s) {
+    pthread_mutex_lock(&d->lock);
+    for (letter *l = take_dead(d, s), *next; l; l = next) {
+        next = l->next;
         letters_done(d, l);
     }
     pthread_mutex_unlock(&d->lock);
@@ -205,20 +220,12 @@ int deliveries_empty(deliveries *d) {
 size_t deliveries_resend(deliveries *d, const sub *s) {
     size_t n = 0;
     pthread_mutex_lock(&d->lock);
-    for (letter **at = &d->dead_first; *at;) {
-        letter *l = *at;
-        if (l->s->state != s->state) {
-            at = &l->next;
-            continue;
-        }
-        *at = l->next;
-        if (!*at) d->dead_last = at;
-        d->dead_n--;
+    for (letter *l = take_dead(d, s), *next; l; l = next, n++) {
+        next = l->next;
         l->dead = 0;
         l->tries = 0;
         letters_open(d, l);
         letters_put(d, letters_endpoint(d, s->uri), l);
-        n++;
     }
     pthread_mutex_unlock(&d->lock);
     if (n) deliveries_wake(d);

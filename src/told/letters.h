@@ -48,6 +48,7 @@ struct deliveries {
     endpoint **late; /* those that wait before their next try */
     uint32_t late_n, late_cap;
     letter *open_first, *open_last;
+    size_t open_bytes;
     letter *dead_first, **dead_last;
     uint32_t dead_n;
     uint64_t numbers;     /* given to documents */

@@ -124,7 +124,7 @@ static void load_all(jd_told_room *r) {
 int jd_told_start(jd_told_room **out, const jd_told_opts *opts, jd_err *err) {
     jd_told_room *r = jd_xcalloc(1, sizeof *r);
     r->o = *opts;
-    if (!r->o.changes_bytes) r->o.changes_bytes = 64 << 20;
+    if (!r->o.changes_bytes) r->o.changes_bytes = (size_t)(r->o.log_bytes ? r->o.log_bytes / 4 : 64 << 20);
     if (!r->o.subs_max) r->o.subs_max = 200000;
     if (!r->o.queue_max) r->o.queue_max = 10000;
     if (!r->o.crowd) r->o.crowd = 1000;

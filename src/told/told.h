@@ -16,7 +16,9 @@ typedef struct jd_told_opts {
     jd_engine *engine;
     jd_contexts *contexts;
     jd_str base_url;      /* of our own contexts' URLs; outlives the room */
-    size_t changes_bytes; /* changes that wait for the matcher; beyond, writers wait; 0: 64 MiB */
+    size_t changes_bytes; /* changes that wait for the matcher, and notifications that the store does not have; beyond,
+                             writers wait; 0: a quarter of log_bytes, for the log is held meanwhile */
+    uint64_t log_bytes;   /* the engine's log_bytes_max; 0: its default, 256 MiB */
     uint32_t subs_max;    /* of one tenant; 0: 200,000 */
     uint32_t queue_max;   /* notifications that wait for one endpoint; beyond, the oldest are dead letters; 0: 10,000 */
     uint32_t crowd;       /* notifications for a quick endpoint from which on matching waits for it; 0: 1,000 */

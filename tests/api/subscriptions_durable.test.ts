@@ -99,7 +99,7 @@ test(
     `kill -9, ${kills} times, with ${receivers} receivers: all that was acknowledged is told, in order`,
     { timeout: 600_000 },
     async (t) => {
-        const server = await new Server(folder(), ["--log-bytes-max", "32M", "--log-level", "error"]).start();
+        const server = await new Server(folder(), ["--log-bytes-max", "4M", "--log-level", "error"]).start();
         const city = new City(server, undefined);
         const list: Receiver[] = [];
         const changers: Changer[] = [];

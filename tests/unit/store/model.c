@@ -203,7 +203,8 @@ void model_draw(rng *r, const model *m, const model_shape *shape, model_group *o
         symbol_name(out->names[i], number);
         out->symbols[i] = (jd_store_symbol){number, jd_str_of(out->names[i])};
     }
-    out->g = (jd_store_group){m->group + 1, out->changes, n, out->symbols, symbols};
+    out->g = (jd_store_group){
+        .number = m->group + 1, .changes = out->changes, .changes_n = n, .symbols = out->symbols, .symbols_n = symbols};
 }
 
 void model_apply(model *m, const jd_store_group *g) {

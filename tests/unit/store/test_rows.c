@@ -327,6 +327,56 @@ static void test_a_log_full_of_unsealed_changes(void **state) {
     jd_store_close(s);
 }
 
+static int count_event(void *user, uint64_t group, jd_key key, jd_str body, jd_err *err) {
+    (void)body, (void)err;
+    uint64_t *least = user;
+    if (key == event_key(0) && (!*least || group < *least)) *least = group;
+    return 0;
+}
+
+/* What its owner keeps fills the log: others are refused, who moves the owner on may go an eighth beyond, and no
+ * further; then all goes on. A passing kind is sealed nowhere, and handed out for as long as the log has it. */
+static void test_a_log_full_of_what_is_kept(void **state) {
+    jd_err err = {0};
+    jd_store *s = NULL;
+    jd_store_opts opts = {.dir = *state,
+                          .create = 1,
+                          .step = 1,
+                          .log_bytes_max = 8000,
+                          .log_only = EVENT_LOG_ONLY,
+                          .passing = EVENT_LOG_ONLY};
+    fx_ok(jd_store_open(&s, &opts, &err), &err);
+    static model none;
+    jd_store_set_current(s, model_current, &none);
+    jd_store_keep(s, 1);
+    char body[300] = "event";
+    jd_store_change c[2] = {{.key = event_key(0), .body = {body, sizeof body}},
+                            {.key = model_key(1), .body = JD_STR("x")}};
+    jd_store_group g = {.number = 1, .changes = c, .changes_n = 2};
+    while (jd_store_commit(s, &g, &err) == JD_STORE_OK) g.number++;
+    assert_int_equal(err.code, JD_E_BUSY);
+    assert_true(g.number > 20);
+    uint64_t full = stats_of(s).log_bytes, last = g.number - 1;
+    assert_true(full <= 8000);
+    g.lets_go = 1;
+    while (jd_store_commit(s, &g, &err) == JD_STORE_OK) g.number++;
+    assert_int_equal(err.code, JD_E_BUSY);
+    assert_true(g.number > last + 1);
+    assert_true(stats_of(s).log_bytes > full && stats_of(s).log_bytes <= 9000);
+    jd_store_keep(s, last);
+    g.lets_go = 0;
+    fx_ok(jd_store_commit(s, &g, &err), &err);
+    while (jd_store_idle(s, &err) == 1) {}
+    jd_store_close(s);
+    opts.create = 0;
+    fx_ok(jd_store_open(&s, &opts, &err), &err);
+    uint64_t newest, least = 0;
+    fx_ok(jd_store_load(s, &(jd_store_loader){.user = &least, .change = count_event}, &newest, &err), &err);
+    assert_int_equal(newest, g.number);
+    assert_int_equal(least, last);
+    jd_store_close(s);
+}
+
 /* A city of readings alone: with nothing to write behind the log is trimmed all the same, when idle and at its bound.
  */
 static void test_a_log_of_nothing_but_events(void **state) {
@@ -503,6 +553,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_what_holds_the_log, fx_setup, fx_teardown),
         cmocka_unit_test_setup_teardown(test_the_kinds_are_kept_with_the_store, fx_setup, fx_teardown),
         cmocka_unit_test_setup_teardown(test_a_log_full_of_unsealed_changes, fx_setup, fx_teardown),
+        cmocka_unit_test_setup_teardown(test_a_log_full_of_what_is_kept, fx_setup, fx_teardown),
         cmocka_unit_test_setup_teardown(test_a_log_of_nothing_but_events, fx_setup, fx_teardown),
         cmocka_unit_test_setup_teardown(test_wrong_steps, fx_setup, fx_teardown),
         cmocka_unit_test_setup_teardown(test_short_of_space, fx_setup, fx_teardown),
