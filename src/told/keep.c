@@ -433,6 +433,15 @@ static int by_number(const void *x, const void *y) {
     return (a->number > b->number) - (a->number < b->number);
 }
 
+static int has_subscription(loading *l, int tenant, jd_str id) {
+    jd_view v;
+    jd_str body;
+    jd_view_begin(&v, l->k->r->o.engine, tenant, &l->arena);
+    int yes = v.t && jd_view_get_kind(&v, JD_K_SUBSCRIPTION, id, &body);
+    jd_view_end(&v);
+    return yes;
+}
+
 static void load_letter(loading *l, const kept_letter *kl) {
     deliveries *d = l->k->r->out;
     jd_jval v;
@@ -443,8 +452,13 @@ static void load_letter(loading *l, const kept_letter *kl) {
     const jd_jval *id = bad ? NULL : jd_jget(&v, "subscription"), *name = bad ? NULL : jd_jget(&v, "notification"),
                   *body = bad ? NULL : jd_jget(&v, "body");
     sub *s = id && name && body ? told_find(l->k->r, (int)number_of(&v, "tenant"), jd_jstr(id)) : NULL;
-    if (!s) { /* its subscription was deleted */
-        letters_erase(d, kl->number);
+    if (!s && id && name && body && !has_subscription(l, (int)number_of(&v, "tenant"), jd_jstr(id))) {
+        letters_erase(d, kl->number); /* its subscription was deleted */
+        return;
+    }
+    if (!s) { /* it cannot be had now, its @context is away say: it waits for another start */
+        jd_log(JD_LOG_WARN, "told.letter", "number=%llu why=\"its subscription cannot be read now\"",
+               (unsigned long long)kl->number);
         return;
     }
     jd_json_write(&text, body);
