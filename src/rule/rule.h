@@ -1,0 +1,79 @@
+/* rule/rule.h - rules on what changes and on time, and the alerts that they raise (docs/packs.md).
+ *
+ * A rule belongs to a pack. It is fed what groups published, in order, from a position that is durable together with its
+ * effects, so that an alert is raised and cleared exactly once, whatever dies in between. An alert is an entity of type
+ * Alert; what a rule remembers of an entity beside it (a delay that runs, say) is a document of kind JD_K_RULED. Rules
+ * watch the default tenant. Threads: the rules have their own; everything here may be called from any thread. */
+#ifndef JD_RULE_RULE_H
+#define JD_RULE_RULE_H
+#include "engine/engine.h"
+#include "expr/expr.h"
+#include "link/links.h"
+#include "model/context.h"
+#include "people/people.h"
+
+typedef struct jd_rules jd_rules;
+typedef struct jd_rules_opts {
+    jd_engine *engine;
+    jd_contexts *contexts;
+    jd_people *people;      /* who is told; NULL: nobody */
+    size_t changes_bytes;   /* changes that wait to be judged; beyond, writers wait; 0: a quarter of log_bytes */
+    uint64_t log_bytes;     /* the engine's log_bytes_max; 0: its default */
+    uint32_t rules_max;     /* of all packs; 0: 100,000 */
+    uint64_t readings_max;  /* of one evaluation; 0: 100,000 */
+    uint32_t failures_max;  /* evaluations that fail one after the other before a rule is switched off; 0: 100 */
+    uint32_t group_max;     /* the engine's group_changes_max; 0: its default */
+} jd_rules_opts;
+
+/* ---- a pack's rules: checked and compiled whole, then applied ---- */
+typedef struct jd_modelattr { /* what a model says of an attribute, for expressions */
+    jd_sym type, attr;
+    jd_xtype is;
+} jd_modelattr;
+typedef struct jd_pack_rules {
+    jd_str pack;
+    jd_context *ctx;        /* of its names; counted by what is made */
+    const jd_jval *const *declarations; /* rules and derivations */
+    size_t n;
+    const jd_modelattr *model; /* of all types that the pack may use */
+    size_t model_n;
+} jd_pack_rules;
+typedef struct jd_ruleset jd_ruleset;
+/* JD_E_BAD_REQUEST_DATA: *at is the declaration, the place the member's path in it ("levels[0].when"); where it is an
+ * expression, ", line L column C" of its text follows. engine: for symbols (names are interned). */
+int jd_ruleset_make(jd_engine *engine, const jd_pack_rules *in, jd_ruleset **out, size_t *at, jd_err *err);
+void jd_ruleset_free(jd_ruleset *s); /* that was not applied; NULL is fine */
+
+/* Loads what was kept; rules are applied next; then jd_rules_go begins. All before the first write. */
+int jd_rules_start(jd_rules **out, const jd_rules_opts *opts, jd_err *err);
+void jd_rules_links(jd_rules *r, jd_links *links); /* where commands go; NULL: nowhere any more */
+int jd_rules_go(jd_rules *r, jd_err *err);
+/* Before the engine's drain, when nothing new comes. */
+void jd_rules_quiet(jd_rules *r);
+void jd_rules_stop(jd_rules *r); /* NULL is fine */
+/* They take the place of the pack's rules so far. A rule that is gone has its open alerts cleared; one that changed
+ * judges all its entities anew. Takes s. Behind the write of the pack. */
+void jd_rules_apply(jd_rules *r, jd_ruleset *s);
+void jd_rules_remove(jd_rules *r, jd_str pack);
+
+/* ---- what is to be seen ---- */
+void jd_rules_list(jd_rules *r, jd_str pack, jd_buf *out); /* p NULL: of all; an array: id, state, counters, failures */
+/* What a rule says of an entity now, expression by expression, as a JSON object. 0: no such rule. */
+int jd_rule_explain(jd_rules *r, jd_str pack, jd_str rule, const jd_doc *d, jd_buf *out);
+void jd_rules_metrics(jd_rules *r, jd_buf *out);
+/* The newest group whose changes are judged and whose effects are durable. */
+uint64_t jd_rules_position(jd_rules *r);
+
+/* ---- alerts: what people do with them; done() once, when it is durable ---- */
+typedef enum jd_alert_act { JD_ALERT_ACK, JD_ALERT_COMMENT, JD_ALERT_CLEAR } jd_alert_act;
+typedef struct jd_alert_ticket {
+    jd_str id;          /* of the alert */
+    jd_alert_act act;
+    jd_str by, comment; /* p NULL: none */
+    void (*done)(struct jd_alert_ticket *t);
+    void *user;
+    jd_err err; /* JD_E_NOT_FOUND, JD_E_CONFLICT (it is cleared already) */
+    struct jd_alert_ticket *next; /* the room's */
+} jd_alert_ticket;
+void jd_alert_act_on(jd_rules *r, jd_alert_ticket *t);
+#endif
