@@ -1,7 +1,7 @@
-/* Who waits for changes (told/): shown each group when it is published, and after a crash what the log remembers. The
- * log has the new state of a document alone, perhaps as a patch, and a document that was written behind stands ahead of
- * it; so a group that the watcher wants bears, for each entity, how its state before differs from its state after. Read
- * backwards from the newest state, that gives every change again. */
+/* Who waits for changes (told/, rule/): shown each group when it is published, and after a crash what the log
+ * remembers. The log has the new state of a document alone, perhaps as a patch, and a document that was written behind
+ * stands ahead of it; so a group that the watcher wants bears, for each entity, how its state before differs from its
+ * state after. Read backwards from the newest state, that gives every change again. */
 #include "engine/overlay.h"
 
 #include "base/log.h"
@@ -16,15 +16,28 @@ static jd_key changed_key(jd_key entity) {
 
 /* ---- the writer ---- */
 
+static void forget_missed(watching *c) {
+    for (size_t i = 0; i < c->missed_n; i++) free((char *)(uintptr_t)c->missed[i].body.p);
+    free(c->missed);
+    c->missed = NULL;
+    c->missed_n = c->missed_cap = 0;
+}
+
+static int is_wanted(const watching *c, int tenant) {
+    for (int i = 0; i < JD_WATCHERS; i++)
+        if (c->by[i].wants && c->by[i].wants(c->by[i].user, tenant)) return 1;
+    return 0;
+}
+
 void changed_note(jd_engine *e, overlay *o) {
     const watching *c = &e->changed;
     int last = -1, wanted = 0;
-    for (uint32_t i = 0; c->wants && i < o->n; i++) {
+    for (uint32_t i = 0; i < o->n; i++) {
         const pending *p = &o->p[i];
         if (!p->v || p->c->kind != JD_K_ENTITY) continue;
         if ((int)p->c->t->number != last) {
             last = (int)p->c->t->number;
-            wanted = c->wants(c->user, last);
+            wanted = is_wanted(c, last);
         }
         if (!wanted) continue;
         jd_str was = version_bytes(newest(p->c, p->serial)), is = version_bytes(p->v);
@@ -43,7 +56,10 @@ void changed_note(jd_engine *e, overlay *o) {
 void changed_show(jd_engine *e, overlay *o, uint64_t group) {
     watching *c = &e->changed;
     size_t n = 0;
-    if (!c->watcher) return;
+    int watchers = 0;
+    for (int i = 0; i < JD_WATCHERS; i++) watchers += c->by[i].watcher != NULL;
+    if (c->missed_n) forget_missed(c); /* whoever watches has been told of it before the first write */
+    if (!watchers) return;
     if (o->n > c->seen_cap) {
         c->seen_cap = o->n * 2;
         c->seen = jd_xrealloc(c->seen, c->seen_cap * sizeof *c->seen);
@@ -55,18 +71,28 @@ void changed_show(jd_engine *e, overlay *o, uint64_t group) {
         jd_seen s = {(int)p->c->t->number, version_bytes(p->v->older), version_bytes(p->v)};
         if (s.was.p || s.is.p) c->seen[n++] = s;
     }
-    c->watcher(c->user, group, c->seen, n);
+    for (int i = 0; i < JD_WATCHERS; i++)
+        if (c->by[i].watcher) c->by[i].watcher(c->by[i].user, group, c->seen, n);
 }
 
-void jd_engine_watch(jd_engine *e, jd_watcher watcher, jd_watch_wants wants, void *user) {
-    e->changed.user = user;
-    e->changed.wants = wants;
-    e->changed.watcher = watcher;
+void jd_engine_watch(jd_engine *e, jd_watch_place place, jd_watcher watcher, jd_watch_wants wants, void *user) {
+    e->changed.by[place].user = user;
+    e->changed.by[place].wants = wants;
+    e->changed.by[place].watcher = watcher;
     atomic_store(&e->changed.waits, 0);
 }
 
-void jd_engine_keep(jd_engine *e, uint64_t from) {
-    atomic_store(&e->changed.keep, from);
+void jd_engine_keep(jd_engine *e, jd_watch_place place, uint64_t from) {
+    atomic_store(&e->changed.by[place].keep, from);
+}
+
+uint64_t changed_keep(const watching *c) {
+    uint64_t from = 0;
+    for (int i = 0; i < JD_WATCHERS; i++) {
+        uint64_t one = atomic_load(&c->by[i].keep);
+        if (one && (!from || one < from)) from = one;
+    }
+    return from;
 }
 
 uint64_t jd_engine_group(const jd_engine *e) {
@@ -85,13 +111,6 @@ void changed_load(watching *c, uint64_t group, jd_key key, jd_str body) {
 
 uint64_t changed_first(const watching *c) {
     return c->missed_n ? c->missed[0].group : 0;
-}
-
-static void forget_missed(watching *c) {
-    for (size_t i = 0; i < c->missed_n; i++) free((char *)(uintptr_t)c->missed[i].body.p);
-    free(c->missed);
-    c->missed = NULL;
-    c->missed_n = c->missed_cap = 0;
 }
 
 void changed_free(watching *c) {
@@ -147,7 +166,7 @@ static told_state *newest_states(jd_engine *e, size_t first, size_t *n_out, jd_a
 }
 
 void jd_engine_missed(jd_engine *e, uint64_t after, jd_watcher watcher, void *user) {
-    watching *c = &e->changed;
+    const watching *c = &e->changed;
     jd_arena a;
     size_t states_n, n = c->missed_n, first = 0, lost = 0;
     while (first < n && c->missed[first].group <= after) first++; /* told already */
@@ -175,5 +194,4 @@ void jd_engine_missed(jd_engine *e, uint64_t after, jd_watcher watcher, void *us
     }
     if (lost) jd_log(JD_LOG_INFO, "engine.changed", "unwanted=%zu", lost);
     jd_arena_fini(&a);
-    forget_missed(c);
 }

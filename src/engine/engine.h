@@ -44,10 +44,11 @@ typedef struct jd_engine_opts {
 } jd_engine_opts;
 
 int jd_engine_open(jd_engine **out, const jd_engine_opts *opts, jd_err *err);
-/* For whoever waits for changes (told/): what a published group did to entities, in order, on the writer's thread
- * before the group's askers are answered. Bytes live for the call; a p of NULL: the entity was not, or is not, there.
- * The callee copies what it needs; while it does not return, nothing is written. One watcher; set before the first
- * write. */
+/* For whoever waits for changes (told/, rule/): what a published group did to entities, in order, on the writer's
+ * thread before the group's askers are answered. Bytes live for the call; a p of NULL: the entity was not, or is not,
+ * there. The callee copies what it needs; while it does not return, nothing is written. One watcher a place; set before
+ * the first write. */
+typedef enum jd_watch_place { JD_WATCH_TOLD, JD_WATCH_RULES, JD_WATCHERS } jd_watch_place;
 typedef struct jd_seen {
     int tenant;
     jd_str was, is; /* documents */
@@ -56,13 +57,13 @@ typedef void (*jd_watcher)(void *user, uint64_t group, const jd_seen *seen, size
 /* Asked on the writer's thread of each tenant whose entities a group changes: 1 when the log is to remember for the
  * watcher what stood there before, so that jd_engine_missed can say it after a crash. */
 typedef int (*jd_watch_wants)(void *user, int tenant);
-void jd_engine_watch(jd_engine *e, jd_watcher watcher, jd_watch_wants wants, void *user);
+void jd_engine_watch(jd_engine *e, jd_watch_place place, jd_watcher watcher, jd_watch_wants wants, void *user);
 /* What the log still holds of wanted changes behind the group `after`, group by group, as the watcher would have seen
- * it. Once, after jd_engine_open and before the first write. */
+ * it. After jd_engine_open and before the first write. */
 void jd_engine_missed(jd_engine *e, uint64_t after, jd_watcher watcher, void *user);
-/* The log stays from this group on; 0: as far as the watcher is concerned it may go. Any thread. After a start it stays
- * from the first change on that jd_engine_missed could tell. */
-void jd_engine_keep(jd_engine *e, uint64_t from);
+/* The log stays from this group on; 0: as far as this watcher is concerned it may go. Any thread. After a start it
+ * stays from the first change on that jd_engine_missed could tell, until each of the watchers has said. */
+void jd_engine_keep(jd_engine *e, jd_watch_place place, uint64_t from);
 uint64_t jd_engine_group(const jd_engine *e); /* the newest that is published */
 void jd_engine_drain(jd_engine *e); /* finishes what was submitted; later submits are refused with JD_E_BUSY */
 void jd_engine_close(jd_engine *e);
@@ -93,6 +94,8 @@ typedef enum jd_dkind {
     JD_K_CHANNEL = 13, /* a way to reach people */
     JD_K_MESSAGE = 14,
     JD_K_TOLD = 15, /* how far the matcher is, notifications that wait (told/keep.c) */
+    JD_K_PACK = 16,
+    JD_K_RULED = 17, /* how far rules are, what they remember of an entity (rule/state.c) */
     JD_K_COUNT
 } jd_dkind;
 

@@ -203,12 +203,14 @@ static inline int kind_has_documents(jd_dkind kind) {
 
 /* ---- changed.c: who waits for changes ---- */
 typedef struct watching {
-    jd_watcher watcher;
-    jd_watch_wants wants;
-    void *user;
-    _Atomic uint64_t keep; /* see jd_engine_keep */
-    _Atomic int waits;     /* there is something to be told of, and nobody watches yet: nothing expires meanwhile */
-    jd_seen *seen;         /* the writer's */
+    struct {
+        jd_watcher watcher;
+        jd_watch_wants wants;
+        void *user;
+        _Atomic uint64_t keep; /* see jd_engine_keep */
+    } by[JD_WATCHERS];
+    _Atomic int waits; /* there is something to be told of, and nobody watches yet: nothing expires meanwhile */
+    jd_seen *seen;     /* the writer's */
     size_t seen_cap;
     struct missed { /* what the log held at the start, in its order */
         uint64_t group;
@@ -293,6 +295,7 @@ void changed_note(jd_engine *e, struct overlay *o);
 void changed_show(jd_engine *e, struct overlay *o, uint64_t group);
 void changed_load(watching *c, uint64_t group, jd_key key, jd_str body);
 uint64_t changed_first(const watching *c); /* group of the first that was loaded, 0: none */
+uint64_t changed_keep(const watching *c);  /* the log stays from this group on, 0: it may go */
 void changed_free(watching *c);
 static inline jd_str version_bytes(const version *v) { /* p NULL: readers see nothing there */
     return v && !v->gone && !v->hidden ? (jd_str){v->bytes, v->n} : (jd_str){NULL, 0};

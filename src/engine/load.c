@@ -275,7 +275,7 @@ int engine_load(jd_engine *e, jd_err *err) {
     uint64_t last = 0;
     if (read_all(e, &last, err)) return -1;
     atomic_store(&e->published, last);
-    atomic_store(&e->changed.keep, changed_first(&e->changed));
+    for (int i = 0; i < JD_WATCHERS; i++) atomic_store(&e->changed.by[i].keep, changed_first(&e->changed));
     atomic_store(&e->changed.waits, changed_first(&e->changed) != 0);
     if (history_latest(&e->history) > e->now_last) e->now_last = history_latest(&e->history);
     load_finish(e, &e->tenant_docs);

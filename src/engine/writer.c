@@ -295,7 +295,7 @@ static void commit(jd_engine *e, overlay *o) {
         if (!p->v || (is_tombstone(p->v) && !was)) continue;
         jd_store_change *c = &o->changes[n++];
         *c = (jd_store_change){.key = key_of(p->c, p->serial)};
-        g.lets_go |= p->c->kind == JD_K_TOLD;
+        g.lets_go |= p->c->kind == JD_K_TOLD || p->c->kind == JD_K_RULED;
         if (!is_tombstone(p->v)) c->body = (jd_str){p->v->bytes, p->v->n};
         if (was && !is_tombstone(was)) c->base = (jd_str){was->bytes, was->n};
     }
@@ -324,7 +324,7 @@ static void commit(jd_engine *e, overlay *o) {
         jd_fail(&err, JD_E_INTERNAL, "the store stopped after a failed sync; restart the program",
                 "存储在同步失败后已停止，请重启程序");
     } else if (n) {
-        jd_store_keep(e->store, atomic_load(&e->changed.keep));
+        jd_store_keep(e->store, changed_keep(&e->changed));
         rc = jd_store_commit(e->store, &g, &err);
     }
     if (rc == JD_STORE_OK && n) {
@@ -518,7 +518,7 @@ static void *writer_main(void *arg) {
         }
         reclaim(e); /* versions whose last reader has left since */
         jd_err err = {0};
-        jd_store_keep(e->store, atomic_load(&e->changed.keep));
+        jd_store_keep(e->store, changed_keep(&e->changed));
         int rc = atomic_load(&e->dead) || (clean && !tidy_later) ? 0 : jd_store_idle(e->store, &err);
         tidy_later = 0;
         clean = rc != 1;
@@ -540,7 +540,7 @@ int jd_engine_step(jd_engine *e) {
     if (history_work(e, 1, &tried)) return 1;
     reclaim(e);
     jd_err err = {0};
-    jd_store_keep(e->store, atomic_load(&e->changed.keep));
+    jd_store_keep(e->store, changed_keep(&e->changed));
     int rc = atomic_load(&e->dead) ? 0 : jd_store_idle(e->store, &err);
     if (rc == JD_STORE_UNKNOWN) die(e, &err);
     return rc == 1;

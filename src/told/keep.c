@@ -218,7 +218,7 @@ static uint64_t write_letters(keeper *k) {
 /* Without subscriptions there is nothing that the log would have to remember. */
 static void hold(keeper *k, uint64_t from) {
     pthread_mutex_lock(&k->r->lock); /* the first subscription is listed, and the log held for it, under the same */
-    jd_engine_keep(k->r->o.engine, atomic_load(&k->r->subs_n) ? from : 0);
+    jd_engine_keep(k->r->o.engine, JD_WATCH_TOLD, atomic_load(&k->r->subs_n) ? from : 0);
     pthread_mutex_unlock(&k->r->lock);
 }
 

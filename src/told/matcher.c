@@ -511,7 +511,7 @@ int matcher_start(jd_told_room *r, jd_err *err) {
     r->started = 1;
     jd_engine_missed(r->o.engine, after, on_missed, r);
     on_group(r, jd_engine_group(r->o.engine), NULL, 0);
-    jd_engine_watch(r->o.engine, on_group, wants, r);
+    jd_engine_watch(r->o.engine, JD_WATCH_TOLD, on_group, wants, r);
     return 0;
 }
 

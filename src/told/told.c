@@ -53,7 +53,7 @@ static sub *put(jd_told_room *r, sub *s) {
         atomic_fetch_add(&r->interest[s->tenant % 64], 1);
         /* from here on the log has changes that are to be told of */
         if (!atomic_fetch_add(&r->subs_n, 1) && r->started) /* a start holds what is there */
-            jd_engine_keep(r->o.engine, jd_engine_group(r->o.engine) + 1);
+            jd_engine_keep(r->o.engine, JD_WATCH_TOLD, jd_engine_group(r->o.engine) + 1);
         s->state = state_make();
     } else {
         s->state = old->state;

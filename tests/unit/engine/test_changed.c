@@ -140,8 +140,8 @@ static void test_what_was_missed_is_told_again(void **state) {
         told.n = 0;
         jd_engine_missed(e, kept, see, &told);
         compare(kept);
-        if (round) jd_engine_keep(e, kept + 1);
-        jd_engine_watch(e, see, wants, &live);
+        if (round) jd_engine_keep(e, JD_WATCH_TOLD, kept + 1);
+        jd_engine_watch(e, JD_WATCH_TOLD, see, wants, &live);
         uint32_t changes = below(CHANGES / 4);
         for (uint32_t i = 0; i < changes; i++) {
             change(e);
@@ -149,7 +149,7 @@ static void test_what_was_missed_is_told_again(void **state) {
             if (below(5)) continue;
             /* all is told up to somewhere */
             kept = live.n ? live.r[live.n - 1 - below(live.n > 6 ? 6 : (uint32_t)live.n)].group : kept;
-            jd_engine_keep(e, kept + 1);
+            jd_engine_keep(e, JD_WATCH_TOLD, kept + 1);
         }
         while (below(3) && jd_engine_step(e)) {}
         close_engine(e);

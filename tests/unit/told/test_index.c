@@ -154,7 +154,7 @@ static void test_nothing_is_missed(void **state) {
     room.index = index_make();
     for (uint32_t i = 0; i < 60; i++) change(); /* names are known */
     for (uint32_t i = 0; i < SUBS; i++) index_add(room.index, subs[i] = make(i));
-    jd_engine_watch(room.o.engine, on_group, NULL, NULL);
+    jd_engine_watch(room.o.engine, JD_WATCH_TOLD, on_group, NULL, NULL);
     for (uint32_t i = 0; i < CHANGES; i++) {
         change();
         uint32_t at = below(SUBS); /* one goes, another comes */
