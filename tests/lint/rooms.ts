@@ -13,6 +13,7 @@ const root = resolve(fileURLToPath(import.meta.url), "../../..");
 /** The rooms of src/, lowest first. A file may include its own room and those before it. */
 const rooms = [
     "base",
+    "warn",
     "series",
     "json",
     "geo",
