@@ -19,7 +19,7 @@ typedef enum jd_xtype {
     JD_X_DURATION, /* us */
     JD_X_TIME,
     JD_X_PLACE,
-    JD_X_NUMS,  /* lists */
+    JD_X_NUMS, /* lists */
     JD_X_TEXTS,
     JD_X_ANY /* of names only: whatever it turns out to be; no value has it */
 } jd_xtype;
@@ -31,8 +31,8 @@ typedef struct jd_xval {
     union {
         double num;
         int yes;
-        int64_t us;     /* DURATION; TIME: jd_time */
-        jd_str text;    /* lives in the evaluation's arena, the program, or the host */
+        int64_t us;            /* DURATION; TIME: jd_time */
+        jd_str text;           /* lives in the evaluation's arena, the program, or the host */
         const jd_shape *place; /* likewise */
         const double *nums;
         const jd_str *texts;
@@ -41,11 +41,15 @@ typedef struct jd_xval {
 
 /* ---- compiling ---- */
 typedef struct jd_xname { /* a name in the text, as the host is asked of it once, when it is compiled */
-    jd_str path;          /* "pm25", "pm25.quality", `type`; of "refPark->capacity" the part behind the arrow */
-    jd_str via;           /* "refPark"; p NULL: none */
-    int was;              /* "was.": before the change */
-    int window;           /* it is the attribute of a window: only its readings are asked for */
+    jd_str path; /* as written, without blanks: "pm25", "pm25.quality", "`type`" (what stands in backquotes keeps
+                    them: an attribute even where the word alone means something else, and its points part
+                    nothing); of "refPark->capacity" the part behind the arrow */
+    jd_str via;  /* "refPark"; p NULL: none */
+    int was;     /* "was.": before the change */
+    int window;  /* it is the attribute of a window: only its readings are asked for */
 } jd_xname;
+/* Cuts the first part off a path: 1 and the part without its backquotes, or 0 at the end. */
+int jd_xname_part(jd_str *rest, jd_str *part, int *quoted);
 typedef struct jd_xnames {
     void *user;
     /* The host's number for it (0..) and its type (JD_X_ANY: not known before). 0, or -1: *err, without a place. */
@@ -84,8 +88,8 @@ typedef enum jd_xfold { /* what whole chunks can tell without being read one by 
 
 typedef struct jd_xhost {
     void *user;
-    jd_time now, end; /* end: of windows; the observedAt of what is judged, or now */
-    jd_arena *arena;  /* what values need lives there */
+    jd_time now, end;      /* end: of windows; the observedAt of what is judged, or now */
+    jd_arena *arena;       /* what values need lives there */
     uint64_t readings_max; /* 0: 100,000 */
     /* Each gives 0, or -1 with *err (the evaluation fails). Absent: JD_X_NULL. */
     int (*value)(void *user, uint32_t number, jd_xval *out, jd_err *err);
@@ -94,7 +98,7 @@ typedef struct jd_xhost {
                     size_t *n, jd_err *err);
     /* The same folded; NULL: made from readings. No readings: JD_X_NULL (COUNT: 0). */
     int (*fold)(void *user, uint32_t number, jd_time from, jd_time to, jd_xfold how, jd_xval *out, jd_err *err);
-    int (*area)(void *user, jd_str id, jd_xval *out, jd_err *err); /* a place */
+    int (*area)(void *user, jd_str id, jd_xval *out, jd_err *err);     /* a place */
     int (*age)(void *user, uint32_t number, jd_time *at, jd_err *err); /* observedAt, else modifiedAt, or NONE */
 } jd_xhost;
 /* 0: *out (perhaps JD_X_NULL); -1: it could not be evaluated, *err says why. Nothing is kept of the host. */
@@ -106,6 +110,7 @@ void jd_xval_text(const jd_xval *v, jd_buf *out);
 typedef struct jd_xtpl jd_xtpl;
 int jd_xtpl_compile(jd_str text, const jd_xnames *names, jd_xtpl **out, jd_err *err);
 void jd_xtpl_free(jd_xtpl *t);
-/* What is nothing, or cannot be evaluated, is written as an en dash. `{x:1}` writes a number with one digit behind the point. */
+/* What is nothing, or cannot be evaluated, is written as an en dash. `{x:1}` writes a number with one digit behind the
+ * point. */
 void jd_xtpl_write(const jd_xtpl *t, const jd_xhost *host, jd_buf *out);
 #endif

@@ -42,6 +42,7 @@ typedef struct jd_cap { /* 3.2.1 */
 } jd_cap;
 /* Appends the XML. Times are written in UTC as 3.3.2 asks ("2002-05-24T16:49:00-00:00"). */
 void jd_cap_write(const jd_cap *c, jd_buf *out);
-/* Reads and checks one message, at most 1 MiB. JD_E_BAD_REQUEST_DATA: the element's path and the line ("info[1].area[0].polygon, line 40"). */
+/* Reads and checks one message, at most 1 MiB. JD_E_BAD_REQUEST_DATA: the element's path and the line
+ * ("info[1].area[0].polygon, line 40"). */
 int jd_cap_read(jd_str xml, jd_arena *a, jd_cap *out, jd_err *err);
 #endif

@@ -1,9 +1,9 @@
 /* rule/rule.h - rules on what changes and on time, and the alerts that they raise (docs/packs.md).
  *
- * A rule belongs to a pack. It is fed what groups published, in order, from a position that is durable together with its
- * effects, so that an alert is raised and cleared exactly once, whatever dies in between. An alert is an entity of type
- * Alert; what a rule remembers of an entity beside it (a delay that runs, say) is a document of kind JD_K_RULED. Rules
- * watch the default tenant. Threads: the rules have their own; everything here may be called from any thread. */
+ * A rule belongs to a pack. It is fed what groups published, in order, from a position that is durable together with
+ * its effects, so that an alert is raised and cleared exactly once, whatever dies in between. An alert is an entity of
+ * type Alert; what a rule remembers of an entity beside it (a delay that runs, say) is a document of kind JD_K_RULED.
+ * Rules watch the default tenant. Threads: the rules have their own; everything here may be called from any thread. */
 #ifndef JD_RULE_RULE_H
 #define JD_RULE_RULE_H
 #include "engine/engine.h"
@@ -16,13 +16,13 @@ typedef struct jd_rules jd_rules;
 typedef struct jd_rules_opts {
     jd_engine *engine;
     jd_contexts *contexts;
-    jd_people *people;      /* who is told; NULL: nobody */
-    size_t changes_bytes;   /* changes that wait to be judged; beyond, writers wait; 0: a quarter of log_bytes */
-    uint64_t log_bytes;     /* the engine's log_bytes_max; 0: its default */
-    uint32_t rules_max;     /* of all packs; 0: 100,000 */
-    uint64_t readings_max;  /* of one evaluation; 0: 100,000 */
-    uint32_t failures_max;  /* evaluations that fail one after the other before a rule is switched off; 0: 100 */
-    uint32_t group_max;     /* the engine's group_changes_max; 0: its default */
+    jd_people *people;     /* who is told; NULL: nobody */
+    size_t changes_bytes;  /* changes that wait to be judged; beyond, writers wait; 0: a quarter of log_bytes */
+    uint64_t log_bytes;    /* the engine's log_bytes_max; 0: its default */
+    uint32_t rules_max;    /* of all packs; 0: 100,000 */
+    uint64_t readings_max; /* of one evaluation; 0: 100,000 */
+    uint32_t failures_max; /* evaluations that fail one after the other before a rule is switched off; 0: 100 */
+    uint32_t group_max;    /* the engine's group_changes_max; 0: its default */
 } jd_rules_opts;
 
 /* ---- a pack's rules: checked and compiled whole, then applied ---- */
@@ -32,7 +32,7 @@ typedef struct jd_modelattr { /* what a model says of an attribute, for expressi
 } jd_modelattr;
 typedef struct jd_pack_rules {
     jd_str pack;
-    jd_context *ctx;        /* of its names; counted by what is made */
+    jd_context *ctx;                    /* of its names; counted by what is made */
     const jd_jval *const *declarations; /* rules and derivations */
     size_t n;
     const jd_modelattr *model; /* of all types that the pack may use */
@@ -67,12 +67,12 @@ uint64_t jd_rules_position(jd_rules *r);
 /* ---- alerts: what people do with them; done() once, when it is durable ---- */
 typedef enum jd_alert_act { JD_ALERT_ACK, JD_ALERT_COMMENT, JD_ALERT_CLEAR } jd_alert_act;
 typedef struct jd_alert_ticket {
-    jd_str id;          /* of the alert */
+    jd_str id; /* of the alert */
     jd_alert_act act;
     jd_str by, comment; /* p NULL: none */
     void (*done)(struct jd_alert_ticket *t);
     void *user;
-    jd_err err; /* JD_E_NOT_FOUND, JD_E_CONFLICT (it is cleared already) */
+    jd_err err;                   /* JD_E_NOT_FOUND, JD_E_CONFLICT (it is cleared already) */
     struct jd_alert_ticket *next; /* the room's */
 } jd_alert_ticket;
 void jd_alert_act_on(jd_rules *r, jd_alert_ticket *t);
