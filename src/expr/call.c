@@ -163,8 +163,8 @@ static int fixed_duration(expr__parser *p, expr__node *n, int64_t least, int64_t
                           "窗口需要写明的时长，例如 1h");
     *us = n->val.us;
     if (*us >= least) return 0;
-    return EXPR__FAIL(p, n->at, least ? "a window must be longer than zero" : "how far back cannot be less than zero",
-                      least ? "窗口必须大于零" : "回溯时长不能小于零");
+    if (least) return EXPR__FAIL(p, n->at, "a window must be longer than zero", "窗口必须大于零");
+    return EXPR__FAIL(p, n->at, "how far back cannot be less than zero", "回溯时长不能小于零");
 }
 
 static int one_more_window(expr__parser *p, uint32_t at, int64_t us) {
@@ -201,9 +201,9 @@ static expr__node *window(expr__parser *p, const struct window *w, uint32_t at) 
     uint32_t least = *w->takes != 0, most = w->takes[0] ? w->takes[1] ? 2 : 1 : 0;
     if (a.n - 1 < least || a.n - 1 > most) {
         if (!most && a.n == 2) { /* most likely meant as ago */
-            expr__fit(p, a.p[1], JD_X_DURATION);
-            if (p->err->code == JD_E_OK) fixed_duration(p, a.p[1], 0, &s.ago);
-            if (p->err->code != JD_E_OK) return NULL;
+            expr__node *ago = a.p[1];
+            if (!expr__fit(p, ago, JD_X_DURATION)) fixed_duration(p, ago, 0, &s.ago);
+            return NULL;
         }
         too_few(p, at, name, w->says);
         return NULL;
@@ -217,6 +217,67 @@ static expr__node *window(expr__parser *p, const struct window *w, uint32_t at) 
     }
     if (one_more_window(p, at, s.us + s.ago)) return NULL;
     expr__node *n = expr__node_new(p, EXPR__WINDOW, w->gives, at, a.p + 1, a.n - 1);
+    if (!n) return NULL;
+    n->number = number;
+    n->span = JD_NEW(&p->x->arena, expr__span);
+    *n->span = s;
+    return n;
+}
+
+/* ---- early warning ---- */
+
+static const struct early {
+    const char *name;
+    expr__warn how;
+    uint32_t numbers; /* beside name and step */
+    int sum;          /* may it take 'sum'? */
+    const char *says;
+} earlies[] = {
+    {"earsC1", EXPR__C1, 0, 1, "(x, step, 'sum'?)"},
+    {"earsC2", EXPR__C2, 0, 1, "(x, step, 'sum'?)"},
+    {"earsC3", EXPR__C3, 0, 1, "(x, step, 'sum'?)"},
+    {"farrington", EXPR__FARRINGTON, 2, 1, "(x, step, b, w, 'sum'?)"},
+    {"ewma", EXPR__EWMA, 3, 0, "(x, step, n, lambda, L)"},
+    {"cusum", EXPR__CUSUM, 3, 0, "(x, step, n, k, h)"},
+};
+
+static int fixed_number(expr__parser *p, expr__node *n, double *out) {
+    if (expr__fit(p, n, JD_X_NUM)) return -1;
+    if (!expr__is_const(n) || n->val.type != JD_X_NUM)
+        return EXPR__FAIL(p, n->at, "a number that is written out is needed here", "此处需要写明的数值");
+    *out = n->val.num;
+    return 0;
+}
+
+static expr__node *early(expr__parser *p, const struct early *e, uint32_t at) {
+    args a;
+    expr__span s = {.how = (uint8_t)e->how};
+    uint32_t number;
+    int64_t all;
+    jd_str name = jd_str_of(e->name);
+    if (of_attribute(p, name, e->says, at, &number, &a) || fixed_duration(p, a.p[0], 1, &s.us)) return NULL;
+    uint32_t given = a.n - 1;
+    if (given < e->numbers || given > e->numbers + (uint32_t)e->sum) {
+        too_few(p, at, name, e->says);
+        return NULL;
+    }
+    for (uint32_t i = 0; i < e->numbers; i++)
+        if (fixed_number(p, a.p[i + 1], &s.p[i])) return NULL;
+    if (given > e->numbers) {
+        const expr__node *word = a.p[given];
+        s.sum = expr__is_const(word) && word->val.type == JD_X_TEXT && jd_str_is(word->val.text, "sum");
+        if (!s.sum) {
+            EXPR__FAIL(p, word->at, "only 'sum' may stand here", "此处只能是 'sum'");
+            return NULL;
+        }
+    }
+    if (expr__early_ready(p, at, e->name, &s)) return NULL;
+    if (__builtin_mul_overflow(s.us, (int64_t)s.steps, &all) || all > EXPR__SPAN_MOST) {
+        EXPR__FAIL(p, a.p[0]->at, "the steps reach back further than 9999 years", "各步合计回溯超过 9999 年");
+        return NULL;
+    }
+    if (one_more_window(p, at, all)) return NULL;
+    expr__node *n = expr__node_new(p, EXPR__EARLY, JD_X_NUM, at, NULL, 0);
     if (!n) return NULL;
     n->number = number;
     n->span = JD_NEW(&p->x->arena, expr__span);
@@ -250,14 +311,14 @@ static void nearest(jd_str name, const char *candidate, int *best, const char **
 }
 
 static expr__node *unknown(expr__parser *p, jd_str name, uint32_t at) {
-    static const char *const others[] = {"known",  "min",    "max",        "age",  "earsC1",
-                                         "earsC2", "earsC3", "farrington", "ewma", "cusum"};
+    static const char *const others[] = {"known", "min", "max", "age"};
     const expr__func *const tables[] = {expr__number_funcs, expr__text_funcs, expr__time_funcs, expr__place_funcs};
     const char *like = NULL;
     char shown[JD_SHOWN];
     int best = 3;
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) nearest(name, others[i], &best, &like);
     for (size_t i = 0; i < sizeof windows / sizeof *windows; i++) nearest(name, windows[i].name, &best, &like);
+    for (size_t i = 0; i < sizeof earlies / sizeof *earlies; i++) nearest(name, earlies[i].name, &best, &like);
     for (size_t t = 0; t < sizeof tables / sizeof *tables; t++)
         for (const expr__func *f = tables[t]; f->name; f++) nearest(name, f->name, &best, &like);
     jd_show(name, shown);
@@ -274,6 +335,8 @@ expr__node *expr__call(expr__parser *p, jd_str name, uint32_t at) {
     if (jd_str_is(name, "age")) return age(p, at);
     for (size_t i = 0; i < sizeof windows / sizeof *windows; i++)
         if (jd_str_is(name, windows[i].name)) return window(p, &windows[i], at);
+    for (size_t i = 0; i < sizeof earlies / sizeof *earlies; i++)
+        if (jd_str_is(name, earlies[i].name)) return early(p, &earlies[i], at);
     const expr__func *f = expr__func_of(name);
     return f ? value_call(p, f, at) : unknown(p, name, at);
 }

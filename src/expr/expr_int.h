@@ -84,9 +84,9 @@ typedef enum expr__warn { EXPR__C1, EXPR__C2, EXPR__C3, EXPR__FARRINGTON, EXPR__
 typedef struct expr__span { /* what a window or a series of steps looks at */
     uint8_t how;            /* expr__how, expr__warn */
     uint8_t sum;            /* of each step the sum, not the mean */
-    uint32_t steps, b, w;   /* of early warnings; of farrington years back and half width */
+    uint32_t steps;         /* of early warnings */
     int64_t us, ago;        /* the window, or one step */
-    double p[2];            /* parameters of early warnings */
+    double p[3];            /* early warnings' parameters, in the order of the arguments */
 } expr__span;
 
 struct expr__node {
@@ -238,6 +238,8 @@ static inline int expr__is_const(const expr__node *n) {
 }
 
 /* ---- window.c, early.c ---- */
+/* Fills s->steps; refuses parameters that src/warn does not take, at p->tok or the byte `at`. */
+int expr__early_ready(expr__parser *p, uint32_t at, const char *name, expr__span *s);
 int expr__window(expr__run *r, const expr__node *n, jd_xval *out);
 int expr__early(expr__run *r, const expr__node *n, jd_xval *out);
 /* Readings of the window, within what the evaluation may still read. */
