@@ -286,4 +286,10 @@ jd_turn api_messages_post(jd_req *r);
 jd_turn api_message_get(jd_req *r);
 jd_turn api_message_read(jd_req *r);
 jd_turn api_message_link(jd_req *r);
+jd_turn api_alerts_list(jd_req *r);
+jd_turn api_alert_get(jd_req *r);
+jd_turn api_alert_acknowledge(jd_req *r);
+jd_turn api_alert_comment(jd_req *r);
+jd_turn api_alert_clear(jd_req *r);
+jd_turn api_alerts_context(jd_req *r);
 #endif

@@ -17,6 +17,7 @@ static void metrics(void *app, jd_buf *out) {
     jd_links_metrics(api->links, out);
     jd_told_metrics(api->told, out);
     jd_people_metrics(api->people, out);
+    jd_rules_metrics(api->rules, out);
 }
 
 static int health(void *app, jd_buf *out) {
@@ -33,9 +34,11 @@ static void drain(void *app) {
     jd_api *api = app;
     jd_tables_quiet(api->tables);
     jd_links_quiet(api->links);
+    jd_rules_quiet(api->rules);
     jd_told_quiet(api->told);
     jd_people_quiet(api->people);
     jd_engine_drain(api->engine);
+    if (api->rules) jd_rules_links(api->rules, NULL);
     jd_links_stop(api->links);
     api->links = NULL;
 }
@@ -122,11 +125,20 @@ int jd_server_start(const jd_server_opts *opts, jd_server **out, jd_err *err) {
     jd_people_opts po = opts->people;
     po.engine = lo.engine;
     po.base_url = s->api.base_url;
-    rc = rc || jd_told_start(&s->api.told, &to, err) || jd_people_start(&s->api.people, &po, err) ||
-         jd_tables_start(&s->api.tables, &ta, err);
+    jd_rules_opts ro = {.engine = lo.engine,
+                        .contexts = lo.contexts,
+                        .log_bytes = opts->log_bytes_max,
+                        .group_max = opts->group_changes_max};
+    /* whoever watches changes is there before anything writes some: rules, then told, then tables and links */
+    rc = rc || jd_people_start(&s->api.people, &po, err);
+    ro.people = s->api.people;
+    rc = rc || jd_rules_start(&s->api.rules, &ro, err) || jd_rules_go(s->api.rules, err) ||
+         jd_told_start(&s->api.told, &to, err) || jd_tables_start(&s->api.tables, &ta, err);
     if (!rc) jd_people_listen(s->api.people, s->api.told);
     lo.tables = s->api.tables;
-    if (rc || jd_links_start(&s->api.links, &lo, err) || open_door(s, opts, err)) {
+    rc = rc || jd_links_start(&s->api.links, &lo, err);
+    if (!rc) jd_rules_links(s->api.rules, s->api.links);
+    if (rc || open_door(s, opts, err)) {
         jd_server_stop(s);
         return -1;
     }
@@ -143,7 +155,8 @@ void jd_server_stop(jd_server *s) {
         jd_door_stop(s->door, drain);
     else if (s->api.told)
         drain(&s->api);
-    /* behind the last request: some of them work on these two */
+    /* behind the last request: some of them work on these */
+    jd_rules_stop(s->api.rules);
     jd_told_stop(s->api.told);
     jd_people_stop(s->api.people);
     jd_tables_stop(s->api.tables);
