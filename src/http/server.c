@@ -17,6 +17,7 @@ static void metrics(void *app, jd_buf *out) {
     jd_links_metrics(api->links, out);
     jd_told_metrics(api->told, out);
     jd_people_metrics(api->people, out);
+    jd_rules_metrics(api->rules, out);
 }
 
 static int health(void *app, jd_buf *out) {
@@ -31,11 +32,15 @@ static int health(void *app, jd_buf *out) {
 /* What was read of devices goes to the writer first; what is durable is answered before their lines are closed. */
 static void drain(void *app) {
     jd_api *api = app;
+    jd_packs_quiet(api->packs);
     jd_tables_quiet(api->tables);
     jd_links_quiet(api->links);
+    if (api->rules) jd_rules_quiet(api->rules);
     jd_told_quiet(api->told);
     jd_people_quiet(api->people);
     jd_engine_drain(api->engine);
+    jd_packs_links(api->packs, NULL); /* an install that is under way is over then */
+    if (api->rules) jd_rules_links(api->rules, NULL);
     jd_links_stop(api->links);
     api->links = NULL;
 }
@@ -94,6 +99,29 @@ static void name_ourselves(jd_server *s, const jd_server_opts *o) {
     s->api.alias = jd_str_of(s->alias);
 }
 
+/* Rules are there before the first write, links open when there are rules for what they bring. */
+static int start_rules(jd_server *s, const jd_server_opts *o, jd_err *err) {
+    jd_rules_opts ro = {.engine = s->api.engine,
+                        .contexts = s->api.contexts,
+                        .people = s->api.people,
+                        .log_bytes = o->log_bytes_max,
+                        .group_max = o->group_changes_max};
+    if (jd_rules_start(&s->api.rules, &ro, err)) return -1;
+    jd_packs_opts po = o->packs;
+    po.engine = s->api.engine;
+    po.contexts = s->api.contexts;
+    po.rules = s->api.rules;
+    po.group_max = o->group_changes_max;
+    return jd_packs_start(&s->api.packs, &po, err);
+}
+
+static int start_links(jd_server *s, const jd_links_opts *o, jd_err *err) {
+    if (jd_links_start(&s->api.links, o, err)) return -1;
+    jd_rules_links(s->api.rules, s->api.links);
+    jd_packs_links(s->api.packs, s->api.links);
+    return jd_rules_go(s->api.rules, err) || jd_packs_go(s->api.packs, err);
+}
+
 int jd_server_start(const jd_server_opts *opts, jd_server **out, jd_err *err) {
     jd_server *s = jd_xcalloc(1, sizeof *s);
     s->api.limit_default = opts->limit_default;
@@ -123,10 +151,10 @@ int jd_server_start(const jd_server_opts *opts, jd_server **out, jd_err *err) {
     po.engine = lo.engine;
     po.base_url = s->api.base_url;
     rc = rc || jd_told_start(&s->api.told, &to, err) || jd_people_start(&s->api.people, &po, err) ||
-         jd_tables_start(&s->api.tables, &ta, err);
+         start_rules(s, opts, err) || jd_tables_start(&s->api.tables, &ta, err);
     if (!rc) jd_people_listen(s->api.people, s->api.told);
     lo.tables = s->api.tables;
-    if (rc || jd_links_start(&s->api.links, &lo, err) || open_door(s, opts, err)) {
+    if (rc || start_links(s, &lo, err) || open_door(s, opts, err)) {
         jd_server_stop(s);
         return -1;
     }
@@ -145,6 +173,8 @@ void jd_server_stop(jd_server *s) {
         drain(&s->api);
     /* behind the last request: some of them work on these two */
     jd_told_stop(s->api.told);
+    jd_packs_stop(s->api.packs);
+    jd_rules_stop(s->api.rules);
     jd_people_stop(s->api.people);
     jd_tables_stop(s->api.tables);
     jd_contexts_destroy(s->api.contexts);

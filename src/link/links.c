@@ -114,12 +114,13 @@ static int is_taken(jd_links *l, const link_decl *d, jd_err *err) {
     return jd_fail_at(err, "listen");
 }
 
-int jd_links_prepare(jd_links *l, jd_str name, const jd_jval *v, jd_link_ready **ready, jd_err *err) {
+int jd_links_prepare_with(jd_links *l, jd_str name, const jd_jval *v, const jd_links_coming *coming,
+                          jd_link_ready **ready, jd_err *err) {
     jd_link_ready *r = jd_xcalloc(1, sizeof *r);
     r->links = l;
     int rc = link_decl_compile(l, name, v, &r->decl, err);
     if (!rc && r->decl->tables)
-        rc = l->o.tables ? jd_sources_prepare(l->o.tables, name, v, &r->source, err)
+        rc = l->o.tables ? jd_sources_prepare(l->o.tables, name, v, coming, &r->source, err)
                          : jd_fail(err, JD_E_NOT_SUPPORTED, "there are no tables here", "此处不支持数据表");
     else if (!rc)
         rc = is_taken(l, r->decl, err) || open_address(r, err);
@@ -129,6 +130,22 @@ int jd_links_prepare(jd_links *l, jd_str name, const jd_jval *v, jd_link_ready *
     }
     *ready = r;
     return 0;
+}
+
+int jd_links_prepare(jd_links *l, jd_str name, const jd_jval *v, jd_link_ready **ready, jd_err *err) {
+    return jd_links_prepare_with(l, name, v, NULL, ready, err);
+}
+
+int jd_link_check(jd_engine *engine, jd_contexts *contexts, jd_str name, const jd_jval *v,
+                  const jd_links_coming *coming, jd_err *err) {
+    jd_links bare = {.o = {.engine = engine, .contexts = contexts}}; /* a declaration asks for no more of it */
+    link_decl *d = NULL;
+    jd_table_source *source = NULL;
+    int rc = link_decl_compile(&bare, name, v, &d, err);
+    if (!rc && d->tables) rc = jd_sources_prepare(NULL, name, v, coming, &source, err);
+    jd_source_free(source);
+    link_decl_unref(d);
+    return rc;
 }
 
 void jd_links_forget(jd_link_ready *r) {
