@@ -38,7 +38,8 @@ int jd_links_prepare(jd_links *l, jd_str name, const jd_jval *v, jd_link_ready *
 /* The same for declarations that are written together with others (packs). */
 typedef struct jd_links_coming {
     const jd_str *mappings; /* that will be there when it is applied */
-    size_t mappings_n;
+    const jd_str *gone;     /* links that will be removed before: their addresses may be taken over */
+    size_t mappings_n, gone_n;
 } jd_links_coming;
 int jd_links_prepare_with(jd_links *l, jd_str name, const jd_jval *v, const jd_links_coming *coming,
                           jd_link_ready **ready, jd_err *err);

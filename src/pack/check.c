@@ -91,6 +91,15 @@ void pack_fault_err(pack_check *c, pack_file *f, const jd_jval *in, const jd_jst
     jd_buf_fini(&text);
 }
 
+/* Of one that stands in the file the place is a path that begins with @context; of another one it is something else. */
+void pack_fault_context(pack_check *c, pack_file *f, const jd_jval *in, const jd_jstep *at, const jd_err *err) {
+    int here = !strncmp(err->place, "@context", 8) && jd_jsteps(c->a, in, path_in(err->place)) != NULL;
+    if (here)
+        pack_fault_err(c, f, in, at, err);
+    else
+        fault_step(c, f, pack_step(c, at, in, "@context"), err->en, err->zh);
+}
+
 static int by_place(const void *x, const void *y) {
     const jd_pack_fault *a = x, *b = y;
     int by_file = jd_str_cmp(a->file, b->file);
@@ -231,7 +240,7 @@ static int manifest(pack_check *c) {
     if (!pack_version_valid(k->version)) k->version = JD_STR("0.0.0"); /* the schema has said so */
     k->context = jd_jget(&f->v, "@context");
     if (jd_contexts_get(c->p->o.contexts, k->context, 1, &k->ctx, &err)) {
-        pack_fault_err(c, f, &f->v, pack_step(c, NULL, &f->v, "@context"), &err);
+        pack_fault_context(c, f, &f->v, NULL, &err);
         return -1;
     }
     const jd_jval *needs = jd_jget(&f->v, "needs");

@@ -165,11 +165,16 @@ static int prepare(install *x, jd_view *v, const jd_links_coming *coming) {
 static int change_set(install *x, jd_time now) {
     const pack *k = x->k;
     jd_view v;
-    jd_links_coming coming = {JD_NEWN(x->a, jd_str, k->docs_n + 1), 0};
+    jd_links_coming coming = {0};
     jd_str *mappings = JD_NEWN(x->a, jd_str, k->docs_n + 1);
     for (size_t i = 0; i < k->docs_n; i++)
         if (k->docs[i].kind == JD_K_MAPPING) mappings[coming.mappings_n++] = k->docs[i].id;
     coming.mappings = mappings;
+    const jd_jval *links = x->old ? pack_entry_owns(x->old, JD_K_LINK) : NULL;
+    jd_str *gone_links = JD_NEWN(x->a, jd_str, links ? links->n + 1 : 1);
+    for (uint32_t i = 0; links && i < links->n; i++)
+        if (!has_doc(k, JD_K_LINK, jd_jstr(&links->items[i]))) gone_links[coming.gone_n++] = jd_jstr(&links->items[i]);
+    coming.gone = gone_links;
     x->writes_cap = k->docs_n + owned_count(x->old) + 2;
     x->writes = JD_NEWN(x->a, jd_write, x->writes_cap);
     x->ready = JD_NEWN(x->a, jd_link_ready *, k->docs_n + 1);
@@ -216,7 +221,7 @@ static int dependents(install *x, const pack_entry *trying) {
 
 /* ---- behind the write ---- */
 
-static void apply_rules(jd_packs *p, pack *k) {
+void pack_apply_rules(jd_packs *p, pack *k) {
     if (p->o.rules)
         jd_rules_apply(p->o.rules, k->ruleset);
     else
@@ -298,12 +303,13 @@ static int install_checked(install *x, jd_pack_made *made) {
         return -1;
     }
     apply_links(x);
-    apply_rules(p, x->k);
+    pack_apply_rules(p, x->k);
     for (size_t i = 0; i < x->dependents_n; i++) {
-        apply_rules(p, x->dependents[i].pack);
+        pack_apply_rules(p, x->dependents[i].pack);
         put_pack(p, x->dependents[i].entry, x->dependents[i].pack);
     }
     jd_log(JD_LOG_INFO, "pack.installed", "pack=%.*s version=%.*s", JD_STR_ARG(e->name), JD_STR_ARG(e->version));
+    pack_host_context(p, e);
     put_entry(p, e);
     pack_migrate_wake(p);
     return 0;
@@ -373,6 +379,7 @@ int jd_packs_remove(jd_packs *p, jd_str name, jd_err *err) {
             if (x.writes[i].kind == JD_K_LINK) jd_links_remove(p->links, x.writes[i].rq.id);
         if (p->o.rules) jd_rules_remove(p->o.rules, name);
         jd_log(JD_LOG_INFO, "pack.removed", "pack=%.*s", JD_STR_ARG(name));
+        pack_drop_context(p, name);
         take_out(p, x.old);
         pack_migrate_wake(p);
     }

@@ -43,7 +43,8 @@ static jd_str alone(pack_check *c, const pack_file *f, const jd_jstep *at) {
     return out;
 }
 
-static void compile_map(pack_check *c, pack_file *f, const jd_jstep *at, int live) {
+/* v: the mapping, which stands at `at`; live: it is a link's. */
+static void compile_map(pack_check *c, pack_file *f, const jd_jval *v, const jd_jstep *at, int live) {
     jd_err err = {0};
     jd_map *m = NULL;
     jd_context *own = NULL;
@@ -53,7 +54,7 @@ static void compile_map(pack_check *c, pack_file *f, const jd_jstep *at, int liv
     }
     const jd_jval *context = jd_map_context(m);
     if (context && jd_contexts_get(c->p->o.contexts, context, 1, &own, &err))
-        pack_fault_err(c, f, &f->v, at, &err);
+        pack_fault_context(c, f, v, at, &err);
     else if (jd_map_compile(m, own ? own : c->k->ctx, jd_engine_symbols(c->p->o.engine), &err))
         map_fault(c, f, at, &err);
     else if (live && !jd_map_is_live(m))
@@ -82,7 +83,7 @@ void pack_mappings(pack_check *c) {
     for (size_t i = 0; i < k->files_n; i++) {
         pack_file *f = &k->files[i];
         if (f->kind != PACK_MAPPING || f->bad) continue;
-        compile_map(c, f, NULL, 0);
+        compile_map(c, f, &f->v, NULL, 0);
         if (!f->bad) k->docs[k->docs_n++] = (pack_doc){JD_K_MAPPING, f->stem, with_context(k, f), NULL};
     }
 }
@@ -122,7 +123,7 @@ static int one_map(pack_check *c, pack_file *f, const jd_jstep *at, const jd_jva
         const jd_jstep *where = pack_behind(c, at, fault->at); /* its steps stand below ours */
         pack_fault(c, f, where, "%s%.0s", "%.0s%s", fault->en, fault->zh);
     }
-    if (!f->bad) compile_map(c, f, at, 1);
+    if (!f->bad) compile_map(c, f, v, at, 1);
     int rc = f->bad ? -1 : 0;
     f->bad |= was;
     return rc;
@@ -170,7 +171,7 @@ static void link(pack_check *c, pack_file *f) {
     }
     if (whole_link(c, f, v)) return;
     jd_str coming = mapping ? jd_jstr(mapping) : (jd_str){"", 0};
-    jd_links_coming with = {&coming, mapping ? 1 : 0};
+    jd_links_coming with = {.mappings = &coming, .mappings_n = mapping ? 1 : 0};
     if (jd_link_check(c->p->o.engine, c->p->o.contexts, f->stem, v, &with, &err)) {
         pack_fault_err(c, f, &f->v, NULL, &err);
         return;

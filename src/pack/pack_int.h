@@ -106,6 +106,8 @@ void pack_fault_at(pack_check *c, pack_file *f, unsigned line, unsigned column, 
 /* What an error says of a member of `in` (which stands at `at`): its place is a path in it, or "NAME:LINE:COLUMN" of
  * the file's text. */
 void pack_fault_err(pack_check *c, pack_file *f, const jd_jval *in, const jd_jstep *at, const jd_err *err);
+/* The same of an error of the @context in `in`. */
+void pack_fault_context(pack_check *c, pack_file *f, const jd_jval *in, const jd_jstep *at, const jd_err *err);
 const jd_jstep *pack_step(pack_check *c, const jd_jstep *up, const jd_jval *object, const char *member);
 /* `down`, which begins at the value that `up` leads to, from the root. */
 const jd_jstep *pack_behind(pack_check *c, const jd_jstep *up, const jd_jstep *down);
@@ -148,7 +150,12 @@ const jd_jval *pack_entry_owns(const pack_entry *e, jd_dkind kind);
 int pack_entry_owns_it(const pack_entry *e, jd_dkind kind, jd_str id);
 extern const jd_dkind pack_owned[3];
 
+/* ---- packs.c ---- */
+void pack_host_context(jd_packs *p, const pack_entry *e);
+void pack_drop_context(jd_packs *p, jd_str name);
+
 /* ---- install.c ---- */
+void pack_apply_rules(jd_packs *p, pack *k); /* its ruleset goes to whoever follows rules, if anybody does */
 /* Waits until the job is done; 0, or -1: *err of the first write that was refused. */
 int pack_commit(jd_packs *p, jd_write *w, size_t n, jd_arena *a, jd_err *err);
 

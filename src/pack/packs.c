@@ -63,6 +63,39 @@ static int waits(const jd_packs *p, const pack_entry *e, const unsigned char *do
     return 0;
 }
 
+/* So that a Link header with the URL of a pack's context needs no request to ourselves, and sees a change at once. */
+static jd_str context_id(jd_arena *a, jd_str name) {
+    return jd_arena_printf(a, "/api/packs/%.*s/context.jsonld", JD_STR_ARG(name));
+}
+
+static void write_context(const pack *k, jd_buf *out) {
+    jd_buf_z(out, "{\"@context\":");
+    if (k->context)
+        jd_json_write(out, k->context);
+    else
+        jd_json_write_str(out, JD_STR(JD_CORE_CONTEXT_URL));
+    jd_buf_c(out, '}');
+}
+
+void pack_host_context(jd_packs *p, const pack_entry *e) {
+    jd_arena a;
+    jd_buf text = {0};
+    jd_err err = {0};
+    jd_arena_init(&a);
+    write_context(e->pack, &text);
+    if (jd_contexts_host(p->o.contexts, context_id(&a, e->name), JD_CTX_HOSTED, jd_buf_view(&text), jd_now(), &err))
+        jd_log(JD_LOG_WARN, "pack.context", "pack=%.*s why=\"%s\"", JD_STR_ARG(e->name), err.en);
+    jd_buf_fini(&text);
+    jd_arena_fini(&a);
+}
+
+void pack_drop_context(jd_packs *p, jd_str name) {
+    jd_arena a;
+    jd_arena_init(&a);
+    jd_contexts_drop(p->o.contexts, context_id(&a, name));
+    jd_arena_fini(&a);
+}
+
 static void begin(jd_packs *p, pack_entry *e) {
     jd_pack_faults *faults = jd_xcalloc(1, sizeof *faults);
     jd_arena a;
@@ -73,9 +106,9 @@ static void begin(jd_packs *p, pack_entry *e) {
     if (!e->pack) {
         pack_entry_failed(e, faults);
         jd_log(JD_LOG_ERROR, "pack.failed", "pack=%.*s why=\"%.*s\"", JD_STR_ARG(e->name), JD_STR_ARG(e->en));
-    } else if (p->o.rules) {
-        jd_rules_apply(p->o.rules, e->pack->ruleset);
-        e->pack->ruleset = NULL;
+    } else {
+        pack_host_context(p, e);
+        pack_apply_rules(p, e->pack);
     }
     jd_arena_fini(&a);
     free(faults);
@@ -263,14 +296,7 @@ int jd_packs_context(jd_packs *p, jd_str name, jd_buf *out) {
     pthread_mutex_lock(&p->lock);
     const pack_entry *e = named(p, name);
     int found = e && e->pack;
-    if (found) {
-        jd_buf_z(out, "{\"@context\":");
-        if (e->pack->context)
-            jd_json_write(out, e->pack->context);
-        else
-            jd_json_write_str(out, JD_STR(JD_CORE_CONTEXT_URL));
-        jd_buf_c(out, '}');
-    }
+    if (found) write_context(e->pack, out);
     pthread_mutex_unlock(&p->lock);
     return found;
 }
