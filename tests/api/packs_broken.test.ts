@@ -106,6 +106,7 @@ const kinds: [RegExp, Kind][] = [
                 "attributes/*/codes",
                 "attributes/*/to",
                 "attributes/location",
+                "attributes/refSite",
                 "history",
                 "history/rollups",
                 "history/rollups/*",
@@ -137,7 +138,7 @@ const kinds: [RegExp, Kind][] = [
     [
         /^rules\//,
         {
-            optional: ["*/where", "*/every", "*/for", "*/clearAfter", "*/old", "*/old/count", "*/unless", "*/unless/*", "*/evidence",
+            optional: ["*", "*/levels/*", "*/where", "*/every", "*/for", "*/clearAfter", "*/old", "*/old/count", "*/unless", "*/unless/*", "*/evidence",
                 "*/evidence/*", "*/text", "*/category", "*/tell", "*/tell/*", "*/tell/*/atLeast", "*/command", "*/command/body/*",
                 "*/levels/*/until", "unit", "every"],
             free: [],
@@ -157,8 +158,10 @@ const kinds: [RegExp, Kind][] = [
 const kindOf = (file: string): Kind => kinds.find(([pattern]) => pattern.test(file))![1];
 
 /** A value that cannot stand where this one does. */
-const wrong = (value: Json, path: Path): Json =>
-    typeof value === "string" && path[0] !== "@context" ? { no: 1 } : typeof value === "object" || path[0] === "@context" ? 7 : "no";
+const wrong = (value: Json, path: Path): Json => {
+    if (typeof value === "object" || path[0] === "@context" || path[0] === "origin") return 7; // these may be objects
+    return typeof value === "string" ? { no: 1 } : "no";
+};
 
 interface Broken {
     what: string;
