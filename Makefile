@@ -11,7 +11,7 @@ DESTDIR      ?=
 LISTEN       ?= 127.0.0.1:8080
 FUZZ_SECONDS ?= 300
 JOBS         ?= $(shell nproc 2>/dev/null || echo 2)
-SAN_TESTS    ?= unit link api
+SAN_TESTS    ?= unit link warn api
 
 TSX := node --import tsx
 
