@@ -6,7 +6,7 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { after, before, test } from "node:test";
 import { changed, city, faults, get, install, sample, send, withVersion, type Files } from "./packs.ts";
-import { api, command, folder, root, Server, zh, type Json } from "./server.ts";
+import { api, ask, command, folder, linkTo, root, Server, zh, type Headers, type Json } from "./server.ts";
 
 const server = new Server(folder());
 before(() => server.start());
@@ -23,6 +23,8 @@ async function until(what: string, holds: () => Promise<boolean>): Promise<void>
     }
     assert.fail(`it did not come about: ${what}`);
 }
+/** The pack's context, as a Link header names it. */
+const linked = (): Headers => linkTo(`${server.url}/api/packs/sample/context.jsonld`);
 async function freePort(): Promise<number> {
     const socket = createServer();
     await new Promise<void>((ready) => socket.listen(0, "127.0.0.1", ready));
@@ -73,10 +75,14 @@ test("a pack is installed whole: its links are open, its mappings and policies t
 test("a table through the pack's mapping has the pack's names", async () => {
     await clean();
     await install(server, sample());
-    const took = await send(server, "POST", "/api/tables?mapping=sample-table", "station,at,pm25\na,2026-11-01T00:00:00Z,41\n");
+    const took = await send(
+        server,
+        "POST",
+        "/api/tables?mapping=sample-table",
+        "station,at,pm25\na,2026-11-01T00:00:00Z,41\n",
+    );
     assert.equal(took.status, 200, took.text);
-    const link = `<${server.url}/api/packs/sample/context.jsonld>; rel="http://www.w3.org/ns/json-ld#context"; type="application/ld+json"`;
-    const found = await server.call("GET", `${api}/entities?type=SampleStation`, undefined, { Link: link });
+    const found = await server.call("GET", `${api}/entities?type=SampleStation`, undefined, linked());
     assert.equal(found.status, 200, found.text);
     assert.equal(found.json[0].pm25.value, 41);
     assert.equal(found.json[0].pm25.unitCode, "GQ");
@@ -84,22 +90,17 @@ test("a table through the pack's mapping has the pack's names", async () => {
 
 test("a context that a newer version changed is the new one at once", async () => {
     await clean();
-    const link = (): Record<string, string> => ({
-        Link: `<${server.url}/api/packs/sample/context.jsonld>; rel="http://www.w3.org/ns/json-ld#context"; type="application/ld+json"`,
-    });
     await install(server, sample());
-    await server.call("GET", `${api}/entities?type=SampleStation`, undefined, link());
+    await server.call("GET", `${api}/entities?type=SampleStation`, undefined, linked());
     const other = changed(sample("1.1.0"), "pack.json", (pack: Json) => ({
         ...pack,
         "@context": { ...pack["@context"], Fresh: "https://example.org/sample/Fresh" },
     }));
     assert.equal((await install(server, other)).status, 204);
-    const made = await server.call(
-        "POST",
-        `${api}/entities`,
-        JSON.stringify({ id: "urn:x:fresh", type: "Fresh" }),
-        { "Content-Type": "application/json", ...link() },
-    );
+    const made = await server.call("POST", `${api}/entities`, JSON.stringify({ id: "urn:x:fresh", type: "Fresh" }), {
+        "Content-Type": "application/json",
+        ...linked(),
+    });
     assert.equal(made.status, 201, made.text);
     const seen = await server.call("GET", `${api}/entities/urn:x:fresh`);
     assert.equal(seen.json.type, "https://example.org/sample/Fresh");
@@ -150,7 +151,11 @@ test("check alone changes nothing", async () => {
     const good = await install(server, sample(), "?check=true");
     assert.equal(good.status, 200, good.text);
     assert.deepEqual(good.json, { faults: [] });
-    const bad = await install(server, changed(sample(), "views/x.json", () => ({ view: 1 })), "?check=true");
+    const bad = await install(
+        server,
+        changed(sample(), "views/x.json", () => ({ view: 1 })),
+        "?check=true",
+    );
     assert.ok(faults(bad).every((fault) => fault.file === "views/x.json"));
     assert.equal((await city(server)).version, undefined);
 });
@@ -175,7 +180,9 @@ test("faults are told in the asker's language, with their places; at most 100", 
 });
 
 test("a file that has no place in a pack, one that is no JSON, no manifest: named", async () => {
-    const odd = faults(await install(server, { ...sample(), "models/a.txt": "{}", "x.json": "{}", "links/a b.json": "{}" }));
+    const odd = faults(
+        await install(server, { ...sample(), "models/a.txt": "{}", "x.json": "{}", "links/a b.json": "{}" }),
+    );
     assert.deepEqual(odd.map((fault) => fault.file).sort(), ["links/a b.json", "models/a.txt", "x.json"]);
     const broken = faults(await install(server, { ...sample(), "views/x.json": '{\n "view": 1,\n "id": }' }));
     assert.deepEqual([broken[0]!.file, broken[0]!.line, broken[0]!.column], ["views/x.json", 3, 8]);
@@ -254,7 +261,11 @@ test("a link may have another name in a newer version, at the same address", asy
 test("a pack needs others: they must be there, new enough, and stay", async () => {
     await clean();
     const station = sample()["models/SampleSite.json"]!;
-    const under = little("under", { "@context": { SampleSite: "https://example.org/s/Site" } }, { "models/s.json": station });
+    const under = little(
+        "under",
+        { "@context": { SampleSite: "https://example.org/s/Site" } },
+        { "models/s.json": station },
+    );
     const view = { view: 1, id: "v", title: { zh: "a", en: "a" }, type: "SampleSite", columns: ["capacity"] };
     const above = (least: string): Files =>
         little(
@@ -340,7 +351,10 @@ test("attributes get other names behind the install, in all entities, also over 
     }));
     for (const name of Object.keys(next))
         if (name !== "pack.json") next = { ...next, [name]: next[name]!.replace(/\bpm25\b(?!Index|-)/g, "fine") };
-    next["mappings/sample-table.json"] = next["mappings/sample-table.json"]!.replace('"column": "fine"', '"column": "pm25"');
+    next["mappings/sample-table.json"] = next["mappings/sample-table.json"]!.replace(
+        '"column": "fine"',
+        '"column": "pm25"',
+    );
     const done = await install(server, next);
     assert.equal(done.status, 204, done.text);
     assert.equal((await get(server, "/api/packs/sample")).state, "migrating");
@@ -350,7 +364,8 @@ test("attributes get other names behind the install, in all entities, also over 
     await until("migrated", async () => (await get(server, "/api/packs/sample")).state === "installed");
     const left = async (name: string): Promise<number> => {
         const iri = `https://example.org/sample/${name}`;
-        const path = `${api}/entities?type=${encodeURIComponent("https://example.org/sample/SampleStation")}&attrs=${encodeURIComponent(iri)}&limit=0&count=true`;
+        const type = "https://example.org/sample/SampleStation";
+        const path = `${api}/entities${ask({ type, attrs: iri, limit: 0, count: true })}`;
         const answer = await server.call("GET", path);
         return Number(answer.headers["ngsild-results-count"]);
     };
@@ -367,13 +382,21 @@ test("kill -9 in the middle of an install: one version or the other, whole", { t
     const a = sample();
     let b = sample();
     b = changed(b, "links/sample-air.json", () => undefined);
-    b = changed(b, "links/sample-b.json", () => ({ protocol: "hj212", listen: "127.0.0.1:0", maps: ["sample-frames"] }));
+    b = changed(b, "links/sample-b.json", () => ({
+        protocol: "hj212",
+        listen: "127.0.0.1:0",
+        maps: ["sample-frames"],
+    }));
     b = changed(b, "mappings/sample-more.json", () => JSON.parse(a["mappings/sample-table.json"]!));
     b = changed(b, "rules/pm25.json", (rules: Json) => rules.map(({ command: _, ...rule }: Json) => rule));
     b = changed(b, "models/SampleStation.json", ({ history: _, ...rest }: Json) => rest);
     b = changed(b, "models/SampleSite.json", (model: Json) => ({ ...model, history: { raw: "P1D" } }));
     const wholes = [
-        { links: ["sample-air", "sample-drop"], mappings: ["sample-frames", "sample-table"], policies: ["sample:SampleStation"] },
+        {
+            links: ["sample-air", "sample-drop"],
+            mappings: ["sample-frames", "sample-table"],
+            policies: ["sample:SampleStation"],
+        },
         {
             links: ["sample-b", "sample-drop"],
             mappings: ["sample-frames", "sample-more", "sample-table"],
@@ -400,7 +423,10 @@ test("kill -9 in the middle of an install: one version or the other, whole", { t
         await own.start();
         const { version, ...rest } = await city(own);
         const at = Number(version!.split(".")[2]);
-        assert.ok(at === acknowledged - 1 || at === acknowledged, `${version}, ${acknowledged} of ${from} acknowledged`);
+        assert.ok(
+            at === acknowledged - 1 || at === acknowledged,
+            `${version}, ${acknowledged} of ${from} acknowledged`,
+        );
         assert.deepEqual(rest, wholes[at % 2], version);
         assert.equal((await get(own, "/api/packs/sample")).state, "installed");
         for (const link of rest.links.filter((name) => name !== "sample-drop"))
@@ -413,12 +439,24 @@ test("kill -9 in the middle of an install: one version or the other, whole", { t
 });
 
 test("limits: files and bytes of a pack, packs, changes of one set", async () => {
-    const own = new Server(folder(), ["--pack-files-max", "12", "--pack-bytes-max", "32k", "--packs-max", "2", "--group-changes-max", "6"]);
+    const own = new Server(folder(), [
+        "--pack-files-max",
+        "12",
+        "--pack-bytes-max",
+        "32k",
+        "--packs-max",
+        "2",
+        "--group-changes-max",
+        "6",
+    ]);
     await own.start();
     const files = sample(); // 12 files; 5 documents and the pack's own
     assert.equal(Object.keys(files).length, 12);
     assert.equal((await install(own, files)).status, 201);
-    const one = { ...withVersion(files, "1.1.0"), "views/more.json": files["views/states.json"]!.replace("states", "more") };
+    const one = {
+        ...withVersion(files, "1.1.0"),
+        "views/more.json": files["views/states.json"]!.replace("states", "more"),
+    };
     assert.match(faults(await install(own, one))[0]!.reason, /at most 12 declarations/);
     const bytes = (all: Files): number => Object.values(all).reduce((sum, text) => sum + Buffer.byteLength(text), 0);
     const padded = (over: number): Files => {
@@ -434,7 +472,11 @@ test("limits: files and bytes of a pack, packs, changes of one set", async () =>
     assert.match(third.json.detail, /2 packs/);
     const mapping = files["mappings/sample-table.json"]!;
     const wide = (n: number): Files =>
-        little("other", { version: `2.0.${n}` }, Object.fromEntries(Array.from({ length: n }, (_, i) => [`mappings/x${i}.json`, mapping + " ".repeat(n)])));
+        little(
+            "other",
+            { version: `2.0.${n}` },
+            Object.fromEntries(Array.from({ length: n }, (_, i) => [`mappings/x${i}.json`, mapping + " ".repeat(n)])),
+        );
     assert.equal((await install(own, wide(5))).status, 204);
     const tooWide = await install(own, wide(6));
     assert.equal(tooWide.status, 400);
@@ -473,7 +515,10 @@ test("jindu pack check: without a server, with every fault as FILE:LINE:COLUMN",
     const said = await command("pack", "check", good);
     assert.equal(said.code, 0, said.out);
     assert.match(said.out, /sample 1\.0\.0/);
-    writeFileSync(join(good, "views/states.json"), '{\n  "view": 1,\n  "id": "x",\n  "title": {"zh": "a", "en": "b"},\n  "type": "None",\n  "columns": ["id"]\n}');
+    writeFileSync(
+        join(good, "views/states.json"),
+        '{\n  "view": 1,\n  "id": "x",\n  "title": {"zh": "a", "en": "b"},\n  "type": "None",\n  "columns": ["id"]\n}',
+    );
     const bad = await command("pack", "check", good);
     assert.equal(bad.code, 3, bad.out);
     assert.ok(bad.out.includes(`${good}/views/states.json:5:3: type: no model here declares the type "None"`), bad.out);

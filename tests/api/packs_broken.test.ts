@@ -1,5 +1,5 @@
 // A pack with any one declaration broken - every member of every file, one at a time - is refused whole, with the place
-// named, and the version that runs goes on. Places are computed here, from the text that was sent, by a reader of its own.
+// named; the version that runs goes on. Places are computed here, from the text that was sent, by a reader of its own.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { city, faults, install, sample, type Fault, type Files } from "./packs.ts";
@@ -14,7 +14,10 @@ after(() => server.stop());
 
 type Path = (string | number)[];
 const written = (path: Path): string =>
-    path.reduce<string>((text, step) => (typeof step === "number" ? `${text}[${step}]` : text ? `${text}.${step}` : step), "");
+    path.reduce<string>(
+        (text, step) => (typeof step === "number" ? `${text}[${step}]` : text ? `${text}.${step}` : step),
+        "",
+    );
 
 /** LINE:COLUMN of each member (its name) and element of a JSON text, by its path. */
 function places(text: string): Map<string, string> {
@@ -76,8 +79,7 @@ const matches = (path: Path, patterns: string[]): boolean =>
         const steps = pattern.split("/");
         return steps.length === path.length && steps.every((step, i) => step === "*" || step === String(path[i]));
     });
-const under = (path: Path, patterns: string[]): boolean =>
-    path.some((_, i) => matches(path.slice(0, i + 1), patterns));
+const under = (path: Path, patterns: string[]): boolean => path.some((_, i) => matches(path.slice(0, i + 1), patterns));
 
 interface Kind {
     optional: string[]; // may be left out
@@ -88,7 +90,19 @@ const kinds: [RegExp, Kind][] = [
     [
         /^pack\.json$/,
         {
-            optional: ["description", "system", "clause", "owner", "proves", "needs", "needs/packs", "needs/links", "needs/links/*", "@context", "@context/*"],
+            optional: [
+                "description",
+                "system",
+                "clause",
+                "owner",
+                "proves",
+                "needs",
+                "needs/packs",
+                "needs/links",
+                "needs/links/*",
+                "@context",
+                "@context/*",
+            ],
             free: [],
             open: [],
         },
@@ -120,8 +134,20 @@ const kinds: [RegExp, Kind][] = [
     [
         /^links\//,
         {
-            optional: ["origin", "origin/class", "origin/from", "silenceSeconds", "maps/*", "maps/*/time", "maps/*/time/form",
-                "maps/*/time/zone", "maps/*/attributes", "maps/*/attributes/*", "maps/*/attributes/*/unit", "maps/*/attributes/*/optional"],
+            optional: [
+                "origin",
+                "origin/class",
+                "origin/from",
+                "silenceSeconds",
+                "maps/*",
+                "maps/*/time",
+                "maps/*/time/form",
+                "maps/*/time/zone",
+                "maps/*/attributes",
+                "maps/*/attributes/*",
+                "maps/*/attributes/*/unit",
+                "maps/*/attributes/*/optional",
+            ],
             free: ["maps/*/skip"], // columns may have any name and hold anything
             open: [],
         },
@@ -129,8 +155,20 @@ const kinds: [RegExp, Kind][] = [
     [
         /^mappings\//,
         {
-            optional: ["time", "time/form", "time/zone", "table", "table/format", "table/header", "attributes",
-                "attributes/*", "attributes/*/unit", "attributes/*/optional", "attributes/*/least", "attributes/*/most"],
+            optional: [
+                "time",
+                "time/form",
+                "time/zone",
+                "table",
+                "table/format",
+                "table/header",
+                "attributes",
+                "attributes/*",
+                "attributes/*/unit",
+                "attributes/*/optional",
+                "attributes/*/least",
+                "attributes/*/most",
+            ],
             free: ["title", "skip"],
             open: [],
         },
@@ -138,9 +176,30 @@ const kinds: [RegExp, Kind][] = [
     [
         /^rules\//,
         {
-            optional: ["*", "*/levels/*", "*/where", "*/every", "*/for", "*/clearAfter", "*/old", "*/old/count", "*/unless", "*/unless/*", "*/evidence",
-                "*/evidence/*", "*/text", "*/category", "*/tell", "*/tell/*", "*/tell/*/atLeast", "*/command", "*/command/body/*",
-                "*/levels/*/until", "unit", "every"],
+            optional: [
+                "*",
+                "*/levels/*",
+                "*/where",
+                "*/every",
+                "*/for",
+                "*/clearAfter",
+                "*/old",
+                "*/old/count",
+                "*/unless",
+                "*/unless/*",
+                "*/evidence",
+                "*/evidence/*",
+                "*/text",
+                "*/category",
+                "*/tell",
+                "*/tell/*",
+                "*/tell/*/atLeast",
+                "*/command",
+                "*/command/body/*",
+                "*/levels/*/until",
+                "unit",
+                "every",
+            ],
             free: [],
             open: ["*/command/body"],
         },
@@ -148,7 +207,16 @@ const kinds: [RegExp, Kind][] = [
     [
         /^views\//,
         {
-            optional: ["chart", "chart/*", "columns/*", "map", "map/label", "map/colour", "map/colour/steps/*", "map/colour/codes/*"],
+            optional: [
+                "chart",
+                "chart/*",
+                "columns/*",
+                "map",
+                "map/label",
+                "map/colour",
+                "map/colour/steps/*",
+                "map/colour/codes/*",
+            ],
             free: [],
             open: [],
         },
@@ -196,7 +264,12 @@ function* broken(files: Files): Generator<Broken> {
                         anyFile: true,
                     };
             }
-            if (typeof value === "object" && !Array.isArray(value) && !under(path, kind.free) && !matches(path, kind.open))
+            if (
+                typeof value === "object" &&
+                !Array.isArray(value) &&
+                !under(path, kind.free) &&
+                !matches(path, kind.open)
+            )
                 yield {
                     what: `${name || "the whole"} has an unknown member`,
                     file,
@@ -229,7 +302,8 @@ function* said(files: Files): Generator<Broken> {
                 for (const bad of ["pm25 >", "pm25 + 'x'", "nosuchname > 1", "avg(pm25)", "1 = 1", "((pm25"])
                     yield { what: `${name}: ${bad}`, file, value: set(bad), where: name };
             if (file.startsWith("rules/") && /text\.(zh|en)$/.test(name))
-                for (const bad of ["{pm25", "{nosuchname}"]) yield { what: `${name}: ${bad}`, file, value: set(bad), where: name };
+                for (const bad of ["{pm25", "{nosuchname}"])
+                    yield { what: `${name}: ${bad}`, file, value: set(bad), where: name };
             if (names.some(([files, fields]) => files.test(file) && fields.test(name)))
                 yield { what: `${name} names nothing`, file, value: set("no-such-name"), where: name };
         }
@@ -243,18 +317,24 @@ async function refused(files: Files, one: Broken, before: Json): Promise<string 
     if (answer.status !== 400) return `${one.file}: ${one.what}: ${answer.status} ${answer.text}`;
     const all = faults(answer);
     const inFile = all.filter((fault) => fault.file === one.file);
-    if (inFile.length === 0 && !one.anyFile) return `${one.file}: ${one.what}: nothing is said of the file: ${answer.text}`;
+    if (inFile.length === 0 && !one.anyFile)
+        return `${one.file}: ${one.what}: nothing is said of the file: ${answer.text}`;
     if (one.where !== undefined) {
         const place = places(text).get(one.where);
         const named = (fault: Fault): boolean =>
             (fault.path === one.where && `${fault.line}:${fault.column}` === place) ||
             // within the text of an expression
-            (fault.path === one.where && fault.line === Number(place!.split(":")[0]) && fault.column > Number(place!.split(":")[1]));
+            (fault.path === one.where &&
+                fault.line === Number(place!.split(":")[0]) &&
+                fault.column > Number(place!.split(":")[1]));
         if (!inFile.some(named)) return `${one.file}: ${one.what}: not at ${one.where} (${place}): ${answer.text}`;
     }
-    for (const fault of all) if (!fault.reason || fault.line < 1 || fault.column < 1) return `${one.what}: ${answer.text}`;
+    for (const fault of all)
+        if (!fault.reason || fault.line < 1 || fault.column < 1) return `${one.what}: ${answer.text}`;
     const now = await city(server);
-    return JSON.stringify(now) === JSON.stringify(before) ? undefined : `${one.what}: the city changed: ${JSON.stringify(now)}`;
+    return JSON.stringify(now) === JSON.stringify(before)
+        ? undefined
+        : `${one.what}: the city changed: ${JSON.stringify(now)}`;
 }
 
 async function all(list: Iterable<Broken>, least: number): Promise<void> {

@@ -1,6 +1,6 @@
-/* Declarations of packs. Input: a byte - a kind of declaration, beyond them a schema - then its text. Beyond not falling
- * over: each fault has a place in the text and its words in both languages, and its path leads back to that place; a text
- * is refused again for the same faults; whatever is a semantic version equals itself. */
+/* Declarations of packs. Input: a byte - a kind of declaration, beyond them a schema - then its text. Beyond not
+ * falling over: each fault has a place in the text and its words in both languages, and its path leads back to that
+ * place; a text is refused again for the same faults; whatever is a semantic version equals itself. */
 #include "pack/pack_int.h"
 
 #include <stdint.h>
