@@ -92,6 +92,7 @@ static CURLcode ask_once(cmd_client *c, const cmd_ask *q, const char *url, struc
         curl_easy_setopt(h, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)q->body.n);
         curl_easy_setopt(h, CURLOPT_POSTFIELDS, q->body.p);
     }
+    if (q->method) curl_easy_setopt(h, CURLOPT_CUSTOMREQUEST, q->method);
     c->why[0] = 0;
     CURLcode rc = curl_easy_perform(h);
     if (!rc) curl_easy_getinfo(h, CURLINFO_RESPONSE_CODE, status);

@@ -14,6 +14,7 @@ void cmd_client_close(cmd_client *c);
 typedef struct cmd_ask {
     const char *path;         /* with its query, behind the url */
     const char *content_type; /* NULL: GET; else POST of body */
+    const char *method;       /* NULL: as above */
     jd_str body;
     const char *accept;
     const char *link; /* URL of an @context for the Link header, or NULL */

@@ -54,7 +54,7 @@ typedef struct cmd_opt {
     const char *en, *zh; /* help, one line */
 } cmd_opt;
 
-enum { CMD_OPTS_MAX = 64 };
+enum { CMD_OPTS_MAX = 96 };
 
 typedef struct cmd_line {
     const struct cmd_spec *spec;
@@ -139,5 +139,5 @@ int cmd_interrupted(void);
 
 /* ---- the commands ---- */
 extern const cmd_spec cmd_serve, cmd_import, cmd_export, cmd_check, cmd_backup, cmd_restore, cmd_decode, cmd_replay,
-    cmd_version;
+    cmd_pack, cmd_version;
 #endif

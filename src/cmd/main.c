@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static const cmd_spec *const commands[] = {&cmd_serve,   &cmd_import, &cmd_export, &cmd_check,  &cmd_backup,
-                                           &cmd_restore, &cmd_decode, &cmd_replay, &cmd_version};
+static const cmd_spec *const commands[] = {&cmd_serve,   &cmd_import, &cmd_export, &cmd_check, &cmd_backup,
+                                           &cmd_restore, &cmd_decode, &cmd_replay, &cmd_pack,  &cmd_version};
 
 static void help(FILE *to) {
     fprintf(to, "%s\n\n%s\n\n%s:\n", cmd_word("Jindu, the living model of a city", "津渡：城市的实时模型"),

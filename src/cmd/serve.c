@@ -32,6 +32,7 @@ typedef struct serving {
     uint64_t history_write_max, tables_kept, tables_refused_bytes;
     uint64_t notify_brokers_max;
     uint64_t messages_kept, messages_open_max, people_max;
+    uint64_t packs_max, pack_files_max, pack_bytes_max;
     uint64_t link_threads, link_connections_max, link_batch_frames, link_ring_bytes, link_rings_max, link_aside_max;
     uint64_t live_readers_max, live_ring_bytes, live_buffer_bytes, live_heartbeat_ms;
 } serving;
@@ -97,6 +98,9 @@ static const cmd_opt opts[] = {
            "等待送达或阅读的消息数上限"),
     NUMBER("people-max", people_max, 1, 10000000, "contacts; likewise rosters, and channels",
            "联系人数上限；值班表、渠道同此"),
+    NUMBER("packs-max", packs_max, 1, 100000, "packs", "系统包上限"),
+    NUMBER("pack-files-max", pack_files_max, 1, 100000, "declarations of one pack", "一个系统包的声明文件上限"),
+    SIZE("pack-bytes-max", pack_bytes_max, KIB, 256 * MIB, "declarations of one pack", "一个系统包的声明字节数上限"),
     NUMBER("limit-default", limit_default, 1, 1000000, "entities of a page when none is asked", "默认每页实体数"),
     NUMBER("limit-max", limit_max, 1, 1000000, "entities of a page at most", "每页实体数上限"),
     NUMBER("batch-max", batch_max, 1, 10000000, "items of one batch", "一批的条目上限"),
@@ -166,6 +170,9 @@ static void defaults(void *settings) {
                    .messages_kept = 500000,
                    .messages_open_max = 200000,
                    .people_max = 100000,
+                   .packs_max = 1000,
+                   .pack_files_max = 1000,
+                   .pack_bytes_max = 4 * MIB,
                    .link_connections_max = 20000,
                    .link_batch_frames = 1024,
                    .link_ring_bytes = 4 * KIB,
@@ -340,6 +347,9 @@ static int serve_city(const serving *s, const cmd_address *at, jd_arena *a) {
         .people = {.kept_max = (uint32_t)s->messages_kept,
                    .open_max = (uint32_t)s->messages_open_max,
                    .contacts_max = (uint32_t)s->people_max},
+        .packs = {.packs_max = (uint32_t)s->packs_max,
+                  .files_max = (uint32_t)s->pack_files_max,
+                  .bytes_max = s->pack_bytes_max},
         .links = {.threads = (unsigned)s->link_threads,
                   .connections_max = (uint32_t)s->link_connections_max,
                   .batch_frames = (uint32_t)s->link_batch_frames,

@@ -6,6 +6,7 @@
 #include "http/door.h"
 #include "link/links.h"
 #include "link/tables.h"
+#include "pack/pack.h"
 #include "people/people.h"
 #include "rule/rule.h"
 #include "told/told.h"
@@ -17,6 +18,7 @@ typedef struct jd_api {
     jd_told_room *told;
     jd_people *people;
     jd_rules *rules;
+    jd_packs *packs;
     jd_links *links;   /* NULL: there are none (the routes are not asked then) */
     jd_tables *tables; /* likewise */
     jd_str base_url;   /* http://host:port, for URLs of our own contexts */

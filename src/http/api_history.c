@@ -20,13 +20,18 @@ static jd_str with_iris(api_ask *k) {
     return text;
 }
 
+/* Packs declare policies of the default tenant. */
+static int of_pack(api_ask *k) {
+    return k->tenant.n ? 0 : api_not_of_pack(k, JD_K_POLICY, k->r->parts[0]);
+}
+
 /* PUT /api/history/policies/{name}: 201 made, 204 changed. */
 jd_turn api_policy_put(jd_req *r) {
     jd_turn turn;
     jd_policy p;
     api_ask *k = api_begin(r, API_BODY | API_OBJECT | API_MAKES_TENANT, &turn);
     if (!k) return turn;
-    if (api_may_administer(k) || jd_policy_parse(&k->body, &p, &k->err)) return api_fail(k);
+    if (api_may_administer(k) || of_pack(k) || jd_policy_parse(&k->body, &p, &k->err)) return api_fail(k);
     return api_write_own(k, JD_K_POLICY, with_iris(k));
 }
 
@@ -34,7 +39,7 @@ jd_turn api_policy_delete(jd_req *r) {
     jd_turn turn;
     api_ask *k = api_begin(r, 0, &turn);
     if (!k) return turn;
-    return api_may_administer(k) ? api_fail(k) : api_write_own(k, JD_K_POLICY, (jd_str){NULL, 0});
+    return api_may_administer(k) || of_pack(k) ? api_fail(k) : api_write_own(k, JD_K_POLICY, (jd_str){NULL, 0});
 }
 
 typedef struct listing {

@@ -98,7 +98,9 @@ int api_item_context(api_ask *k, const jd_jval *item, jd_context **out, jd_err *
 
 /* ---- writing ---- */
 int api_may_administer(api_ask *k); /* -1: 422, it needs --open */
-jd_turn api_no_attr(api_ask *k);    /* 404: parts[0] has no attribute parts[1] */
+/* -1: 409, the link, mapping or policy belongs to a pack, with which it is changed. */
+int api_not_of_pack(api_ask *k, jd_dkind kind, jd_str id);
+jd_turn api_no_attr(api_ask *k); /* 404: parts[0] has no attribute parts[1] */
 /* The parameters datasetId (@none and absent: p NULL, the default instance) and deleteAll. */
 int api_which_dataset(api_ask *k, jd_change_req *rq);
 /* The body is the attribute itself, which must have no @context; the body as a whole may. */
@@ -292,4 +294,14 @@ jd_turn api_alert_acknowledge(jd_req *r);
 jd_turn api_alert_comment(jd_req *r);
 jd_turn api_alert_clear(jd_req *r);
 jd_turn api_alerts_context(jd_req *r);
+jd_turn api_packs_list(jd_req *r);
+jd_turn api_packs_post(jd_req *r);
+jd_turn api_pack_get(jd_req *r);
+jd_turn api_pack_delete(jd_req *r);
+jd_turn api_pack_context(jd_req *r);
+jd_turn api_schemas_list(jd_req *r);
+jd_turn api_schema_get(jd_req *r);
+jd_turn api_rules_list(jd_req *r);
+jd_turn api_rule_get(jd_req *r);
+jd_turn api_rule_explain(jd_req *r);
 #endif

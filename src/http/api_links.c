@@ -50,7 +50,8 @@ jd_turn api_link_put(jd_req *r) {
         return jd_fail(&k->err, JD_E_BAD_REQUEST_DATA, "links are declared without a tenant; see \"tenant\"",
                        "声明链路时不指定租户；见 tenant 成员"),
                api_fail(k);
-    if (api_may_administer(k) || jd_json_parse(k->a, r->body, NULL, &v, &k->err) ||
+    if (api_may_administer(k) || api_not_of_pack(k, JD_K_LINK, r->parts[0]) ||
+        jd_json_parse(k->a, r->body, NULL, &v, &k->err) ||
         jd_links_prepare(k->app->links, r->parts[0], &v, &ready, &k->err))
         return api_fail(k);
     k->own = ready;
@@ -68,7 +69,8 @@ jd_turn api_link_delete(jd_req *r) {
     jd_turn turn;
     api_ask *k = api_begin(r, API_ANY_TENANT, &turn);
     if (!k) return turn;
-    return api_may_administer(k) ? api_fail(k) : write_link(k, (jd_str){NULL, 0});
+    if (api_may_administer(k) || api_not_of_pack(k, JD_K_LINK, r->parts[0])) return api_fail(k);
+    return write_link(k, (jd_str){NULL, 0});
 }
 
 jd_turn api_links_list(jd_req *r) {

@@ -37,7 +37,7 @@ jd_turn api_mapping_put(jd_req *r) {
     api_ask *k = api_begin(r, API_ANY_TENANT, &turn);
     if (!k) return turn;
     if (!r->may_block) return api_wait(k); /* an @context may have to be fetched */
-    if (api_may_administer(k) || no_tenant(k) || name_valid(k) ||
+    if (api_may_administer(k) || no_tenant(k) || name_valid(k) || api_not_of_pack(k, JD_K_MAPPING, r->parts[0]) ||
         jd_tables_check(k->app->tables, r->parts[0], r->body, &k->err))
         return api_fail(k);
     return api_write_own(k, JD_K_MAPPING, r->body);
@@ -47,7 +47,8 @@ jd_turn api_mapping_delete(jd_req *r) {
     jd_turn turn;
     api_ask *k = api_begin(r, API_ANY_TENANT, &turn);
     if (!k) return turn;
-    return api_may_administer(k) || no_tenant(k) ? api_fail(k) : api_write_own(k, JD_K_MAPPING, (jd_str){NULL, 0});
+    if (api_may_administer(k) || no_tenant(k) || api_not_of_pack(k, JD_K_MAPPING, r->parts[0])) return api_fail(k);
+    return api_write_own(k, JD_K_MAPPING, (jd_str){NULL, 0});
 }
 
 typedef struct listing {

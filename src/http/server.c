@@ -32,12 +32,14 @@ static int health(void *app, jd_buf *out) {
 /* What was read of devices goes to the writer first; what is durable is answered before their lines are closed. */
 static void drain(void *app) {
     jd_api *api = app;
+    jd_packs_quiet(api->packs);
     jd_tables_quiet(api->tables);
     jd_links_quiet(api->links);
     jd_rules_quiet(api->rules);
     jd_told_quiet(api->told);
     jd_people_quiet(api->people);
     jd_engine_drain(api->engine);
+    jd_packs_links(api->packs, NULL); /* an install that is under way is over then */
     if (api->rules) jd_rules_links(api->rules, NULL);
     jd_links_stop(api->links);
     api->links = NULL;
@@ -97,6 +99,29 @@ static void name_ourselves(jd_server *s, const jd_server_opts *o) {
     s->api.alias = jd_str_of(s->alias);
 }
 
+/* Rules, those of all packs, are there before the first write. */
+static int start_rules(jd_server *s, const jd_server_opts *o, jd_err *err) {
+    jd_rules_opts ro = {.engine = s->api.engine,
+                        .contexts = s->api.contexts,
+                        .people = s->api.people,
+                        .log_bytes = o->log_bytes_max,
+                        .group_max = o->group_changes_max};
+    if (jd_rules_start(&s->api.rules, &ro, err)) return -1;
+    jd_packs_opts po = o->packs;
+    po.engine = s->api.engine;
+    po.contexts = s->api.contexts;
+    po.rules = s->api.rules;
+    po.group_max = o->group_changes_max;
+    return jd_packs_start(&s->api.packs, &po, err) || jd_rules_go(s->api.rules, err);
+}
+
+static int start_links(jd_server *s, const jd_links_opts *o, jd_err *err) {
+    if (jd_links_start(&s->api.links, o, err)) return -1;
+    jd_rules_links(s->api.rules, s->api.links);
+    jd_packs_links(s->api.packs, s->api.links);
+    return jd_packs_go(s->api.packs, err);
+}
+
 int jd_server_start(const jd_server_opts *opts, jd_server **out, jd_err *err) {
     jd_server *s = jd_xcalloc(1, sizeof *s);
     s->api.limit_default = opts->limit_default;
@@ -125,20 +150,12 @@ int jd_server_start(const jd_server_opts *opts, jd_server **out, jd_err *err) {
     jd_people_opts po = opts->people;
     po.engine = lo.engine;
     po.base_url = s->api.base_url;
-    jd_rules_opts ro = {.engine = lo.engine,
-                        .contexts = lo.contexts,
-                        .log_bytes = opts->log_bytes_max,
-                        .group_max = opts->group_changes_max};
     /* whoever watches changes is there before anything writes some: rules, then told, then tables and links */
-    rc = rc || jd_people_start(&s->api.people, &po, err);
-    ro.people = s->api.people;
-    rc = rc || jd_rules_start(&s->api.rules, &ro, err) || jd_rules_go(s->api.rules, err) ||
+    rc = rc || jd_people_start(&s->api.people, &po, err) || start_rules(s, opts, err) ||
          jd_told_start(&s->api.told, &to, err) || jd_tables_start(&s->api.tables, &ta, err);
     if (!rc) jd_people_listen(s->api.people, s->api.told);
     lo.tables = s->api.tables;
-    rc = rc || jd_links_start(&s->api.links, &lo, err);
-    if (!rc) jd_rules_links(s->api.rules, s->api.links);
-    if (rc || open_door(s, opts, err)) {
+    if (rc || start_links(s, &lo, err) || open_door(s, opts, err)) {
         jd_server_stop(s);
         return -1;
     }
@@ -156,8 +173,9 @@ void jd_server_stop(jd_server *s) {
     else if (s->api.told)
         drain(&s->api);
     /* behind the last request: some of them work on these */
-    jd_rules_stop(s->api.rules);
     jd_told_stop(s->api.told);
+    jd_packs_stop(s->api.packs);
+    jd_rules_stop(s->api.rules);
     jd_people_stop(s->api.people);
     jd_tables_stop(s->api.tables);
     jd_contexts_destroy(s->api.contexts);

@@ -7,19 +7,12 @@
 enum { NAME_SHOWN_MAX = 100 }; /* bytes of a member name in a message */
 
 int json__refuse(jd_err *err, jd_str text, const char *at, const char *en, const char *zh) {
-    size_t line = 1, column = 1; /* columns in characters: continuation bytes are not counted */
-    for (const char *p = text.p; p < at; p++) {
-        if (*p == '\n') {
-            line++;
-            column = 1;
-        } else {
-            column += ((unsigned char)*p & 0xC0) != 0x80;
-        }
-    }
+    unsigned line, column;
+    jd_jplace(text, at, &line, &column);
     /* Both formats take both texts; each prints the other's with precision 0. */
-    jd_fail(err, JD_E_INVALID_REQUEST, "JSON: %s%.0s (line %zu, column %zu, byte offset %zu)",
-            "JSON 文本有误：%.0s%s（第 %zu 行第 %zu 列，字节偏移 %zu）", en, zh, line, column, (size_t)(at - text.p));
-    return jd_fail_at(err, "line %zu column %zu", line, column);
+    jd_fail(err, JD_E_INVALID_REQUEST, "JSON: %s%.0s (line %u, column %u, byte offset %zu)",
+            "JSON 文本有误：%.0s%s（第 %u 行第 %u 列，字节偏移 %zu）", en, zh, line, column, (size_t)(at - text.p));
+    return jd_fail_at(err, "line %u column %u", line, column);
 }
 
 /* Bytes of the character at p; the text is known to be well-formed. */

@@ -45,6 +45,24 @@ const jd_jval *jd_jget_str(const jd_jval *v, jd_str name);
 int jd_jequal(const jd_jval *a, const jd_jval *b);
 double jd_jnum(const jd_jval *v); /* of JD_JNUM; correctly rounded, may be inf */
 
+/* ---- where something stands in a text that was parsed (place.c) ---- */
+/* Line and column, both from 1, columns in characters; 1:1 when `at` is not in the text (its end is). */
+void jd_jplace(jd_str text, const char *at, unsigned *line, unsigned *column);
+typedef struct jd_jstep { /* one step down from the root: NULL is the root itself */
+    const struct jd_jstep *up;
+    jd_str name; /* of a member; p NULL: an element of an array */
+    uint32_t i;  /* which member or element, from 0 */
+} jd_jstep;
+/* The bytes of the value at the path, which must be there. *name (may be NULL): at its name's quote, or the value. */
+jd_str jd_jspan(jd_str text, const jd_jstep *path, const char **name);
+/* The place of the member (its name), the element or the root. */
+void jd_jplace_of(jd_str text, const jd_jstep *path, unsigned *line, unsigned *column);
+/* In the span of a string: where the character at a line and column of what it says is written (or its end). */
+const char *jd_jspan_char(jd_str span, unsigned line, unsigned column);
+/* A path as it is written in messages, "levels[0].when", as steps in the arena: as far down as there is something. */
+const jd_jstep *jd_jsteps(jd_arena *a, const jd_jval *root, jd_str path);
+void jd_jpath_write(jd_buf *b, const jd_jstep *path);
+
 /* Constructors for trees built by hand; strings are not copied. */
 jd_jval jd_jmake_str(jd_str s);
 jd_jval jd_jmake_bool(int on);

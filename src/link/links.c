@@ -58,10 +58,24 @@ static link_entry *find(jd_links *l, jd_str name) {
     return NULL;
 }
 
-static int try_address(jd_link_ready *r, const struct addrinfo *a) {
+static int is_gone(const jd_links_coming *coming, jd_str name) {
+    for (size_t i = 0; coming && i < coming->gone_n; i++)
+        if (jd_str_eq(coming->gone[i], name)) return 1;
+    return 0;
+}
+
+/* Under the lock. Is the port that of the link itself so far, or of one that goes? */
+static int is_ours(const jd_link_ready *r, const jd_links_coming *coming) {
+    for (const link_entry *e = r->links->entries; e; e = e->next)
+        if (!e->gone && !e->failed[0] && !e->decl->dial && e->decl->port == r->decl->port &&
+            (jd_str_eq(e->decl->name, r->decl->name) || is_gone(coming, e->decl->name)))
+            return 1;
+    return 0;
+}
+
+static int try_address(jd_link_ready *r, const struct addrinfo *a, const jd_links_coming *coming) {
     pthread_mutex_lock(&r->links->lock);
-    const link_entry *e = find(r->links, r->decl->name);
-    int rc = open_all_fds(r, a, e && !e->failed[0] && !e->decl->dial && e->decl->port == r->decl->port), was = errno;
+    int rc = open_all_fds(r, a, is_ours(r, coming)), was = errno;
     pthread_mutex_unlock(&r->links->lock);
     errno = was;
     return rc;
@@ -76,7 +90,7 @@ static int is_closing(jd_links *l, unsigned port) {
     return found;
 }
 
-static int open_address(jd_link_ready *r, jd_err *err) {
+static int open_address(jd_link_ready *r, const jd_links_coming *coming, jd_err *err) {
     const link_decl *d = r->decl;
     char port[8];
     int why = 0;
@@ -89,7 +103,7 @@ static int open_address(jd_link_ready *r, jd_err *err) {
         return jd_fail_at(err, "listen");
     }
     for (unsigned i = 0; i < CLOSING_TRIES; i++) {
-        rc = try_address(r, list);
+        rc = try_address(r, list, coming);
         why = errno;
         if (!rc || why != EADDRINUSE || !is_closing(r->links, d->port)) break;
         usleep(10000);
@@ -102,33 +116,51 @@ static int open_address(jd_link_ready *r, jd_err *err) {
 /* ---- declarations ---- */
 
 /* Another link with the same address would share its connections by chance. */
-static int is_taken(jd_links *l, const link_decl *d, jd_err *err) {
+static int is_taken(jd_links *l, const link_decl *d, const jd_links_coming *coming, jd_err *err) {
     int taken = 0;
     pthread_mutex_lock(&l->lock);
     for (link_entry *e = l->entries; e && !taken; e = e->next)
         taken = !e->gone && !d->dial && !e->decl->dial && !e->decl->tables && d->port && e->decl->port == d->port &&
-                jd_str_eq(e->decl->host, d->host) && !jd_str_eq(e->decl->name, d->name);
+                jd_str_eq(e->decl->host, d->host) && !jd_str_eq(e->decl->name, d->name) &&
+                !is_gone(coming, e->decl->name);
     pthread_mutex_unlock(&l->lock);
     if (!taken) return 0;
     jd_fail(err, JD_E_CONFLICT, "listen: another link has %s:%u", "listen：另一链路已使用 %s:%u", d->host.p, d->port);
     return jd_fail_at(err, "listen");
 }
 
-int jd_links_prepare(jd_links *l, jd_str name, const jd_jval *v, jd_link_ready **ready, jd_err *err) {
+int jd_links_prepare_with(jd_links *l, jd_str name, const jd_jval *v, const jd_links_coming *coming,
+                          jd_link_ready **ready, jd_err *err) {
     jd_link_ready *r = jd_xcalloc(1, sizeof *r);
     r->links = l;
     int rc = link_decl_compile(l, name, v, &r->decl, err);
     if (!rc && r->decl->tables)
-        rc = l->o.tables ? jd_sources_prepare(l->o.tables, name, v, &r->source, err)
+        rc = l->o.tables ? jd_sources_prepare(l->o.tables, name, v, coming, &r->source, err)
                          : jd_fail(err, JD_E_NOT_SUPPORTED, "there are no tables here", "此处不支持数据表");
     else if (!rc)
-        rc = is_taken(l, r->decl, err) || open_address(r, err);
+        rc = is_taken(l, r->decl, coming, err) || open_address(r, coming, err);
     if (rc) {
         jd_links_forget(r);
         return -1;
     }
     *ready = r;
     return 0;
+}
+
+int jd_links_prepare(jd_links *l, jd_str name, const jd_jval *v, jd_link_ready **ready, jd_err *err) {
+    return jd_links_prepare_with(l, name, v, NULL, ready, err);
+}
+
+int jd_link_check(jd_engine *engine, jd_contexts *contexts, jd_str name, const jd_jval *v,
+                  const jd_links_coming *coming, jd_err *err) {
+    jd_links bare = {.o = {.engine = engine, .contexts = contexts}}; /* a declaration asks for no more of it */
+    link_decl *d = NULL;
+    jd_table_source *source = NULL;
+    int rc = link_decl_compile(&bare, name, v, &d, err);
+    if (!rc && d->tables) rc = jd_sources_prepare(NULL, name, v, coming, &source, err);
+    jd_source_free(source);
+    link_decl_unref(d);
+    return rc;
 }
 
 void jd_links_forget(jd_link_ready *r) {

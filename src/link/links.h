@@ -35,6 +35,17 @@ void jd_links_stop(jd_links *l);
  * durable, or to jd_links_forget. JD_E_BAD_REQUEST_DATA with the member's path; JD_E_CONFLICT: the address is taken. */
 typedef struct jd_link_ready jd_link_ready;
 int jd_links_prepare(jd_links *l, jd_str name, const jd_jval *v, jd_link_ready **ready, jd_err *err);
+/* The same for declarations that are written together with others (packs). */
+typedef struct jd_links_coming {
+    const jd_str *mappings; /* that will be there when it is applied */
+    const jd_str *gone;     /* links that will be removed before: their addresses may be taken over */
+    size_t mappings_n, gone_n;
+} jd_links_coming;
+int jd_links_prepare_with(jd_links *l, jd_str name, const jd_jval *v, const jd_links_coming *coming,
+                          jd_link_ready **ready, jd_err *err);
+/* Checks a declaration without opening anything, and without the links themselves: its members, names, mappings. */
+int jd_link_check(jd_engine *engine, jd_contexts *contexts, jd_str name, const jd_jval *v,
+                  const jd_links_coming *coming, jd_err *err);
 void jd_links_apply(jd_links *l, jd_link_ready *ready);
 void jd_links_forget(jd_link_ready *ready);
 void jd_links_remove(jd_links *l, jd_str name); /* its connections close */

@@ -68,13 +68,20 @@ static int has_mapping(jd_tables *t, jd_str name) {
     return there;
 }
 
-static int compile(jd_tables *t, jd_table_source *s, const jd_jval *v, jd_err *err) {
+/* *coming (may be NULL) holds mappings that will be there when the declaration is applied. */
+static int is_mapping(jd_tables *t, const jd_links_coming *coming, jd_str name) {
+    for (size_t i = 0; coming && i < coming->mappings_n; i++)
+        if (jd_str_eq(coming->mappings[i], name)) return 1;
+    return t && has_mapping(t, name);
+}
+
+static int compile(jd_tables *t, jd_table_source *s, const jd_jval *v, const jd_links_coming *coming, jd_err *err) {
     const char *mapping = NULL, *folder = NULL, *pull = NULL, *pg = NULL, *tenant = NULL;
     if (known_members(v, err) || text(s, v, "mapping", &mapping, err) || text(s, v, "folder", &folder, err) ||
         text(s, v, "pull", &pull, err) || text(s, v, "postgresql", &pg, err) || text(s, v, "query", &s->query, err) ||
         text(s, v, "tenant", &tenant, err))
         return -1;
-    if (!mapping || !has_mapping(t, jd_str_of(mapping)))
+    if (!mapping || !is_mapping(t, coming, jd_str_of(mapping)))
         return bad(err, "mapping", "must name one of /api/mappings", "须为 /api/mappings 中的名称");
     if (!!folder + !!pull + !!pg != 1)
         return bad(err, "folder", "one of folder, pull and postgresql must be there",
@@ -88,18 +95,19 @@ static int compile(jd_tables *t, jd_table_source *s, const jd_jval *v, jd_err *e
     s->tenant = jd_str_of(tenant ? tenant : "");
     s->kind = folder ? SOURCE_FOLDER : pull ? SOURCE_PULL : SOURCE_POSTGRESQL;
     s->where = folder ? folder : pull ? pull : pg;
-    if (folder && source_folder_check(t, folder, err)) return -1;
+    if (t && folder && source_folder_check(t, folder, err)) return -1;
     return every(s, v, err);
 }
 
-int jd_sources_prepare(jd_tables *t, jd_str name, const jd_jval *v, jd_table_source **out, jd_err *err) {
+int jd_sources_prepare(jd_tables *t, jd_str name, const jd_jval *v, const jd_links_coming *coming,
+                       jd_table_source **out, jd_err *err) {
     jd_table_source *s = jd_xcalloc(1, sizeof *s);
     jd_arena_init(&s->arena);
     s->name = jd_arena_dup(&s->arena, name);
     s->origin = jd_xstrdup(name);
     s->state = "open";
     s->last = JD_TIME_NONE;
-    if (compile(t, s, v, err)) {
+    if (compile(t, s, v, coming, err)) {
         jd_source_free(s);
         return -1;
     }

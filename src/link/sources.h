@@ -5,11 +5,14 @@
  * Threads: everything here may be called from any thread. */
 #ifndef JD_LINK_SOURCES_H
 #define JD_LINK_SOURCES_H
+#include "link/links.h"
 #include "link/tables.h"
 
 typedef struct jd_table_source jd_table_source;
-/* Checks a declaration. JD_E_BAD_REQUEST_DATA with the member's path. */
-int jd_sources_prepare(jd_tables *t, jd_str name, const jd_jval *v, jd_table_source **out, jd_err *err);
+/* Checks a declaration. JD_E_BAD_REQUEST_DATA with the member's path. t NULL: what can be said without a city is
+ * checked (no folder is looked at). coming may be NULL. */
+int jd_sources_prepare(jd_tables *t, jd_str name, const jd_jval *v, const jd_links_coming *coming,
+                       jd_table_source **out, jd_err *err);
 void jd_source_free(jd_table_source *s); /* of one that was not applied; NULL is fine */
 /* From now on it is asked; one that had the name goes. */
 void jd_sources_apply(jd_tables *t, jd_table_source *s);

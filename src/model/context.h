@@ -83,5 +83,6 @@ int jd_contexts_find(jd_contexts *r, jd_arena *a, jd_str id_or_url, jd_ctxinfo *
 /* All of one kind (kind < 0: all but the built-in core), in order of creation. */
 size_t jd_contexts_list(jd_contexts *r, jd_arena *a, int kind, jd_ctxinfo **out);
 /* URLs that begin with this (http://host:port/ngsi-ld/v1/jsonldContexts/) are our own and are answered from here. A
- * path "/ngsi-ld/v1/jsonldContexts/<local id>" of any host whose id is hosted here is treated likewise. */
+ * path "/ngsi-ld/v1/jsonldContexts/<local id>" of any host whose id is hosted here is treated likewise. A local id that
+ * is itself a path ("/api/packs/air/context.jsonld") stands for the URLs of that path. */
 #endif

@@ -200,15 +200,19 @@ static int hex(char c) {
                                   : -1;
 }
 
-/* The local id of http(s)://host/ngsi-ld/v1/jsonldContexts/<id>, decoded into to (as long as url); n == 0: no such URL.
- */
+/* The local id of http(s)://host/ngsi-ld/v1/jsonldContexts/<id>, decoded into to (as long as url); of another URL its
+ * path, which is the id of contexts that are served elsewhere; n == 0: no such URL. */
 static jd_str own_id(jd_str url, char *to) {
     jd_str none = {NULL, 0};
     if (!jd_str_starts(url, JD_STR("http://")) && !jd_str_starts(url, JD_STR("https://"))) return none;
     const char *host = url.p + (url.p[4] == 's' ? 8 : 7), *end = url.p + url.n;
     const char *slash = memchr(host, '/', (size_t)(end - host));
-    if (!slash || !jd_str_starts((jd_str){slash, (size_t)(end - slash)}, JD_STR(OWN_PATH))) return none;
+    if (!slash) return none;
     size_t n = 0;
+    if (!jd_str_starts((jd_str){slash, (size_t)(end - slash)}, JD_STR(OWN_PATH))) { /* the path may be an id itself */
+        for (const char *p = slash; p < end && *p != '?' && *p != '#'; p++) to[n++] = *p;
+        return (jd_str){to, n};
+    }
     for (const char *p = slash + sizeof OWN_PATH - 1; p < end && *p != '?' && *p != '#'; p++) {
         if (*p == '%' && end - p > 2 && hex(p[1]) >= 0 && hex(p[2]) >= 0) {
             to[n++] = (char)(hex(p[1]) * 16 + hex(p[2]));

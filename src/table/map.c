@@ -10,16 +10,7 @@
 /* ---- open ---- */
 
 void map__place(const jd_map *m, const char *at, unsigned *line, unsigned *column) {
-    *line = *column = 1;
-    if (at < m->text.p || at >= m->text.p + m->text.n) return;
-    for (const char *p = m->text.p; p < at; p++) {
-        if (*p == '\n') {
-            ++*line;
-            *column = 1;
-        } else {
-            *column += ((unsigned char)*p & 0xC0) != 0x80;
-        }
-    }
+    jd_jplace(m->text, at, line, column);
 }
 
 int jd_map_open(jd_map **out, const char *name, jd_str text, jd_err *err) {

@@ -471,7 +471,7 @@ test("a long evolution goes out in parts, none lost and none twice", () => {
 /* ---- the published schema ---- */
 
 type Schema = Record<string, any>;
-const schema = JSON.parse(readFileSync(join(root, "docs/mapping.schema.json"), "utf8")) as Schema;
+const schema = JSON.parse(readFileSync(join(root, "schemas/mapping.schema.json"), "utf8")) as Schema;
 
 const typeOf = (value: unknown): string => (value === null ? "null" : Array.isArray(value) ? "array" : typeof value);
 

@@ -185,7 +185,7 @@ static void check_object(const char *object, const jd_jval *schema) {
 static void test_schema(void **state) {
     static const char *const objects[] = {"table",     "time", "parts", "entity", "each",
                                           "attribute", "unit", "words", "test"};
-    static const char path[] = JINDU_SOURCE_ROOT "/docs/mapping.schema.json";
+    static const char path[] = JINDU_SOURCE_ROOT "/schemas/mapping.schema.json";
     bench b;
     jd_jval v;
     jd_buf text = {0};
