@@ -149,7 +149,7 @@ test("an alert is raised, becomes less bad, and is cleared, with its evidence", 
     const found = await server.call("GET", `${api}/entities?type=Alert&q=severity==%22red%22&pick=id`, undefined, names);
     assert.deepEqual(found.json.map((e: Json) => e.id), [id]);
     const past = await server.call("GET", `${api}/temporal/entities/${id}?attrs=severity&options=temporalValues`, undefined, names);
-    assert.ok(past.json.severity.values.length >= 3, past.text);
+    assert.ok(past.json.severity?.values?.length >= 3, past.text);
 });
 
 test("what people do with an alert", async () => {
@@ -284,7 +284,8 @@ test("a storm of readings over the limit is one alert for each rule and entity, 
             Array.from({ length: 500 }, (_, k) => sensor(`s${k % 50}`, 100 + i + k)),
         );
     await settled(server);
-    const raised = await alerts(server, { pack: "calm" });
+    /* a new rule judges what was there before, too */
+    const raised = (await alerts(server, { pack: "calm" })).filter((a) => /Sensor:s\d+$/.test(a.id));
     assert.equal(raised.length, 50);
     for (const a of raised) assert.equal(a.times, 1);
     await until("a message", () => got.length || undefined);
