@@ -1,6 +1,7 @@
 // Packs (docs/packs.md): installed whole while the city runs, replaced by newer versions, removed; what is somebody
 // else's stays his; entities are changed behind an install; all of it holds over kill -9.
 import assert from "node:assert/strict";
+import { createServer as createHttp } from "node:http";
 import { createServer } from "node:net";
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -17,7 +18,7 @@ async function clean(): Promise<void> {
 }
 const sleep = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, ms));
 async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
-    for (let i = 0; i < 1000; i++) {
+    for (let i = 0; i < 2000; i++) {
         if (await holds()) return;
         await sleep(20);
     }
@@ -332,6 +333,41 @@ test("over a restart all is as it was", async () => {
     assert.deepEqual(await get(server, "/api/packs"), before);
     assert.equal((await get(server, "/api/links/sample-air")).state, "open");
     assert.equal((await install(server, sample())).status, 204, "the same files");
+});
+
+test("a pack whose @context cannot be had at a start is failed, the city starts, and it comes back by itself", async () => {
+    await clean();
+    const contexts = createHttp((_, answer) => {
+        answer.setHeader("Content-Type", "application/ld+json");
+        answer.end(JSON.stringify({ "@context": { SampleSite: "https://example.org/s/Site" } }));
+    });
+    const listen = (port: number): Promise<void> => new Promise((done) => contexts.listen(port, "127.0.0.1", done));
+    await listen(0);
+    const { port } = contexts.address() as { port: number };
+    const pack = little(
+        "other",
+        { "@context": `http://127.0.0.1:${port}/c.jsonld` },
+        {
+            "models/s.json": sample()["models/SampleSite.json"]!,
+            "mappings/m.json": sample()["mappings/sample-table.json"]!,
+        },
+    );
+    const made = await install(server, pack);
+    assert.equal(made.status, 201, made.text);
+    contexts.closeAllConnections();
+    await new Promise((done) => contexts.close(done));
+    await server.kill();
+    await server.start();
+    const failed = await get(server, "/api/packs/other");
+    assert.equal(failed.state, "failed");
+    assert.match(failed.reason, /^pack\.json:\d+:\d+: @context: /);
+    assert.deepEqual((await city(server, "other")).mappings, ["m"], "what it owns is there");
+    assert.equal((await send(server, "DELETE", "/api/mappings/m")).status, 409, "and stays its own");
+    await listen(port);
+    await until("it is back", async () => (await get(server, "/api/packs/other")).state === "installed");
+    assert.equal((await get(server, "/api/packs/other")).counts.types, 1);
+    assert.equal((await send(server, "DELETE", "/api/packs/other")).status, 204);
+    await new Promise((done) => contexts.close(done));
 });
 
 test("attributes get other names behind the install, in all entities, also over kill -9", async () => {
