@@ -3,11 +3,12 @@
 import assert from "node:assert/strict";
 import { createServer as createHttp } from "node:http";
 import { createServer } from "node:net";
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { copyFileSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { after, before, test } from "node:test";
 import { changed, city, faults, get, install, sample, send, withVersion, type Files } from "./packs.ts";
-import { api, ask, command, folder, linkTo, root, Server, zh, type Headers, type Json } from "./server.ts";
+import { api, ask, binary, command, folder, linkTo, root, Server, zh, type Headers, type Json } from "./server.ts";
 
 const server = new Server(folder());
 before(() => server.start());
@@ -335,7 +336,7 @@ test("over a restart all is as it was", async () => {
     assert.equal((await install(server, sample())).status, 204, "the same files");
 });
 
-test("a pack whose @context cannot be had at a start is failed, the city starts, and it comes back by itself", async () => {
+test("a pack whose @context cannot be had at a start is failed; the city starts, and it comes back", async () => {
     await clean();
     const contexts = createHttp((_, answer) => {
         answer.setHeader("Content-Type", "application/ld+json");
@@ -612,4 +613,33 @@ test("jindu pack install, list, remove: into a running city", async () => {
     assert.equal((await city(server)).version, undefined);
     assert.equal((await command("pack", "remove", "sample", "--server", server.url)).code, 1);
     assert.equal((await command("pack", "list", "--server", "http://127.0.0.1:9")).code, 1);
+});
+
+test("jindu pack prove: runs packs/prove.ts, or says what is missing", async () => {
+    const dir = folder();
+    mkdirSync(join(dir, "bin"));
+    const program = join(dir, "bin/jindu");
+    copyFileSync(binary, program);
+    const run = (...args: string[]): { code: number | null; out: string } => {
+        const env = { ...process.env, LANG: "C.UTF-8", LC_ALL: "C.UTF-8" };
+        const done = spawnSync(program, ["pack", "prove", ...args], { encoding: "utf8", env });
+        return { code: done.status, out: done.stdout + done.stderr };
+    };
+    const none = run("sample");
+    assert.equal(none.code, 1);
+    assert.match(none.out, /packs\/prove\.ts is missing: neither .*\/bin\/\.\. nor .*\/share\/jindu has it/);
+    const share = join(dir, "share/jindu");
+    mkdirSync(join(share, "packs"), { recursive: true });
+    writeFileSync(
+        join(share, "packs/prove.ts"),
+        "console.log(JSON.stringify(process.argv.slice(2))); process.exit(7);",
+    );
+    const bare = run("--all");
+    assert.equal(bare.code, 1);
+    assert.match(bare.out, /node_modules\/tsx\/package\.json is missing: run "npm ci"/);
+    symlinkSync(join(root, "node_modules"), join(share, "node_modules"));
+    const proved = run("sample", "other", "--mutate");
+    assert.equal(proved.code, 7, proved.out);
+    assert.deepEqual(JSON.parse(proved.out), ["--jindu", program, "--mutate", "sample", "other"]);
+    assert.equal(run().code, 2);
 });
