@@ -1,6 +1,7 @@
 #include "base/err.h"
 
 #include <stdio.h>
+#include <string.h>
 
 static const struct row {
     int status;
@@ -61,4 +62,33 @@ const char *jd_err_uri(jd_errcode code) {
 }
 const char *jd_err_title(jd_errcode code, int zh) {
     return zh ? rows[code].zh : rows[code].en;
+}
+
+static size_t char_len(const unsigned char *s, size_t left) { /* of one well-formed UTF-8 character, or 0 */
+    unsigned char c = s[0];
+    size_t n = c < 0x80 ? 1 : c >= 0xC2 && c < 0xE0 ? 2 : c >= 0xE0 && c < 0xF0 ? 3 : c >= 0xF0 && c < 0xF5 ? 4 : 0;
+    if (n == 0 || n > left) return 0;
+    for (size_t i = 1; i < n; i++)
+        if ((s[i] & 0xC0) != 0x80) return 0;
+    if ((c == 0xE0 && s[1] < 0xA0) || (c == 0xED && s[1] > 0x9F) || (c == 0xF0 && s[1] < 0x90) ||
+        (c == 0xF4 && s[1] > 0x8F))
+        return 0;
+    return n;
+}
+
+void jd_show(jd_str text, char out[JD_SHOWN]) {
+    size_t at = 0, n;
+    for (size_t i = 0; i < text.n; i += n) {
+        n = char_len((const unsigned char *)text.p + i, text.n - i);
+        int odd = !n || (unsigned char)text.p[i] < ' ' || text.p[i] == 0x7f;
+        if (!n) n = 1;
+        if (at + n > JD_SHOWN - 4) {
+            memcpy(out + at, "...", 3);
+            at += 3;
+            break;
+        }
+        memcpy(out + at, odd ? "?" : text.p + i, odd ? 1 : n);
+        at += odd ? 1 : n;
+    }
+    out[at] = 0;
 }

@@ -66,4 +66,8 @@ int jd_fail_at(jd_err *e, const char *fmt, ...) __attribute__((format(printf, 2,
 int jd_err_status(jd_errcode code);      /* HTTP status */
 const char *jd_err_uri(jd_errcode code); /* whole type URI, https://uri.etsi.org/ngsi-ld/errors/... */
 const char *jd_err_title(jd_errcode code, int zh);
+
+enum { JD_SHOWN = 40 };
+/* What a message may show of a text: its beginning, in whole characters, with '?' for what cannot be shown. */
+void jd_show(jd_str text, char out[JD_SHOWN]);
 #endif

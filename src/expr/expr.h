@@ -41,11 +41,15 @@ typedef struct jd_xval {
 
 /* ---- compiling ---- */
 typedef struct jd_xname { /* a name in the text, as the host is asked of it once, when it is compiled */
-    jd_str path;          /* "pm25", "pm25.quality", `type`; of "refPark->capacity" the part behind the arrow */
-    jd_str via;           /* "refPark"; p NULL: none */
-    int was;              /* "was.": before the change */
-    int window;           /* it is the attribute of a window: only its readings are asked for */
+    jd_str path; /* as written, without blanks: "pm25", "pm25.quality", "`type`" (what stands in backquotes keeps
+                    them: an attribute even where the word alone means something else, and its points part
+                    nothing); of "refPark->capacity" the part behind the arrow */
+    jd_str via;  /* "refPark"; p NULL: none */
+    int was;     /* "was.": before the change */
+    int window;  /* it is the attribute of a window: only its readings are asked for */
 } jd_xname;
+/* Cuts the first part off a path: 1 and the part without its backquotes, or 0 at the end. */
+int jd_xname_part(jd_str *rest, jd_str *part, int *quoted);
 typedef struct jd_xnames {
     void *user;
     /* The host's number for it (0..) and its type (JD_X_ANY: not known before). 0, or -1: *err, without a place. */

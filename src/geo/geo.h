@@ -41,6 +41,10 @@ jd_box jd_shape_box(const jd_shape *s);
 int jd_shape_point(const jd_shape *s, double *lon, double *lat); /* 1 and the position when it is a Point, else 0 */
 /* Least distance between two shapes in metres; 0 when they touch. Edges are straight in longitude and latitude. */
 double jd_shape_distance(const jd_shape *a, const jd_shape *b);
+/* The relations of geo-queries (below) between two shapes at hand; 1 or 0. jd_shape_within: is all of a within b, and
+ * not only in its border? -1: it cannot be told (in bounded time, or two collections of more than one member). */
+int jd_shape_intersects(const jd_shape *a, const jd_shape *b);
+int jd_shape_within(const jd_shape *a, const jd_shape *b);
 
 /* A compiled geo-query: georel (near;maxDistance==N | near;minDistance==N | within | contains | overlaps | intersects |
  * equals | disjoint), geometry kind and coordinates. It reads "entity georel geometry", as OGC simple features define
@@ -52,6 +56,9 @@ typedef struct jd_geoq jd_geoq;
 int jd_geoq_compile(jd_arena *a, jd_str georel, const jd_jval *geometry, jd_geoq **out, jd_err *err);
 /* From URL parameters: geometry is the kind's name, coordinates the JSON text of the array. */
 int jd_geoq_compile_params(jd_arena *a, jd_str georel, jd_str geometry, jd_str coordinates, jd_geoq **out, jd_err *err);
+/* "within" a shape at hand, prepared for many targets; the shape must outlive it. NULL: a collection cannot be asked
+ * about. */
+jd_geoq *jd_geoq_within(jd_arena *a, const jd_shape *shape);
 /* Frees what the query holds outside its arena (prepared geometries). */
 void jd_geoq_fini(jd_geoq *q);
 /* 1 when the target entity's shape matches. A relation that cannot be worked out in bounded time (lines that cross

@@ -17,6 +17,10 @@ struct jd_geoq {
 
 /* ---- compiling ---- */
 
+static int is_point(const jd_shape *s) { /* as a set: a line of no length and a bag of equal points are one, too */
+    return s->box.w == s->box.e && s->box.s == s->box.n;
+}
+
 static int bad_georel(jd_err *err, size_t column, const char *en, const char *zh) {
     jd_fail(err, JD_E_BAD_REQUEST_DATA, "%s%.0s", "%.0s%s", en, zh);
     return jd_fail_at(err, "georel, column %zu", column + 1);
@@ -108,6 +112,15 @@ int jd_geoq_compile(jd_arena *a, jd_str georel, const jd_jval *geometry, jd_geoq
     return 0;
 }
 
+jd_geoq *jd_geoq_within(jd_arena *a, const jd_shape *shape) {
+    if (shape->type == JD_GEOMETRYCOLLECTION && shape->npart > 1) return NULL;
+    jd_geoq *q = JD_NEW(a, jd_geoq);
+    q->rel = WITHIN;
+    q->shape = shape;
+    if (!is_point(shape)) q->topo = geo__topo_new(a, shape);
+    return q;
+}
+
 int jd_geoq_compile_params(jd_arena *a, jd_str georel, jd_str geometry, jd_str coordinates, jd_geoq **out,
                            jd_err *err) {
     static const jd_jlimits limits = {.depth_max = 8, .values_max = 8 * JD_GEOQ_POSITIONS_MAX};
@@ -144,10 +157,6 @@ void jd_geoq_fini(jd_geoq *q) {
 }
 
 /* ---- testing ---- */
-
-static int is_point(const jd_shape *s) { /* as a set: a line of no length and a bag of equal points are one, too */
-    return s->box.w == s->box.e && s->box.s == s->box.n;
-}
 
 /* With a single position on either side every relation follows from where it lies in the other shape. */
 static int test_point(rel r, const jd_shape *query, const jd_shape *target) {
@@ -186,6 +195,37 @@ static int shortcut(rel r, const jd_shape *query, const jd_shape *target) {
     return same_text(query, target) ? 1 : -1;
 }
 
+/* 1, 0, or -1 when it cannot be told. WITHIN, CONTAINS, OVERLAPS, EQUALS; topo NULL: made for this once. */
+static int test_areas(const jd_geoq *q, const jd_shape *target) {
+    const jd_shape *mine = q->shape;
+    if (!boxes_allow(q->rel, mine->box, target->box)) return 0;
+    if (is_point(mine) || is_point(target)) return test_point(q->rel, mine, target);
+    int known = shortcut(q->rel, mine, target);
+    if (known >= 0) return known;
+    static const geo__rel rels[] = {
+        [WITHIN] = GEO__WITHIN, [CONTAINS] = GEO__CONTAINS, [OVERLAPS] = GEO__OVERLAPS, [EQUALS] = GEO__EQUALS};
+    if (q->topo) return geo__topo_test(q->topo, rels[q->rel], target);
+    jd_arena a;
+    jd_arena_init(&a);
+    geo__topo *topo = geo__topo_new(&a, mine);
+    known = geo__topo_test(topo, rels[q->rel], target);
+    geo__topo_fini(topo);
+    jd_arena_fini(&a);
+    return known;
+}
+
+int jd_shape_intersects(const jd_shape *a, const jd_shape *b) {
+    return geo__intersects(a, b);
+}
+
+int jd_shape_within(const jd_shape *a, const jd_shape *b) {
+    /* The one that asks may be no collection; the other may. */
+    if (b->type != JD_GEOMETRYCOLLECTION || b->npart == 1) return test_areas(&(jd_geoq){.rel = WITHIN, .shape = b}, a);
+    if (a->type != JD_GEOMETRYCOLLECTION || a->npart == 1)
+        return test_areas(&(jd_geoq){.rel = CONTAINS, .shape = a}, b);
+    return -1;
+}
+
 int jd_geoq_test(const jd_geoq *q, const jd_shape *target) {
     const jd_shape *mine = q->shape;
     switch (q->rel) {
@@ -193,15 +233,8 @@ int jd_geoq_test(const jd_geoq *q, const jd_shape *target) {
     case NEAR_MIN: return geo__least_m(mine, target, 0, q->metres) >= q->metres;
     case INTERSECTS: return geo__intersects(mine, target);
     case DISJOINT: return !geo__intersects(mine, target);
-    default: break;
+    default: return test_areas(q, target) == 1;
     }
-    if (!boxes_allow(q->rel, mine->box, target->box)) return 0;
-    if (is_point(mine) || is_point(target)) return test_point(q->rel, mine, target);
-    int known = shortcut(q->rel, mine, target);
-    if (known >= 0) return known;
-    static const geo__rel rels[] = {
-        [WITHIN] = GEO__WITHIN, [CONTAINS] = GEO__CONTAINS, [OVERLAPS] = GEO__OVERLAPS, [EQUALS] = GEO__EQUALS};
-    return geo__topo_test(q->topo, rels[q->rel], target) == 1;
 }
 
 int jd_geoq_boxes(const jd_geoq *q, jd_box out[2]) {

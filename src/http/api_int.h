@@ -298,4 +298,10 @@ jd_turn api_schema_get(jd_req *r);
 jd_turn api_rules_list(jd_req *r);
 jd_turn api_rule_get(jd_req *r);
 jd_turn api_rule_explain(jd_req *r);
+jd_turn api_alerts_list(jd_req *r);
+jd_turn api_alert_get(jd_req *r);
+jd_turn api_alert_acknowledge(jd_req *r);
+jd_turn api_alert_comment(jd_req *r);
+jd_turn api_alert_clear(jd_req *r);
+jd_turn api_alerts_context(jd_req *r);
 #endif

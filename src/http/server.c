@@ -35,7 +35,7 @@ static void drain(void *app) {
     jd_packs_quiet(api->packs);
     jd_tables_quiet(api->tables);
     jd_links_quiet(api->links);
-    if (api->rules) jd_rules_quiet(api->rules);
+    jd_rules_quiet(api->rules);
     jd_told_quiet(api->told);
     jd_people_quiet(api->people);
     jd_engine_drain(api->engine);
@@ -99,7 +99,7 @@ static void name_ourselves(jd_server *s, const jd_server_opts *o) {
     s->api.alias = jd_str_of(s->alias);
 }
 
-/* Rules are there before the first write, links open when there are rules for what they bring. */
+/* Rules are there before the first write; the packs bring them. */
 static int start_rules(jd_server *s, const jd_server_opts *o, jd_err *err) {
     jd_rules_opts ro = {.engine = s->api.engine,
                         .contexts = s->api.contexts,
@@ -112,14 +112,14 @@ static int start_rules(jd_server *s, const jd_server_opts *o, jd_err *err) {
     po.contexts = s->api.contexts;
     po.rules = s->api.rules;
     po.group_max = o->group_changes_max;
-    return jd_packs_start(&s->api.packs, &po, err);
+    return jd_packs_start(&s->api.packs, &po, err) || jd_rules_go(s->api.rules, err);
 }
 
 static int start_links(jd_server *s, const jd_links_opts *o, jd_err *err) {
     if (jd_links_start(&s->api.links, o, err)) return -1;
     jd_rules_links(s->api.rules, s->api.links);
     jd_packs_links(s->api.packs, s->api.links);
-    return jd_rules_go(s->api.rules, err) || jd_packs_go(s->api.packs, err);
+    return jd_packs_go(s->api.packs, err);
 }
 
 int jd_server_start(const jd_server_opts *opts, jd_server **out, jd_err *err) {
@@ -150,8 +150,9 @@ int jd_server_start(const jd_server_opts *opts, jd_server **out, jd_err *err) {
     jd_people_opts po = opts->people;
     po.engine = lo.engine;
     po.base_url = s->api.base_url;
-    rc = rc || jd_told_start(&s->api.told, &to, err) || jd_people_start(&s->api.people, &po, err) ||
-         start_rules(s, opts, err) || jd_tables_start(&s->api.tables, &ta, err);
+    /* whoever watches changes is there before anything writes some: rules, then told, then tables and links */
+    rc = rc || jd_people_start(&s->api.people, &po, err) || start_rules(s, opts, err) ||
+         jd_told_start(&s->api.told, &to, err) || jd_tables_start(&s->api.tables, &ta, err);
     if (!rc) jd_people_listen(s->api.people, s->api.told);
     lo.tables = s->api.tables;
     if (rc || start_links(s, &lo, err) || open_door(s, opts, err)) {
@@ -171,10 +172,10 @@ void jd_server_stop(jd_server *s) {
         jd_door_stop(s->door, drain);
     else if (s->api.told)
         drain(&s->api);
-    /* behind the last request: some of them work on these two */
-    jd_told_stop(s->api.told);
+    /* behind the last request: some of them work on these */
     jd_packs_stop(s->api.packs);
     jd_rules_stop(s->api.rules);
+    jd_told_stop(s->api.told);
     jd_people_stop(s->api.people);
     jd_tables_stop(s->api.tables);
     jd_contexts_destroy(s->api.contexts);

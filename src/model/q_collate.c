@@ -58,8 +58,8 @@ int q_collator_open(jd_arena *a, jd_str tag, q_collator **out, jd_err *err) {
         if (U_FAILURE(st)) icu = NULL;
     }
     if (!icu) {
-        char shown[Q_SHOWN];
-        q_show(tag, shown);
+        char shown[JD_SHOWN];
+        jd_show(tag, shown);
         jd_fail(err, JD_E_BAD_REQUEST_DATA,
                 "'%s' is not a known collation (a language tag such as und, zh or de-u-co-phonebk)",
                 "“%s”不是已知的排序规则（应为语言标签，如 und、zh、de-u-co-phonebk）", shown);

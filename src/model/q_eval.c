@@ -158,15 +158,15 @@ static int try_target(const run *r, const q_target *g) {
 static int match_node(const run *r, jd_node n) {
     char scratch[JD_TIME_TEXT_MAX];
     jd_str text = jd_node_text(n, r->symbols, scratch);
-    return text.p ? q_regex_run(r->term->regex, text) : -1;
+    return text.p ? jd_regex_run(r->term->regex, text) : -1;
 }
 
 static int match_target(const run *r, const q_target *g) {
     int want = r->term->op == Q_MATCH;
     char scratch[JD_TIME_TEXT_MAX];
     if (g->what == Q_T_TIME)
-        return q_regex_run(r->term->regex, (jd_str){scratch, jd_time_print(g->time, g->digits, scratch)}) == want;
-    if (g->what == Q_T_TEXT) return q_regex_run(r->term->regex, g->text) == want;
+        return jd_regex_run(r->term->regex, (jd_str){scratch, jd_time_print(g->time, g->digits, scratch)}) == want;
+    if (g->what == Q_T_TEXT) return jd_regex_run(r->term->regex, g->text) == want;
     if (g->what == Q_T_NODE) return match_node(r, g->node) == want;
     if (g->what != Q_T_MAP) return 0;
     jd_nodeiter it = jd_node_items(g->node);

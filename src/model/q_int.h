@@ -5,23 +5,19 @@
  *   q_parse.c   q: from text to terms            q_eval.c   q: terms against documents
  *   q_type.c    entity types                     q_scope.c  scopes
  *   q_proj.c    attrs, pick, omit                q_order.c  orderBy          q_collate.c  collations (ICU)
- *   regex.c     patterns (PCRE2) */
+ *   regex.c     idPattern (patterns: base/regex.h) */
 #ifndef JD_MODEL_Q_INT_H
 #define JD_MODEL_Q_INT_H
 #include "model/query.h"
 
 /* ---- q_scan.c ---- */
 
-enum { Q_SHOWN = 40 };
-/* What a message may show of a text: its beginning, in whole characters, with '?' for what cannot be shown. */
-void q_show(jd_str text, char out[Q_SHOWN]);
-
 typedef struct q_scan {
     const char *what; /* the parameter, for errors: "q" */
     const char *text, *p, *end;
     jd_err *err;
     unsigned column; /* of the last q_mark */
-    char found[Q_SHOWN];
+    char found[JD_SHOWN];
 } q_scan;
 
 /* Refuses text that is empty or not UTF-8. The text is not copied. */
@@ -155,12 +151,6 @@ typedef struct q_target { /* what a path leads to */
 int q_path_visit(const q_path *p, const jd_doc *d, int (*visit)(void *user, const q_target *t), void *user);
 /* The target that an attribute's own value is, for simple paths. */
 q_target q_target_of(const jd_attrview *v);
-
-/* ---- regex.c ---- */
-
-/* As jd_regex_compile, but of at most `max` bytes, and the error's place is left to the caller. */
-int q_regex_compile(jd_arena *a, jd_str pattern, uint32_t max, jd_regex **out, jd_err *err, size_t *at);
-int q_regex_run(const jd_regex *r, jd_str text); /* 1, 0, or -1 when a limit was reached */
 
 /* ---- q_parse.c, q_eval.c ---- */
 

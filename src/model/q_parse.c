@@ -253,7 +253,7 @@ static int parse_pattern(compiler *c, q_scan *s, q_term *t) {
         q->regexes = more;
     }
     size_t at;
-    if (q_regex_compile(c->n->arena, pattern, c->regex_max, &t->regex, s->err, &at)) {
+    if (jd_regex_make(c->n->arena, pattern, c->regex_max, &t->regex, s->err, &at)) {
         q_mark(s, from);
         for (size_t i = 0; i < at; i++) s->column += ((unsigned char)pattern.p[i] & 0xC0) != 0x80;
         return q_place(s);

@@ -1,43 +1,12 @@
 /* Reading expressions: what all the question languages have in common. */
 #include "model/q_int.h"
 
-static size_t char_len(const unsigned char *s, size_t left) { /* of one well-formed UTF-8 character, or 0 */
-    unsigned char c = s[0];
-    size_t n = c < 0x80 ? 1 : c >= 0xC2 && c < 0xE0 ? 2 : c >= 0xE0 && c < 0xF0 ? 3 : c >= 0xF0 && c < 0xF5 ? 4 : 0;
-    if (n == 0 || n > left) return 0;
-    for (size_t i = 1; i < n; i++)
-        if ((s[i] & 0xC0) != 0x80) return 0;
-    if ((c == 0xE0 && s[1] < 0xA0) || (c == 0xED && s[1] > 0x9F) || (c == 0xF0 && s[1] < 0x90) ||
-        (c == 0xF4 && s[1] > 0x8F))
-        return 0;
-    return n;
-}
-
-void q_show(jd_str text, char out[Q_SHOWN]) {
-    size_t at = 0, n;
-    for (size_t i = 0; i < text.n; i += n) {
-        n = char_len((const unsigned char *)text.p + i, text.n - i);
-        int odd = !n || (unsigned char)text.p[i] < ' ' || text.p[i] == 0x7f;
-        if (!n) n = 1;
-        if (at + n > Q_SHOWN - 4) {
-            memcpy(out + at, "...", 3);
-            at += 3;
-            break;
-        }
-        memcpy(out + at, odd ? "?" : text.p + i, odd ? 1 : n);
-        at += odd ? 1 : n;
-    }
-    out[at] = 0;
-}
-
 int q_scan_init(q_scan *s, const char *what, jd_str text, jd_err *err) {
     *s = (q_scan){.what = what, .text = text.p, .p = text.p, .end = text.p + text.n, .err = err};
-    for (size_t i = 0, n; i < text.n; i += n) {
-        n = char_len((const unsigned char *)text.p + i, text.n - i);
-        if (!n) {
-            s->end = text.p + i; /* what follows cannot be shown */
-            return Q_REFUSE(s, s->end, JD_E_BAD_REQUEST_DATA, "this is not UTF-8", "不是正确的 UTF-8");
-        }
+    size_t bad = jd_utf8_bad(text.p, text.n);
+    if (bad < text.n) {
+        s->end = text.p + bad; /* what follows cannot be shown */
+        return Q_REFUSE(s, s->end, JD_E_BAD_REQUEST_DATA, "this is not UTF-8", "不是正确的 UTF-8");
     }
     if (q_at_end(s)) return Q_EXPECTED(s, s->p, "an expression", "表达式");
     s->p = text.p;
@@ -47,7 +16,7 @@ int q_scan_init(q_scan *s, const char *what, jd_str text, jd_err *err) {
 int q_mark(q_scan *s, const char *at) {
     s->column = 1;
     for (const char *p = s->text; p < at; p++) s->column += ((unsigned char)*p & 0xC0) != 0x80;
-    q_show((jd_str){at, (size_t)(s->end - at)}, s->found);
+    jd_show((jd_str){at, (size_t)(s->end - at)}, s->found);
     return at != s->end;
 }
 

@@ -6,6 +6,7 @@
  * expression; the place is "q, column 12") or JD_E_TOO_COMPLEX_QUERY (limits). */
 #ifndef JD_MODEL_QUERY_H
 #define JD_MODEL_QUERY_H
+#include "base/regex.h"
 #include "geo/geo.h"
 #include "model/context.h"
 #include "model/doc.h"
@@ -41,9 +42,7 @@ int jd_scopeq_may(const jd_scopeq *q, jd_str scope);
 int jd_scopeq_plain(const jd_scopeq *q, jd_arena *a, jd_str *path);
 
 /* ---- idPattern (a POSIX-style extended regular expression, searched, not anchored) ---- */
-typedef struct jd_regex jd_regex;
 int jd_regex_compile(jd_arena *a, jd_str pattern, jd_regex **out, jd_err *err);
-void jd_regex_fini(jd_regex *r); /* frees what the library holds outside the arena */
 int jd_regex_test(const jd_regex *r, jd_str text);
 
 /* ---- geo-queries on documents ---- */

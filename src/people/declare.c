@@ -93,11 +93,11 @@ static reading item(const reading *r, const char *name, uint32_t i) {
 static int zone(const reading *r, const jd_jval *v, jd_str *out) {
     *out = JD_STR(ZONE);
     if (text(r, v, "zone", 79, 0, out)) return -1;
-    when_zone *z = when_zone_open(*out);
+    jd_zone *z = jd_zone_open(*out, 0);
     if (!z)
         return people_bad(r->err, place(r, "zone"), "must be a time zone such as Asia/Shanghai",
                           "须为时区名，如 Asia/Shanghai");
-    when_zone_close(z);
+    jd_zone_close(z);
     return 0;
 }
 
@@ -327,7 +327,7 @@ void roster_free(roster *o) {
     free(o);
 }
 
-const duty *roster_duty(const roster *o, when_zone *z, jd_time at) {
+const duty *roster_duty(const roster *o, jd_zone *z, jd_time at) {
     int i = when_first(z, o->windows, o->n, at);
     if (i >= 0) return &o->duties[i];
     return o->otherwise.contact.p ? &o->otherwise : NULL;

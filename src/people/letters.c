@@ -109,7 +109,7 @@ static letter *letter_make(jd_people *p, person *to, entry **of, size_t n, jd_ti
     jd_buf_printf(&link, "%.*s/api/messages/%.*s/link?by=%.*s&key=%s", JD_STR_ARG(p->o.base_url), JD_STR_ARG(m->id),
                   JD_STR_ARG(to->id), of[0]->key);
     l->link = taken(&link);
-    when_zone *zone = to->c ? people_zone(p, to->c->zone_name) : NULL;
+    jd_zone *zone = to->c ? people_zone(p, to->c->zone_name) : NULL;
     when_local local = zone ? when_of(zone, at) : (when_local){0};
     (void)jd_time_print((local.day * WHEN_DAY_MIN + local.minute) * WHEN_MINUTE_US, 0, z);
     snprintf(l->local, sizeof l->local, "%.10s %.5s", z, z + 11);

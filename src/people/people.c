@@ -499,7 +499,7 @@ void jd_people_stop(jd_people *p) {
         free(p->channels[i]->minute);
         free(p->channels[i]);
     }
-    for (uint32_t i = 0; i < p->zones_n; i++) when_zone_close(p->zones[i]);
+    for (uint32_t i = 0; i < p->zones_n; i++) jd_zone_close(p->zones[i]);
     if (p->multi) curl_multi_cleanup(p->multi);
     free(p->persons);
     free(p->rosters);

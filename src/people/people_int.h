@@ -74,7 +74,7 @@ int contact_compile(jd_str id, const jd_jval *v, contact **out, jd_err *err);
 int roster_compile(jd_str id, const jd_jval *v, roster **out, jd_err *err);
 void contact_free(contact *c);
 void roster_free(roster *r);
-const duty *roster_duty(const roster *r, when_zone *z, jd_time at);
+const duty *roster_duty(const roster *r, jd_zone *z, jd_time at);
 
 /* ---- channels.c ---- */
 int channel_compile(jd_str id, const jd_jval *v, channel **out, jd_err *err);
@@ -238,7 +238,7 @@ struct jd_people {
     person **persons;
     roster **rosters; /* NULL: deleted */
     channel_slot **channels;
-    when_zone **zones;
+    jd_zone **zones;
     uint32_t persons_n, rosters_n, channels_n, zones_n, contacts_live, rosters_live, channels_live;
     message **by_id, **by_group; /* open ones */
     message *first, *last, *dirty, **dirty_last;
@@ -258,7 +258,7 @@ struct jd_people {
 };
 
 /* ---- register.c; the lock is held ---- */
-when_zone *people_zone(jd_people *p, jd_str name);
+jd_zone *people_zone(jd_people *p, jd_str name);
 person *people_person(jd_people *p, jd_str id); /* NULL: never heard of */
 channel_slot *people_channel(jd_people *p, jd_str id);
 person *people_person_made(jd_people *p, jd_str id);

@@ -12,12 +12,12 @@ static int full(jd_err *err, uint32_t max, const char *what, const char *what_zh
 
 /* ---- what is declared ---- */
 
-when_zone *people_zone(jd_people *p, jd_str name) {
+jd_zone *people_zone(jd_people *p, jd_str name) {
     uint32_t i = jd_strmap_add(&p->zone_by, name, p->zones_n);
     if (i < p->zones_n) return p->zones[i];
     p->zones = jd_xrealloc(p->zones, (p->zones_n + 1) * sizeof *p->zones);
-    when_zone *z = when_zone_open(name);
-    p->zones[p->zones_n++] = z ? z : when_zone_open(JD_STR("UTC"));
+    jd_zone *z = jd_zone_open(name, 0);
+    p->zones[p->zones_n++] = z ? z : jd_zone_open(JD_STR("UTC"), 0);
     return p->zones[i];
 }
 
@@ -258,7 +258,7 @@ int jd_people_duty(jd_people *p, jd_str id, jd_time at, jd_buf *out) {
     pthread_mutex_lock(&p->lock);
     const roster *r = people_roster(p, id);
     if (r) {
-        when_zone *zone = people_zone(p, r->zone_name);
+        jd_zone *zone = people_zone(p, r->zone_name);
         const duty *d = roster_duty(r, zone, at);
         jd_time until = when_changes(zone, r->windows, r->n, at, 14);
         jd_buf_printf(out, "{\"roster\":\"%.*s\",\"at\":\"%.*s\"", JD_STR_ARG(id), (int)jd_time_print(at, -1, z), z);

@@ -1,62 +1,24 @@
 /* Local time, windows of the week, duty, pace: see when.h. */
 #include "people/when.h"
 
-#include <stdlib.h>
 #include <string.h>
-#include <unicode/ucal.h>
 
-struct when_zone {
-    UCalendar *cal;
-};
-
-enum { ZONE_NAME_MAX = 80, CHAIN_MAX = 64 }; /* windows that follow one another without a gap */
-
-when_zone *when_zone_open(jd_str name) {
-    UChar id[ZONE_NAME_MAX], canonical[ZONE_NAME_MAX];
-    UErrorCode rc = U_ZERO_ERROR;
-    UBool system = 0;
-    if (!name.n || name.n >= ZONE_NAME_MAX) return NULL;
-    for (size_t i = 0; i < name.n; i++) {
-        if (name.p[i] <= ' ' || name.p[i] > '~') return NULL;
-        id[i] = (UChar)name.p[i];
-    }
-    id[name.n] = 0;
-    ucal_getCanonicalTimeZoneID(id, (int32_t)name.n, canonical, ZONE_NAME_MAX, &system, &rc);
-    if (U_FAILURE(rc) || !system) return NULL;
-    UCalendar *cal = ucal_open(id, (int32_t)name.n, "en", UCAL_GREGORIAN, &rc);
-    if (U_FAILURE(rc)) return NULL;
-    when_zone *z = jd_xmalloc(sizeof *z);
-    z->cal = cal;
-    return z;
-}
-
-void when_zone_close(when_zone *z) {
-    if (!z) return;
-    ucal_close(z->cal);
-    free(z);
-}
+enum { CHAIN_MAX = 64 }; /* windows that follow one another without a gap */
 
 static int64_t floor_div(int64_t a, int64_t b) {
     return a / b - (a % b < 0);
 }
 
-static int64_t offset_us(when_zone *z, jd_time t) {
-    UErrorCode rc = U_ZERO_ERROR;
-    ucal_setMillis(z->cal, (UDate)floor_div(t, 1000), &rc);
-    int64_t ms = ucal_get(z->cal, UCAL_ZONE_OFFSET, &rc) + ucal_get(z->cal, UCAL_DST_OFFSET, &rc);
-    return U_FAILURE(rc) ? 0 : ms * 1000;
-}
-
-when_local when_of(when_zone *z, jd_time t) {
-    int64_t minutes = floor_div(t + offset_us(z, t), WHEN_MINUTE_US), day = floor_div(minutes, WHEN_DAY_MIN);
+when_local when_of(const jd_zone *z, jd_time t) {
+    int64_t minutes = floor_div(t + jd_zone_offset(z, t), WHEN_MINUTE_US), day = floor_div(minutes, WHEN_DAY_MIN);
     int64_t weekday = (day + 3) % 7; /* 1970-01-01 was a Thursday */
     return (when_local){day, (int)(minutes - day * WHEN_DAY_MIN), (int)(weekday < 0 ? weekday + 7 : weekday)};
 }
 
-jd_time when_instant(when_zone *z, int64_t day, int minute) {
+jd_time when_instant(const jd_zone *z, int64_t day, int minute) {
     jd_time local = (day * WHEN_DAY_MIN + minute) * WHEN_MINUTE_US;
-    jd_time guess = local - offset_us(z, local);
-    return local - offset_us(z, guess);
+    jd_time guess = local - jd_zone_offset(z, local);
+    return local - jd_zone_offset(z, guess);
 }
 
 int when_in(const when_window *w, when_local at) {
@@ -111,7 +73,7 @@ int when_always(const when_window *w, size_t n) {
     return 1;
 }
 
-jd_time when_quiet_until(when_zone *z, const when_window *w, size_t n, jd_time t) {
+jd_time when_quiet_until(const jd_zone *z, const when_window *w, size_t n, jd_time t) {
     for (int i = 0; i < CHAIN_MAX; i++) {
         when_local at = when_of(z, t);
         int in = any_in(w, n, at);
@@ -123,11 +85,11 @@ jd_time when_quiet_until(when_zone *z, const when_window *w, size_t n, jd_time t
     return t;
 }
 
-int when_first(when_zone *z, const when_window *w, size_t n, jd_time t) {
+int when_first(const jd_zone *z, const when_window *w, size_t n, jd_time t) {
     return any_in(w, n, when_of(z, t));
 }
 
-jd_time when_changes(when_zone *z, const when_window *w, size_t n, jd_time t, int days) {
+jd_time when_changes(const jd_zone *z, const when_window *w, size_t n, jd_time t, int days) {
     when_local at = when_of(z, t);
     int was = any_in(w, n, at);
     for (int64_t i = 1; i <= (int64_t)days * WHEN_DAY_MIN; i++) {

@@ -1,27 +1,23 @@
 /* people/when.h - local time, windows of the week, duty, and how often one may be told: arithmetic on values, no state.
  * Wall clock times are minutes of a local day; a window whose end is not behind its start goes over midnight, and
- * belongs to the day on which it begins. Threads: a zone is one thread's at a time. */
+ * belongs to the day on which it begins. */
 #ifndef JD_PEOPLE_WHEN_H
 #define JD_PEOPLE_WHEN_H
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/zone.h"
 
 enum { WHEN_DAY_MIN = 1440, WHEN_WEEK_MIN = 7 * 1440, WHEN_MINUTE_US = 60000000 };
 #define WHEN_HOUR_US INT64_C(3600000000)
-
-/* A zone of the IANA data base (ICU's copy). NULL: there is none of that name. */
-typedef struct when_zone when_zone;
-when_zone *when_zone_open(jd_str name);
-void when_zone_close(when_zone *z); /* NULL is fine */
 
 typedef struct when_local {
     int64_t day; /* since 1970-01-01 */
     int minute;  /* of the day */
     int weekday; /* 0: Monday */
 } when_local;
-when_local when_of(when_zone *z, jd_time t);
+when_local when_of(const jd_zone *z, jd_time t);
 /* The instant at which the wall clock shows that minute; one that is skipped: the one that it would have been. */
-jd_time when_instant(when_zone *z, int64_t day, int minute);
+jd_time when_instant(const jd_zone *z, int64_t day, int minute);
 
 typedef struct when_window {
     unsigned days; /* bit per weekday; with `dated` 0 */
@@ -39,11 +35,11 @@ int when_date(jd_str text, int64_t *day);
 /* Do the windows leave no minute of the week? */
 int when_always(const when_window *w, size_t n);
 /* The first instant from t on that lies in none of the windows. */
-jd_time when_quiet_until(when_zone *z, const when_window *w, size_t n, jd_time t);
+jd_time when_quiet_until(const jd_zone *z, const when_window *w, size_t n, jd_time t);
 /* The first of the windows that t lies in, else -1. */
-int when_first(when_zone *z, const when_window *w, size_t n, jd_time t);
+int when_first(const jd_zone *z, const when_window *w, size_t n, jd_time t);
 /* Until when it stays so, looked for over `days`. JD_TIME_NONE: longer. */
-jd_time when_changes(when_zone *z, const when_window *w, size_t n, jd_time t, int days);
+jd_time when_changes(const jd_zone *z, const when_window *w, size_t n, jd_time t, int days);
 
 /* How often one person may be told: a bucket of `burst` that fills at per_hour - burst an hour, so that no hour ever
  * has more than per_hour. The last of the bucket is kept for red. */

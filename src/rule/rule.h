@@ -76,4 +76,8 @@ typedef struct jd_alert_ticket {
     struct jd_alert_ticket *next; /* the room's */
 } jd_alert_ticket;
 void jd_alert_act_on(jd_rules *r, jd_alert_ticket *t);
+/* The @context of an alert's names; borrowed, lives as long as the room. */
+jd_context *jd_alert_names(jd_rules *r);
+/* Its JSON, to be hosted for those who ask with it. */
+jd_str jd_alert_names_text(void);
 #endif

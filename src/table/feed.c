@@ -14,7 +14,7 @@ jd_feed *jd_feed_new(const jd_map *map) {
     f->at = jd_xcalloc(map->cols_n + 1, sizeof *f->at);
     f->seen = jd_xcalloc(map->cols_n + 1, 1);
     f->present = jd_xcalloc(map->attrs_n + 1, 1);
-    if (map->time.zone.n) f->zone = table__zone_open(map->time.zone);
+    if (map->time.zone.n) f->zone = jd_zone_open(map->time.zone, 1);
     return f;
 }
 
@@ -34,7 +34,7 @@ void jd_feed_free(jd_feed *f) {
     forget(f);
     feed__nums_fini(&f->last_said);
     feed__repeats_free(f->repeats);
-    table__zone_close(f->zone);
+    jd_zone_close(f->zone);
     jd_arena_fini(&f->scratch);
     jd_buf_fini(&f->text);
     jd_buf_fini(&f->id);

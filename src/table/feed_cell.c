@@ -186,12 +186,12 @@ static int from_parts(jd_feed *f, table__civil *c, feed_fault *x) {
 static int by_zone(jd_feed *f, int64_t local, jd_str text, map_ref ref, feed_fault *x) {
     const map_time *t = &f->map->time;
     jd_time first, second = 0;
-    table__wall wall = table__zone_instant(f->zone, local, &first, &second);
+    jd_wall wall = jd_zone_instant(f->zone, local, &first, &second);
     f->time = first;
-    if (wall == TABLE__NEVER && !t->shift)
+    if (wall == JD_WALL_NEVER && !t->shift)
         return FEED_FAIL(x, TIME, ref, "\"%.*s\": %.*s skipped this hour", "“%.*s”：%.*s 的时钟跳过了这一小时",
                          shown(text), text.p, JD_STR_ARG(t->zone));
-    if (wall != TABLE__TWICE) return 0;
+    if (wall != JD_WALL_TWICE) return 0;
     if (t->twice == TWICE_REFUSE)
         return FEED_FAIL(x, TIME, ref, "\"%.*s\": %.*s had this hour twice", "“%.*s”：%.*s 的时钟重复了这一小时",
                          shown(text), text.p, JD_STR_ARG(t->zone));

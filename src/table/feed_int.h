@@ -45,7 +45,7 @@ feed_repeat *feed__repeats_find(feed_repeats *r, feed_key moment, feed_key readi
 
 struct jd_feed {
     const jd_map *map;
-    table__zone *zone;
+    jd_zone *zone;
     jd_feed_pass pass;
     jd_feed_report report;
     jd_feed_attr *lines;

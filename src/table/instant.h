@@ -1,19 +1,9 @@
-/* table/instant.h - times as tables write them: forms, parts, zones with their skipped and repeated hours.
- * A zone belongs to one thread (it remembers the stretch between two changes of the clock); all else is pure. */
+/* table/instant.h - times as tables write them: forms, parts (zones: base/zone.h). All is pure. */
 #ifndef JD_TABLE_INSTANT_H
 #define JD_TABLE_INSTANT_H
 #include "base/clock.h"
 #include "base/err.h"
-
-/* ---- zones ---- */
-typedef struct table__zone table__zone;
-/* "UTC", "+08:00", or a name of the IANA data base ("Asia/Shanghai"). NULL: no such zone. */
-table__zone *table__zone_open(jd_str name);
-void table__zone_close(table__zone *z);
-typedef enum table__wall { TABLE__ONCE, TABLE__TWICE, TABLE__NEVER } table__wall;
-/* The instant (or both, the earlier first) at which the zone's clock showed `local`, counted as if it were UTC. NEVER:
- * the clock was set forward over it; *first is then what the clock showed had it been set forward just before. */
-table__wall table__zone_instant(table__zone *z, int64_t local_us, jd_time *first, jd_time *second);
+#include "base/zone.h"
 
 /* ---- what a text says ---- */
 typedef enum table__unit { /* the finest that was given */

@@ -86,11 +86,11 @@ static int read_form(jd_map *m, const jd_jval *v) {
 static int read_zone(jd_map *m, const jd_jval *v) {
     map_spot was = map__enter(m, JD_STR("zone"), v);
     m->time.zone = jd_jstr(v);
-    table__zone *z = table__zone_open(m->time.zone);
+    jd_zone *z = jd_zone_open(m->time.zone, 1);
     if (!z)
         return MAP_FAIL(m, "there is no zone \"%.*s\"; write UTC, +08:00 or a name such as Asia/Shanghai",
                         "没有时区“%.*s”；可写 UTC、+08:00 或 Asia/Shanghai 等名称", JD_STR_ARG(m->time.zone));
-    table__zone_close(z);
+    jd_zone_close(z);
     map__leave(m, was);
     return 0;
 }

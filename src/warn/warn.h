@@ -18,6 +18,9 @@
  *           allow is no error: the answer is 0 and r->why says why there is no judgement. Memory (Farrington alone, at
  *           most 200 kB, given back before the return) comes from an arena, as everywhere: when there is none the
  *           process ends.
+ * Cost:     a step a value; Farrington about a millisecond with the usual parameters, at most some hundred with 32
+ * periods and 4096 values.
+ *
  * Example:  tests/unit/warn/test_ears.c */
 #ifndef JD_WARN_WARN_H
 #define JD_WARN_WARN_H
@@ -78,7 +81,8 @@ typedef struct jd_warn_ears_params {
 
 /* The usual parameters: baseline 7, alpha 0.001 (C3: 0.025), sigma_min 0, missing_max 0, C3 as surveillance. */
 jd_warn_ears_params jd_warn_ears_usual(int method);
-/* Looks at the last baseline + 1 (C1), + 3 (C2), + 5 (C3) values. C3 counts a missing value among the two before the
+/* C3 is made for counts: neither of its forms is of use for readings below 0.
+ * Looks at the last baseline + 1 (C1), + 3 (C2), + 5 (C3) values. C3 counts a missing value among the two before the
  * point as one that raises nothing. */
 int jd_warn_ears(const double *series, size_t n, const jd_warn_ears_params *p, jd_warn_result *r, jd_err *err);
 

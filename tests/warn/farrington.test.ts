@@ -1,5 +1,5 @@
-// Farrington's algorithms against a second implementation made another way: Newton's steps on the likelihood with a whole
-// design matrix and its inverse, until nothing moves; quantiles by summing probabilities.
+// Farrington's algorithms against a second implementation made another way: Newton's steps on the likelihood with a
+// full design matrix and its inverse, until nothing moves; quantiles by summing probabilities.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { judge, near, poisson, random, type Point } from "./judge.ts";
@@ -172,7 +172,8 @@ function compare(method: string, parameters: Record<string, number>, series: num
         assert.ok(p.why === "JUDGED" || p.why === "FEW", `${p.index}: ${p.why}`);
         const want = judged(series, p.index - 1, rules);
         if (want.close) continue;
-        // fits end at a relative change of the deviance of 1e-8, and the dispersion takes the weights of the last step, so that it agrees in about four digits
+        // A fit ends at a relative change of the deviance of 1e-8, and the dispersion has the weights of the last step,
+        // so that these agree in about four digits.
         const whole = method === "flexible" ? Math.abs(p.upper - want.upper) <= 1e-9 : near(p.upper, want.upper, 1e-4);
         const fitted = near(p.expected, want.expected, 1e-5) && near(p.dispersion, want.dispersion, 1e-4);
         if (!whole || !fitted || p.trend !== want.trend) wrong.push(say(p, want));

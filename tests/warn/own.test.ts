@@ -1,4 +1,4 @@
-// EARS and the charts against a second, plain implementation, on made-up series with outbreaks, flat stretches and gaps.
+// EARS and the charts against a second, plain implementation: made-up series with outbreaks, flat stretches, gaps.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { judge, near, poisson, random } from "./judge.ts";

@@ -137,41 +137,41 @@ static void test_epochs(void **state) {
 static void test_zones(void **state) {
     static const struct {
         const char *zone, *local;
-        table__wall wall;
+        jd_wall wall;
         const char *first, *second;
-    } t[] = {{"UTC", "2019-03-10T02:30", TABLE__ONCE, "2019-03-10T02:30:00Z", NULL},
-             {"+08:00", "2019-03-10T02:30", TABLE__ONCE, "2019-03-09T18:30:00Z", NULL},
-             {"-3:30", "2019-03-10T02:30", TABLE__ONCE, "2019-03-10T06:00:00Z", NULL},
-             {"Asia/Shanghai", "2016-01-01T00:00", TABLE__ONCE, "2015-12-31T16:00:00Z", NULL},
-             {"Asia/Shanghai", "1988-07-01T00:00", TABLE__ONCE, "1988-06-30T15:00:00Z", NULL},
-             {"America/New_York", "2019-03-10T01:59:59", TABLE__ONCE, "2019-03-10T06:59:59Z", NULL},
-             {"America/New_York", "2019-03-10T02:30", TABLE__NEVER, "2019-03-10T07:30:00Z", NULL},
-             {"America/New_York", "2019-03-10T03:00", TABLE__ONCE, "2019-03-10T07:00:00Z", NULL},
-             {"America/New_York", "2019-11-03T00:59:59", TABLE__ONCE, "2019-11-03T04:59:59Z", NULL},
-             {"America/New_York", "2019-11-03T01:00", TABLE__TWICE, "2019-11-03T05:00:00Z", "2019-11-03T06:00:00Z"},
-             {"America/New_York", "2019-11-03T01:59:59", TABLE__TWICE, "2019-11-03T05:59:59Z", "2019-11-03T06:59:59Z"},
-             {"America/New_York", "2019-11-03T02:00", TABLE__ONCE, "2019-11-03T07:00:00Z", NULL},
-             {"Australia/Lord_Howe", "2019-04-07T01:45", TABLE__TWICE, "2019-04-06T14:45:00Z", "2019-04-06T15:15:00Z"},
-             {"Pacific/Apia", "2011-12-30T12:00", TABLE__NEVER, "2011-12-30T22:00:00Z", NULL},
-             {"Europe/London", "1969-06-01T00:00", TABLE__ONCE, "1969-05-31T23:00:00Z", NULL}};
+    } t[] = {{"UTC", "2019-03-10T02:30", JD_WALL_ONCE, "2019-03-10T02:30:00Z", NULL},
+             {"+08:00", "2019-03-10T02:30", JD_WALL_ONCE, "2019-03-09T18:30:00Z", NULL},
+             {"-3:30", "2019-03-10T02:30", JD_WALL_ONCE, "2019-03-10T06:00:00Z", NULL},
+             {"Asia/Shanghai", "2016-01-01T00:00", JD_WALL_ONCE, "2015-12-31T16:00:00Z", NULL},
+             {"Asia/Shanghai", "1988-07-01T00:00", JD_WALL_ONCE, "1988-06-30T15:00:00Z", NULL},
+             {"America/New_York", "2019-03-10T01:59:59", JD_WALL_ONCE, "2019-03-10T06:59:59Z", NULL},
+             {"America/New_York", "2019-03-10T02:30", JD_WALL_NEVER, "2019-03-10T07:30:00Z", NULL},
+             {"America/New_York", "2019-03-10T03:00", JD_WALL_ONCE, "2019-03-10T07:00:00Z", NULL},
+             {"America/New_York", "2019-11-03T00:59:59", JD_WALL_ONCE, "2019-11-03T04:59:59Z", NULL},
+             {"America/New_York", "2019-11-03T01:00", JD_WALL_TWICE, "2019-11-03T05:00:00Z", "2019-11-03T06:00:00Z"},
+             {"America/New_York", "2019-11-03T01:59:59", JD_WALL_TWICE, "2019-11-03T05:59:59Z", "2019-11-03T06:59:59Z"},
+             {"America/New_York", "2019-11-03T02:00", JD_WALL_ONCE, "2019-11-03T07:00:00Z", NULL},
+             {"Australia/Lord_Howe", "2019-04-07T01:45", JD_WALL_TWICE, "2019-04-06T14:45:00Z", "2019-04-06T15:15:00Z"},
+             {"Pacific/Apia", "2011-12-30T12:00", JD_WALL_NEVER, "2011-12-30T22:00:00Z", NULL},
+             {"Europe/London", "1969-06-01T00:00", JD_WALL_ONCE, "1969-05-31T23:00:00Z", NULL}};
     (void)state;
     for (size_t i = 0; i < COUNT(t); i++) {
-        table__zone *z = table__zone_open(jd_str_of(t[i].zone));
+        jd_zone *z = jd_zone_open(jd_str_of(t[i].zone), 1);
         table__civil c;
         int64_t us;
         jd_time first, second = 0;
         assert_non_null(z);
         assert_int_equal(table__iso_read(jd_str_of(t[i].local), &c), 0);
         assert_int_equal(table__civil_us(&c, &us), 0);
-        table__wall wall = table__zone_instant(z, us, &first, &second);
+        jd_wall wall = jd_zone_instant(z, us, &first, &second);
         if (wall != t[i].wall) fail_msg("%s %s: %d", t[i].zone, t[i].local, (int)wall);
         assert_string_equal(text_of(first, 0), t[i].first);
         if (t[i].second) assert_string_equal(text_of(second, 0), t[i].second);
-        table__zone_close(z);
+        jd_zone_close(z);
     }
     static const char *const none[] = {"",  "Mars/Olympus", "Asia/Shanghai ", "+", "+19:00", "+8:6", "+08:60",
                                        "8", "+08000"};
-    for (size_t i = 0; i < COUNT(none); i++) assert_null(table__zone_open(jd_str_of(none[i])));
+    for (size_t i = 0; i < COUNT(none); i++) assert_null(jd_zone_open(jd_str_of(none[i]), 1));
 }
 
 /* Every hour of some years: local time and back, with the platform's own zone tables as the other opinion. */
@@ -181,21 +181,21 @@ static void test_zones_every_hour(void **state) {
     for (size_t k = 0; k < COUNT(names); k++) {
         setenv("TZ", names[k], 1);
         tzset();
-        table__zone *z = table__zone_open(jd_str_of(names[k]));
+        jd_zone *z = jd_zone_open(jd_str_of(names[k]), 1);
         assert_non_null(z);
         for (time_t t = 1514764800; t < 1609459200; t += 1800) {
             struct tm tm;
             jd_time first, second = INT64_MIN;
             assert_non_null(localtime_r(&t, &tm));
             int64_t local = ((int64_t)t + tm.tm_gmtoff) * 1000000, at = (int64_t)t * 1000000;
-            table__wall wall = table__zone_instant(z, local, &first, &second);
-            assert_true(wall != TABLE__NEVER);
-            if (wall == TABLE__ONCE)
+            jd_wall wall = jd_zone_instant(z, local, &first, &second);
+            assert_true(wall != JD_WALL_NEVER);
+            if (wall == JD_WALL_ONCE)
                 assert_true(first == at);
             else
                 assert_true(tm.tm_isdst ? first == at && second == at + 3600000000 : second == at);
         }
-        table__zone_close(z);
+        jd_zone_close(z);
     }
     unsetenv("TZ");
     tzset();

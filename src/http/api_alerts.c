@@ -1,0 +1,184 @@
+/* Jindu's own API for alerts (docs/packs.md): those that rules raised, and what people do with them. Alerts are
+ * entities, so all of NGSI-LD works on them too; here they are shown in their own names and in the order in which they
+ * matter. */
+#include "http/api_int.h"
+#include "rule/rule.h"
+
+#include <stdlib.h>
+
+static const char *const filters[] = {"status", "severity", "pack", "rule", "entity", "category"};
+static const char *const names[] = {"status", "severity", "pack", "rule", "alertSource", "category"};
+enum { FILTERS = 6 };
+
+typedef struct filtering {
+    api_ask *k;
+    jd_sym attr[FILTERS];
+    jd_str value[FILTERS]; /* p NULL: any; several with commas */
+    jd_render render;
+    uint64_t n;
+} filtering;
+
+static int one_of(jd_str list, jd_str s) {
+    for (const char *p = list.p, *end = list.p + list.n; p <= end;) {
+        const char *comma = memchr(p, ',', (size_t)(end - p));
+        const char *stop = comma ? comma : end;
+        if (jd_str_eq((jd_str){p, (size_t)(stop - p)}, s)) return 1;
+        p = stop + 1;
+    }
+    return 0;
+}
+
+static int passes(void *user, const jd_doc *d) {
+    const filtering *f = user;
+    for (int i = 0; i < FILTERS; i++) {
+        jd_attrview v;
+        char scratch[JD_TIME_TEXT_MAX];
+        if (!f->value[i].p) continue;
+        if (!f->attr[i] || !jd_doc_attr(d, f->attr[i], &v, NULL)) return 0;
+        jd_ntype t = jd_node_type(v.value);
+        if (t != JD_N_STR && t != JD_N_IRI && t != JD_N_TIME) return 0;
+        if (!one_of(f->value[i], jd_node_text(v.value, f->render.symbols, scratch))) return 0;
+    }
+    return 1;
+}
+
+static int show(void *user, const jd_doc *d) {
+    filtering *f = user;
+    if (f->n++) jd_buf_c(&f->k->r->out, ',');
+    jd_render_entity(&f->render, d, &f->k->r->out);
+    return 0;
+}
+
+static jd_sym sym_of(const api_ask *k, const char *name) {
+    jd_str iri = jd_ctx_expand(jd_alert_names(k->app->rules), k->a, jd_str_of(name));
+    return iri.p ? jd_sym_find(jd_engine_symbols(k->app->engine), iri) : 0;
+}
+
+static jd_render form(const api_ask *k) {
+    return (jd_render){.ctx = jd_alert_names(k->app->rules),
+                       .symbols = jd_engine_symbols(k->app->engine),
+                       .format = JD_SIMPLIFIED,
+                       .arena = k->a};
+}
+
+static int find(api_ask *k, filtering *f, uint64_t offset, uint64_t limit, uint64_t *total) {
+    jd_names n = {k->a, jd_alert_names(k->app->rules), jd_engine_symbols(k->app->engine)};
+    jd_typeq *types;
+    jd_order *order;
+    if (jd_typeq_compile(&n, JD_STR("Alert"), &types, &k->err) ||
+        jd_order_compile(&n, JD_STR("level,dateIssued;desc"), (jd_str){NULL, 0}, &order, &k->err))
+        return -1;
+    jd_question q = {
+        .types = types, .order = order, .also = passes, .also_user = f, .offset = offset, .limit = limit, .count = 1};
+    int rc = jd_view_query(&k->view, &q, f, show, total, NULL, &k->err);
+    jd_order_fini(order);
+    return rc;
+}
+
+/* GET /api/alerts?status=&severity=&pack=&rule=&entity=&category=: the worst first, then the newest. */
+jd_turn api_alerts_list(jd_req *r) {
+    jd_turn turn;
+    uint64_t limit, offset, total = 0;
+    api_ask *k = api_begin(r, API_ANY_TENANT, &turn);
+    if (!k) return turn;
+    if (api_number(k, "limit", 100, k->app->limit_max, &limit) || api_number(k, "offset", 0, UINT32_MAX, &offset))
+        return api_fail(k);
+    filtering f = {.k = k, .render = form(k)};
+    for (int i = 0; i < FILTERS; i++) {
+        f.value[i] = api_param(k, filters[i]);
+        f.attr[i] = sym_of(k, names[i]);
+    }
+    jd_view_begin(&k->view, k->app->engine, 0, k->a);
+    k->viewing = 1;
+    jd_buf_c(&r->out, '[');
+    if (sym_of(k, "Alert") && find(k, &f, offset, limit, &total)) return api_fail(k);
+    jd_buf_c(&r->out, ']');
+    jd_req_add_header(r, "NGSILD-Results-Count", jd_arena_printf(k->a, "%llu", (unsigned long long)total));
+    return api_json(k);
+}
+
+static int open_alert(api_ask *k, jd_doc *d) {
+    jd_sym type = sym_of(k, "Alert");
+    jd_view_begin(&k->view, k->app->engine, 0, k->a);
+    k->viewing = 1;
+    if (type && jd_view_get(&k->view, k->r->parts[0], d) && jd_doc_has_type(d, type)) return 1;
+    jd_fail(&k->err, JD_E_NOT_FOUND, "there is no alert %.*s", "没有告警 %.*s",
+            (int)(k->r->parts[0].n > 200 ? 200 : k->r->parts[0].n), k->r->parts[0].p);
+    return 0;
+}
+
+jd_turn api_alert_get(jd_req *r) {
+    jd_turn turn;
+    jd_doc d;
+    api_ask *k = api_begin(r, API_ANY_TENANT, &turn);
+    if (!k) return turn;
+    if (!open_alert(k, &d)) return api_fail(k);
+    jd_render f = form(k);
+    jd_render_entity(&f, &d, &r->out);
+    return api_json(k);
+}
+
+static void acted(jd_alert_ticket *t) {
+    api_ask *k = t->user;
+    k->err = t->err;
+    if (t->err.code != JD_E_OK)
+        api_fail(k);
+    else
+        api_done(k, 204);
+    jd_req_resume(k->r);
+}
+
+static int word(api_ask *k, const char *name, size_t max, int needed, jd_str *out) {
+    const jd_jval *v = jd_jget(&k->body, name);
+    *out = (jd_str){NULL, 0};
+    if (!v && !needed) return 0;
+    if (!v || v->type != JD_JSTR || !v->n || v->n > max)
+        return api_bad(k, name, needed ? "must be a text, and be there" : "must be a text, not too long",
+                       needed ? "须为文本且必须给出" : "须为文本且不能过长");
+    *out = jd_jstr(v);
+    return 0;
+}
+
+static int members_known(api_ask *k) {
+    for (uint32_t i = 0; i < k->body.n; i++) {
+        jd_str n = k->body.members[i].name;
+        if (!jd_str_is(n, "by") && !jd_str_is(n, "comment"))
+            return api_bad(k, jd_arena_printf(k->a, "%.*s", (int)(n.n > 60 ? 60 : n.n), n.p).p, "is not known here",
+                           "不是这里的成员");
+    }
+    return 0;
+}
+
+static jd_turn act(jd_req *r, jd_alert_act what) {
+    jd_turn turn;
+    api_ask *k = api_begin(r, API_ANY_TENANT | API_BODY | API_OBJECT, &turn);
+    if (!k) return turn;
+    jd_alert_ticket *t = JD_NEW(k->a, jd_alert_ticket);
+    *t = (jd_alert_ticket){.id = r->parts[0], .act = what, .done = acted, .user = k};
+    if (members_known(k) || word(k, "by", 200, 1, &t->by) ||
+        word(k, "comment", 2000, what == JD_ALERT_COMMENT, &t->comment))
+        return api_fail(k);
+    jd_alert_act_on(k->app->rules, t);
+    return JD_LATER;
+}
+
+jd_turn api_alert_acknowledge(jd_req *r) {
+    return act(r, JD_ALERT_ACK);
+}
+jd_turn api_alert_comment(jd_req *r) {
+    return act(r, JD_ALERT_COMMENT);
+}
+jd_turn api_alert_clear(jd_req *r) {
+    return act(r, JD_ALERT_CLEAR);
+}
+
+/* GET /api/alerts/context.jsonld: the names of alerts, for questions in NGSI-LD. */
+jd_turn api_alerts_context(jd_req *r) {
+    jd_turn turn;
+    api_ask *k = api_begin(r, API_ANY_TENANT, &turn);
+    if (!k) return turn;
+    jd_buf_z(&r->out, "{\"@context\":");
+    jd_buf_str(&r->out, jd_alert_names_text());
+    jd_buf_c(&r->out, '}');
+    return api_json(k);
+}

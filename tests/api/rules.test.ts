@@ -1,0 +1,295 @@
+// Rules and alerts (docs/packs.md): an alert is raised and cleared once, whatever dies in between; what people do with
+// it; who is told.
+import assert from "node:assert/strict";
+import { createServer } from "node:http";
+import { once } from "node:events";
+import type { AddressInfo } from "node:net";
+import { after, before, test } from "node:test";
+import { sleep, until } from "./people_far.ts";
+import { api, ask, folder, linkTo, Server, type Answer, type Json } from "./server.ts";
+
+const server = new Server(folder());
+before(async () => {
+    await server.start();
+    await install(server, "sensors", []);
+});
+after(async () => void (await server.stop()));
+
+const json = { "Content-Type": "application/json" };
+async function send(to: Server, method: string, path: string, body?: Json): Promise<Answer> {
+    const text = body === undefined ? "" : JSON.stringify(body);
+    return to.call(method, path, text, { ...json, "Content-Length": String(Buffer.byteLength(text)) });
+}
+
+let versions = 0;
+const context = "https://example.org/sensors#";
+const title = { zh: "试验", en: "Trial" };
+/** A pack of rules on sensors, whose model stands in the pack "sensors". */
+async function install(to: Server, name: string, rules: Json[]): Promise<void> {
+    const pack = {
+        pack: 1,
+        name,
+        version: `1.0.${++versions}`,
+        title,
+        system: "S05",
+        clause: { number: 2, words: "市政感知" },
+        owner: title,
+        proves: title,
+        "@context": { Sensor: `${context}Sensor`, n: `${context}n`, m: `${context}m`, twice: `${context}twice` },
+        ...(name === "sensors" ? {} : { needs: { packs: { sensors: "1.0.0" } } }),
+    };
+    const number = { kind: "Property", type: "number", title };
+    const model = { model: 1, type: "Sensor", title, attributes: { n: number, m: number, twice: number } };
+    const files: Record<string, string> = { "pack.json": JSON.stringify(pack) };
+    if (name === "sensors") files["models/Sensor.json"] = JSON.stringify(model);
+    if (rules.length) files["rules/rules.json"] = JSON.stringify(rules);
+    const answer = await send(to, "POST", "/api/packs", { files });
+    assert.ok(answer.status === 201 || answer.status === 204, `${answer.status} ${answer.text}`);
+}
+const rule = (id: string, more: Json): Json => ({
+    rule: 1,
+    id,
+    title: { zh: "超限", en: "Over the limit" },
+    type: "Sensor",
+    levels: [{ severity: "red", when: "n > 80", until: "n < 70" }],
+    ...more,
+});
+
+const sensor = (id: string, n: number, more: Json = {}): Json => ({
+    id: `urn:ngsi-ld:Sensor:${id}`,
+    type: `${context}Sensor`,
+    [`${context}n`]: { type: "Property", value: n },
+    ...more,
+});
+async function upsert(to: Server, entities: Json[]): Promise<void> {
+    const answer = await send(to, "POST", `${api}/entityOperations/upsert`, entities);
+    assert.ok(answer.status === 201 || answer.status === 204, answer.text);
+}
+const alerts = async (of: Server, filter: Record<string, string>): Promise<Json[]> =>
+    (await of.call("GET", `/api/alerts${ask({ limit: 1000, ...filter })}`)).json as Json[];
+const alertId = (pack: string, id: string, entity: string): string =>
+    `urn:ngsi-ld:Alert:${pack}:${id}:urn:ngsi-ld:Sensor:${entity}`;
+const one = async (of: Server, id: string): Promise<Json> =>
+    (await of.call("GET", `/api/alerts/${encodeURIComponent(id)}`)).json as Json;
+const status = (of: Server, id: string, wanted: string): Promise<Json> =>
+    until(`${id} ${wanted}`, async () => {
+        const a = await one(of, id);
+        return a.status === wanted ? a : undefined;
+    });
+
+/** All changes are judged. */
+async function settled(of: Server): Promise<void> {
+    await until(
+        "rest",
+        async () => {
+            const text = (await of.call("GET", "/metrics")).text;
+            return /^jindu_rules_behind_groups 0$/m.test(text) || undefined;
+        },
+        60_000,
+    );
+    await sleep(150);
+}
+
+test("an alert is raised, becomes less bad, and is cleared, with its evidence", async () => {
+    await install(server, "levels", [
+        rule("high", {
+            levels: [
+                { severity: "red", when: "n > 80", until: "n < 70" },
+                { severity: "yellow", when: "n > 50", until: "n < 40" },
+            ],
+            text: { zh: "读数 {n:1}", en: "reading {n:1}" },
+            evidence: ["n * 2"],
+            category: "environment",
+        }),
+    ]);
+    const at = "2026-11-01T08:00:00Z";
+    await upsert(server, [
+        sensor("a", 0, {
+            [`${context}n`]: { type: "Property", value: 85, observedAt: at, unitCode: "GQ" },
+            location: { type: "GeoProperty", value: { type: "Point", coordinates: [119.45, 32.2] } },
+        }),
+    ]);
+    const id = alertId("levels", "high", "a");
+    const raised = await status(server, id, "open");
+    assert.equal(raised.severity, "red");
+    assert.equal(raised.level, 1);
+    assert.equal(raised.category, "environment");
+    assert.equal(raised.alertSource, "urn:ngsi-ld:Sensor:a");
+    assert.deepEqual(raised.description.languageMap ?? raised.description, { zh: "读数 85.0", en: "reading 85.0" });
+    const evidence = raised.evidence.json ?? raised.evidence;
+    assert.equal(evidence.at, at);
+    assert.deepEqual(evidence.values, { "n * 2": 170 });
+    assert.deepEqual(evidence.readings[0], { attribute: "n", value: 85, observedAt: at, unitCode: "GQ" });
+    assert.deepEqual(raised.location.coordinates, [119.45, 32.2]);
+    const n = async (value: number): Promise<void> => {
+        await upsert(server, [sensor("a", value)]);
+        await settled(server);
+    };
+    await n(75); // until n < 70 it stays red
+    assert.equal((await one(server, id)).severity, "red");
+    await n(60);
+    assert.equal((await one(server, id)).severity, "yellow");
+    await n(90);
+    assert.equal((await one(server, id)).severity, "red");
+    await n(45);
+    assert.equal((await one(server, id)).severity, "yellow");
+    assert.equal((await one(server, id)).status, "open");
+    await n(39);
+    const cleared = await one(server, id);
+    assert.equal(cleared.status, "cleared");
+    assert.equal(cleared.times, 1);
+    await n(81);
+    const again = await one(server, id);
+    assert.equal(again.status, "open");
+    assert.equal(again.times, 2);
+    assert.deepEqual((await alerts(server, { status: "open", pack: "levels" })).map((a) => a.id), [id]);
+    assert.deepEqual(await alerts(server, { status: "cleared", pack: "levels" }), []);
+    /* it is an entity like all others: NGSI-LD finds it, and knows what it was */
+    const names = linkTo(`${server.url}/api/alerts/context.jsonld`);
+    const found = await server.call("GET", `${api}/entities?type=Alert&q=severity==%22red%22&pick=id`, undefined, names);
+    assert.deepEqual(found.json.map((e: Json) => e.id), [id]);
+    const past = await server.call("GET", `${api}/temporal/entities/${id}?attrs=severity&options=temporalValues`, undefined, names);
+    assert.ok(past.json.severity.values.length >= 3, past.text);
+});
+
+test("what people do with an alert", async () => {
+    await install(server, "people", [rule("high", {})]);
+    await upsert(server, [sensor("p", 100)]);
+    const id = alertId("people", "high", "p");
+    await status(server, id, "open");
+    const path = `/api/alerts/${encodeURIComponent(id)}`;
+    assert.equal((await send(server, "POST", `${path}/acknowledge`, { comment: "x" })).status, 400);
+    assert.equal((await send(server, "POST", `${path}/acknowledge`, { by: "li.na", comment: "going" })).status, 204);
+    assert.equal((await send(server, "POST", `${path}/comment`, { by: "wang", comment: "是泵" })).status, 204);
+    let a = await one(server, id);
+    assert.equal(a.status, "acknowledged");
+    assert.equal(a.acknowledgedBy, "li.na");
+    const comments = a.comments.json ?? a.comments;
+    assert.deepEqual(comments.map((c: Json) => [c.what, c.by, c.comment]), [
+        ["acknowledged", "li.na", "going"],
+        ["comment", "wang", "是泵"],
+    ]);
+    assert.equal((await send(server, "POST", `${path}/clear`, { by: "wang" })).status, 204);
+    assert.equal((await send(server, "POST", `${path}/clear`, { by: "wang" })).status, 409);
+    await upsert(server, [sensor("p", 101)]); // it holds still: it does not come again
+    await settled(server);
+    a = await one(server, id);
+    assert.equal(a.status, "cleared");
+    assert.equal(a.times, 1);
+    await upsert(server, [sensor("p", 10)]);
+    await settled(server);
+    await upsert(server, [sensor("p", 99)]);
+    await settled(server);
+    a = await one(server, id);
+    assert.equal(a.status, "open");
+    assert.equal(a.times, 2);
+    assert.equal((await server.call("DELETE", `${api}/entities/urn:ngsi-ld:Sensor:p`)).status, 204);
+    a = await status(server, id, "cleared");
+    assert.equal(a.clearedBy, "gone");
+    assert.equal((await send(server, "POST", "/api/alerts/urn:ngsi-ld:Alert:none/clear", { by: "x" })).status, 404);
+});
+
+test("windows, missing data, late data, derived attributes", async () => {
+    await install(server, "time", [
+        rule("mean", { levels: [{ severity: "orange", when: "avg(n, 1h) > 50" }], old: { after: "30d", count: false } }),
+        rule("silent", { levels: [{ severity: "yellow", when: "missing(n, 2s)" }], every: "1s" }),
+        { derive: 1, id: "twice", type: "Sensor", attribute: "twice", value: "n * 2" },
+        rule("derived", { levels: [{ severity: "blue", when: "twice > 300" }] }),
+    ]);
+    const minutes = (m: number): string => new Date(Date.now() - m * 60_000).toISOString();
+    const reading = (id: string, n: number, at: string): Promise<void> =>
+        upsert(server, [sensor(id, 0, { [`${context}n`]: { type: "Property", value: n, observedAt: at } })]);
+    await reading("w", 90, minutes(50));
+    await status(server, alertId("time", "mean", "w"), "open");
+    await reading("w", 0, minutes(40));
+    await status(server, alertId("time", "mean", "w"), "cleared"); // (90 + 0) / 2 is not above 50
+    await reading("w", 80, minutes(30));
+    const open = await status(server, alertId("time", "mean", "w"), "open"); // 170 / 3
+    assert.equal(open.times, 2);
+    await status(server, alertId("time", "silent", "w"), "open");
+    await reading("w", 200, minutes(0));
+    await status(server, alertId("time", "silent", "w"), "cleared");
+    await status(server, alertId("time", "silent", "w"), "open"); // and silent again, two seconds on
+    await status(server, alertId("time", "derived", "w"), "open");
+    await reading("old", 500, minutes(60 * 24 * 40));
+    await settled(server);
+    assert.equal((await server.call("GET", `/api/alerts/${alertId("time", "mean", "old")}`)).status, 404);
+});
+
+test("kill -9 in the middle of raising 1,000 alerts: none is lost, none comes twice", async () => {
+    const dying = new Server(folder());
+    await dying.start();
+    await install(dying, "sensors", []);
+    await install(dying, "storm", [rule("high", {})]);
+    await upsert(
+        dying,
+        Array.from({ length: 1000 }, (_, i) => sensor(`k${i}`, 0)),
+    );
+    await settled(dying);
+    for (let round = 0; round < 6; round++) {
+        const n = round % 2 ? 0 : 100 + round;
+        const writing = upsert(
+            dying,
+            Array.from({ length: 1000 }, (_, i) => sensor(`k${i}`, n)),
+        ).catch(() => undefined);
+        if (round % 3 === 0) await writing;
+        await sleep(Math.random() * (round % 3 === 0 ? 30 : 120));
+        await dying.kill();
+        await dying.start();
+        await upsert(
+            dying,
+            Array.from({ length: 1000 }, (_, i) => sensor(`k${i}`, n)),
+        );
+        await settled(dying);
+        const open = await alerts(dying, { status: "open" });
+        assert.equal(open.length, round % 2 ? 0 : 1000);
+        const all = await alerts(dying, {});
+        assert.equal(all.length, 1000);
+        for (const a of all) assert.equal(a.times, Math.floor(round / 2) + 1, a.id);
+    }
+    await dying.stop();
+});
+
+test("a storm of readings over the limit is one alert for each rule and entity, and one message", async () => {
+    const got: Json[] = [];
+    const gateway = createServer((request, response) => {
+        let text = "";
+        request.on("data", (bytes: Buffer) => (text += bytes.toString()));
+        request.on("end", () => {
+            got.push(JSON.parse(text));
+            response.end("{}");
+        });
+    }).listen(0, "127.0.0.1");
+    await once(gateway, "listening");
+    const { port } = gateway.address() as AddressInfo;
+    const put = async (path: string, body: Json): Promise<void> => {
+        const answer = await send(server, "PUT", path, body);
+        assert.ok(answer.status === 201 || answer.status === 204, answer.text);
+    };
+    await put("/api/channels/sms", {
+        type: "http",
+        url: `http://127.0.0.1:${port}/send`,
+        headers: { "Content-Type": "application/json" },
+        body: { to: "{{address}}", text: "{{title}} {{text}}" },
+    });
+    await put("/api/contacts/zhou", {
+        name: "周",
+        addresses: [{ channel: "sms", address: "13800000000" }],
+        grouping: { windowSeconds: 1 },
+    });
+    await install(server, "calm", [rule("high", { tell: [{ contact: "zhou", atLeast: "orange" }] })]);
+    for (let i = 0; i < 40; i++)
+        await upsert(
+            server,
+            Array.from({ length: 500 }, (_, k) => sensor(`s${k % 50}`, 100 + i + k)),
+        );
+    await settled(server);
+    const raised = await alerts(server, { pack: "calm" });
+    assert.equal(raised.length, 50);
+    for (const a of raised) assert.equal(a.times, 1);
+    await until("a message", () => got.length || undefined);
+    await sleep(1500);
+    assert.ok(got.length < 10, `${got.length} messages for one storm`);
+    gateway.close();
+    gateway.closeAllConnections();
+});
