@@ -23,9 +23,13 @@ static void forget_missed(watching *c) {
     c->missed_n = c->missed_cap = 0;
 }
 
+static jd_watcher watcher_of(const watching *c, int place) {
+    return atomic_load_explicit(&c->by[place].watcher, memory_order_acquire);
+}
+
 static int is_wanted(const watching *c, int tenant) {
     for (int i = 0; i < JD_WATCHERS; i++)
-        if (c->by[i].wants && c->by[i].wants(c->by[i].user, tenant)) return 1;
+        if (watcher_of(c, i) && c->by[i].wants && c->by[i].wants(c->by[i].user, tenant)) return 1;
     return 0;
 }
 
@@ -57,8 +61,7 @@ void changed_show(jd_engine *e, overlay *o, uint64_t group) {
     watching *c = &e->changed;
     size_t n = 0;
     int watchers = 0;
-    for (int i = 0; i < JD_WATCHERS; i++) watchers += c->by[i].watcher != NULL;
-    if (c->missed_n) forget_missed(c); /* whoever watches has been told of it before the first write */
+    for (int i = 0; i < JD_WATCHERS; i++) watchers += watcher_of(c, i) != NULL;
     if (!watchers) return;
     if (o->n > c->seen_cap) {
         c->seen_cap = o->n * 2;
@@ -72,14 +75,18 @@ void changed_show(jd_engine *e, overlay *o, uint64_t group) {
         if (s.was.p || s.is.p) c->seen[n++] = s;
     }
     for (int i = 0; i < JD_WATCHERS; i++)
-        if (c->by[i].watcher) c->by[i].watcher(c->by[i].user, group, c->seen, n);
+        if (watcher_of(c, i)) watcher_of(c, i)(c->by[i].user, group, c->seen, n);
 }
 
 void jd_engine_watch(jd_engine *e, jd_watch_place place, jd_watcher watcher, jd_watch_wants wants, void *user) {
-    e->changed.by[place].user = user;
-    e->changed.by[place].wants = wants;
-    e->changed.by[place].watcher = watcher;
-    atomic_store(&e->changed.waits, 0);
+    watching *c = &e->changed;
+    int watchers = 0;
+    c->by[place].user = user;
+    c->by[place].wants = wants;
+    atomic_store_explicit(&c->by[place].watcher, watcher, memory_order_release);
+    atomic_store(&c->waits, 0);
+    for (int i = 0; i < JD_WATCHERS; i++) watchers += watcher_of(c, i) != NULL;
+    if (watchers == JD_WATCHERS) forget_missed(c); /* all have been told */
 }
 
 void jd_engine_keep(jd_engine *e, jd_watch_place place, uint64_t from) {

@@ -204,7 +204,7 @@ static inline int kind_has_documents(jd_dkind kind) {
 /* ---- changed.c: who waits for changes ---- */
 typedef struct watching {
     struct {
-        jd_watcher watcher;
+        _Atomic(jd_watcher) watcher; /* the last that is set: whoever sees it sees the others */
         jd_watch_wants wants;
         void *user;
         _Atomic uint64_t keep; /* see jd_engine_keep */

@@ -1,5 +1,6 @@
-/* Jindu's own API for alerts (docs/packs.md): those that rules raised, and what people do with them. Alerts are entities,
- * so all of NGSI-LD works on them too; here they are shown in their own names and in the order in which they matter. */
+/* Jindu's own API for alerts (docs/packs.md): those that rules raised, and what people do with them. Alerts are
+ * entities, so all of NGSI-LD works on them too; here they are shown in their own names and in the order in which they
+ * matter. */
 #include "http/api_int.h"
 #include "rule/rule.h"
 
@@ -67,13 +68,8 @@ static int find(api_ask *k, filtering *f, uint64_t offset, uint64_t limit, uint6
     if (jd_typeq_compile(&n, JD_STR("Alert"), &types, &k->err) ||
         jd_order_compile(&n, JD_STR("level,dateIssued;desc"), (jd_str){NULL, 0}, &order, &k->err))
         return -1;
-    jd_question q = {.types = types,
-                     .order = order,
-                     .also = passes,
-                     .also_user = f,
-                     .offset = offset,
-                     .limit = limit,
-                     .count = 1};
+    jd_question q = {
+        .types = types, .order = order, .also = passes, .also_user = f, .offset = offset, .limit = limit, .count = 1};
     int rc = jd_view_query(&k->view, &q, f, show, total, NULL, &k->err);
     jd_order_fini(order);
     return rc;

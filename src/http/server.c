@@ -99,7 +99,7 @@ static void name_ourselves(jd_server *s, const jd_server_opts *o) {
     s->api.alias = jd_str_of(s->alias);
 }
 
-/* Rules, those of all packs, are there before the first write. */
+/* Rules are there before the first write; the packs bring them. */
 static int start_rules(jd_server *s, const jd_server_opts *o, jd_err *err) {
     jd_rules_opts ro = {.engine = s->api.engine,
                         .contexts = s->api.contexts,
@@ -112,7 +112,9 @@ static int start_rules(jd_server *s, const jd_server_opts *o, jd_err *err) {
     po.contexts = s->api.contexts;
     po.rules = s->api.rules;
     po.group_max = o->group_changes_max;
-    return jd_packs_start(&s->api.packs, &po, err) || jd_rules_go(s->api.rules, err);
+    if (jd_packs_start(&s->api.packs, &po, err)) return -1;
+    jd_rules_watch(s->api.rules);
+    return 0;
 }
 
 static int start_links(jd_server *s, const jd_links_opts *o, jd_err *err) {
@@ -152,7 +154,8 @@ int jd_server_start(const jd_server_opts *opts, jd_server **out, jd_err *err) {
     po.base_url = s->api.base_url;
     /* whoever watches changes is there before anything writes some: rules, then told, then tables and links */
     rc = rc || jd_people_start(&s->api.people, &po, err) || start_rules(s, opts, err) ||
-         jd_told_start(&s->api.told, &to, err) || jd_tables_start(&s->api.tables, &ta, err);
+         jd_told_start(&s->api.told, &to, err) || jd_rules_go(s->api.rules, err) ||
+         jd_tables_start(&s->api.tables, &ta, err);
     if (!rc) jd_people_listen(s->api.people, s->api.told);
     lo.tables = s->api.tables;
     if (rc || start_links(s, &lo, err) || open_door(s, opts, err)) {
@@ -173,9 +176,9 @@ void jd_server_stop(jd_server *s) {
     else if (s->api.told)
         drain(&s->api);
     /* behind the last request: some of them work on these */
-    jd_told_stop(s->api.told);
     jd_packs_stop(s->api.packs);
     jd_rules_stop(s->api.rules);
+    jd_told_stop(s->api.told);
     jd_people_stop(s->api.people);
     jd_tables_stop(s->api.tables);
     jd_contexts_destroy(s->api.contexts);

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-enum { SLICE = 100, SKIPPED_MAX = 10000, PAUSE_NS = 2000000, RETRY_S = 1, NAMES_MAX = 64 };
+enum { SLICE = 100, SKIPPED_MAX = 10000, PAUSE_NS = 2000000, RETRY_S = 1, FAILED_S = 5, NAMES_MAX = 64 };
 
 struct pack_migrating {
     pthread_t thread;
@@ -268,6 +268,16 @@ static int work(jd_packs *p, jd_arena *a) {
 
 /* ---- the thread ---- */
 
+/* Under m->mutex: until it is woken, or told to stop; or for some seconds at the most (0: as long as it takes). */
+static void rest(struct pack_migrating *m, int seconds) {
+    struct timespec until;
+    int rc = 0;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += seconds;
+    while (!m->woken && !m->stop && !rc)
+        rc = seconds ? pthread_cond_timedwait(&m->cond, &m->mutex, &until) : pthread_cond_wait(&m->cond, &m->mutex);
+}
+
 static void *main_loop(void *arg) {
     jd_packs *p = arg;
     struct pack_migrating *m = p->migrating;
@@ -279,19 +289,13 @@ static void *main_loop(void *arg) {
         jd_arena a;
         jd_arena_init(&a);
         pthread_mutex_lock(&p->changing);
-        int more = work(p, &a);
+        int more = work(p, &a), failed = more ? 0 : pack_retry(p);
         pthread_mutex_unlock(&p->changing);
         jd_arena_fini(&a);
         struct timespec pause = {0, PAUSE_NS};
         if (more > 0) nanosleep(&pause, NULL); /* others want to write too */
         pthread_mutex_lock(&m->mutex);
-        while (!more && !m->woken && !m->stop) pthread_cond_wait(&m->cond, &m->mutex);
-        if (more < 0 && !m->stop) {
-            struct timespec until;
-            clock_gettime(CLOCK_REALTIME, &until);
-            until.tv_sec += RETRY_S;
-            pthread_cond_timedwait(&m->cond, &m->mutex, &until);
-        }
+        if (more <= 0) rest(m, more ? RETRY_S : failed ? FAILED_S : 0);
     }
     pthread_mutex_unlock(&m->mutex);
     return NULL;

@@ -151,6 +151,9 @@ int pack_entry_owns_it(const pack_entry *e, jd_dkind kind, jd_str id);
 extern const jd_dkind pack_owned[3];
 
 /* ---- packs.c ---- */
+/* Packs that failed are looked at again, for what they wanted may be there now (an @context, a pack). How many are
+ * left; while `changing` is held. */
+int pack_retry(jd_packs *p);
 void pack_host_context(jd_packs *p, const pack_entry *e);
 void pack_drop_context(jd_packs *p, jd_str name);
 

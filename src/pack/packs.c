@@ -102,16 +102,30 @@ static void begin(jd_packs *p, pack_entry *e) {
     jd_arena_init(&a);
     faults->a = &a;
     jd_bundle b = pack_entry_bundle(e, &a);
-    e->pack = pack_make(p, &b, faults);
-    if (!e->pack) {
-        pack_entry_failed(e, faults);
-        jd_log(JD_LOG_ERROR, "pack.failed", "pack=%.*s why=\"%.*s\"", JD_STR_ARG(e->name), JD_STR_ARG(e->en));
-    } else {
+    pack *k = pack_make(p, &b, faults);
+    int first = !e->en.n;
+    pthread_mutex_lock(&p->lock);
+    e->pack = k;
+    if (!k && first) pack_entry_failed(e, faults);
+    pthread_mutex_unlock(&p->lock);
+    if (k) {
         pack_host_context(p, e);
-        pack_apply_rules(p, e->pack);
+        pack_apply_rules(p, k);
+        if (!first) jd_log(JD_LOG_INFO, "pack.back", "pack=%.*s", JD_STR_ARG(e->name));
+    } else if (first) {
+        jd_log(JD_LOG_ERROR, "pack.failed", "pack=%.*s why=\"%.*s\"", JD_STR_ARG(e->name), JD_STR_ARG(e->en));
     }
     jd_arena_fini(&a);
     free(faults);
+}
+
+int pack_retry(jd_packs *p) {
+    int left = 0;
+    for (pack_entry *e = p->entries; e; e = e->next) {
+        if (!e->pack) begin(p, e);
+        left += !e->pack;
+    }
+    return left;
 }
 
 /* Each behind those that it needs. */

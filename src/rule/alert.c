@@ -7,7 +7,8 @@
 #define OWN "urn:jindu:def:"
 
 const char jd_alert_context[] =
-    "{\"Alert\":\"" SDM "Alert\",\"severity\":\"" SDM "severity\",\"category\":\"" SDM "category\",\"alertSource\":\"" SDM
+    "{\"Alert\":\"" SDM "Alert\",\"severity\":\"" SDM "severity\",\"category\":\"" SDM
+    "category\",\"alertSource\":\"" SDM
     "alertSource\",\"dateIssued\":\"https://smartdatamodels.org/dateIssued\",\"validFrom\":\"" SDM
     "validFrom\",\"validTo\":\"" SDM "validTo\",\"level\":\"" OWN "level\",\"rule\":\"" OWN "rule\",\"pack\":\"" OWN
     "pack\",\"evidence\":\"" OWN "evidence\",\"dateLast\":\"" OWN "dateLast\",\"dateCleared\":\"" OWN
@@ -64,15 +65,9 @@ static void words_attr(jd_buf *b, const char *name, jd_str zh, jd_str en) {
 static void value_json(jd_buf *b, const jd_xval *v) {
     jd_buf text = {0};
     switch (v->type) {
-    case JD_X_NULL:
-        jd_buf_z(b, "null");
-        return;
-    case JD_X_BOOL:
-        jd_buf_z(b, v->yes ? "true" : "false");
-        return;
-    case JD_X_NUM:
-        jd_xval_text(v, b);
-        return;
+    case JD_X_NULL: jd_buf_z(b, "null"); return;
+    case JD_X_BOOL: jd_buf_z(b, v->yes ? "true" : "false"); return;
+    case JD_X_NUM: jd_xval_text(v, b); return;
     default:
         jd_xval_text(v, &text);
         jd_json_write_str(b, jd_buf_view(&text));
@@ -144,8 +139,8 @@ static int to_write(jd_rules *r, jd_op op, unsigned flags, jd_input shape, jd_st
     jd_jval *v = JD_NEW(a, jd_jval);
     jd_ent *ent = JD_NEW(a, jd_ent);
     jd_parse p = {.arena = a, .ctx = r->alert_ctx, .symbols = jd_engine_symbols(r->o.engine)};
-    int rc = jd_json_parse(a, jd_arena_dup(a, jd_buf_view(json)), NULL, v, err) ||
-             jd_ent_parse(&p, v, shape, id, ent, err);
+    int rc =
+        jd_json_parse(a, jd_arena_dup(a, jd_buf_view(json)), NULL, v, err) || jd_ent_parse(&p, v, shape, id, ent, err);
     jd_buf_fini(json);
     if (rc) return -1;
     *w = (jd_write){.rq = {.op = op, .flags = flags, .id = id, .ent = ent, .observed = JD_TIME_NONE}};
@@ -184,9 +179,8 @@ int alert_write(jd_rules *r, const rule *x, judging *j, jd_str entity, const ale
         location_attr(&b, j);
     }
     jd_buf_c(&b, '}');
-    return say->fresh
-               ? to_write(r, JD_OP_CREATE, JD_AP_REPLACE_EXISTING, JD_IN_ENTITY, id, &b, a, w, err)
-               : to_write(r, JD_OP_APPEND, 0, JD_IN_FRAGMENT, id, &b, a, w, err);
+    return say->fresh ? to_write(r, JD_OP_CREATE, JD_AP_REPLACE_EXISTING, JD_IN_ENTITY, id, &b, a, w, err)
+                      : to_write(r, JD_OP_APPEND, 0, JD_IN_FRAGMENT, id, &b, a, w, err);
 }
 
 int alert_close_write(jd_rules *r, jd_str rule_key, jd_str entity, jd_time now, jd_time at, const char *why,

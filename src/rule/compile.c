@@ -71,7 +71,8 @@ static int duration(making *m, const jd_jval *v, const char *name, int64_t *out)
     jd_arena_fini(&a);
     jd_expr_free(x);
     if (rc || value.type != JD_X_DURATION || value.us <= 0 || value.us > (int64_t)366 * 86400 * 1000000)
-        return bad(m, name, "must be a duration of more than nothing and at most 366 days", "须为大于零且不超过 366 天的时长");
+        return bad(m, name, "must be a duration of more than nothing and at most 366 days",
+                   "须为大于零且不超过 366 天的时长");
     *out = value.us;
     return 0;
 }
@@ -80,7 +81,8 @@ static int boolean(making *m, const jd_jval *v, const char *name, const char *pl
     const jd_jval *s = jd_jget(v, name);
     *out = absent;
     if (!s) return 0;
-    if (s->type != JD_JTRUE && s->type != JD_JFALSE) return bad(m, place, "must be true or false", "须为 true 或 false");
+    if (s->type != JD_JTRUE && s->type != JD_JFALSE)
+        return bad(m, place, "must be true or false", "须为 true 或 false");
     *out = s->type == JD_JTRUE;
     return 0;
 }
@@ -106,7 +108,9 @@ static int identity(making *m) {
         char c = x->id.p[i];
         ok = ok && ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-');
     }
-    if (!ok) return bad(m, "id", "must be of a-z, 0-9 and hyphens, at most 64", "须由 a-z、0-9 与连字符组成，最多 64 个字符");
+    if (!ok)
+        return bad(m, "id", "must be of a-z, 0-9 and hyphens, at most 64",
+                   "须由 a-z、0-9 与连字符组成，最多 64 个字符");
     x->key = jd_arena_printf(&x->arena, "%.*s/%.*s", JD_STR_ARG(x->pack), JD_STR_ARG(x->id));
     x->hash = jd_hash(x->key.p, x->key.n);
     if (text(m, m->v, "type", "type", 1, &type)) return -1;
@@ -122,7 +126,8 @@ static int identity(making *m) {
 static int lets(making *m) {
     const jd_jval *l = jd_jget(m->v, "let");
     if (!l) return 0;
-    if (l->type != JD_JOBJ || l->n > LETS_MAX) return bad(m, "let", "must be an object of at most 32", "须为对象，最多 32 项");
+    if (l->type != JD_JOBJ || l->n > LETS_MAX)
+        return bad(m, "let", "must be an object of at most 32", "须为对象，最多 32 项");
     for (uint32_t i = 0; i < l->n; i++) {
         char place[100];
         rule_let *to = &m->x->lets[i];
@@ -164,7 +169,8 @@ static int goes_by_time(const rule *x) {
     int yes = x->where && jd_expr_goes_by_time(x->where);
     for (uint32_t i = 0; i < x->lets_n; i++) yes |= jd_expr_goes_by_time(x->lets[i].x);
     for (uint32_t i = 0; i < x->levels_n; i++)
-        yes |= jd_expr_goes_by_time(x->levels[i].when) || (x->levels[i].until && jd_expr_goes_by_time(x->levels[i].until));
+        yes |=
+            jd_expr_goes_by_time(x->levels[i].when) || (x->levels[i].until && jd_expr_goes_by_time(x->levels[i].until));
     return yes;
 }
 
@@ -190,7 +196,8 @@ static int unless(making *m) {
     rule *x = m->x;
     const jd_jval *l = jd_jget(m->v, "unless");
     if (!l) return 0;
-    if (l->type != JD_JARR || l->n > UNLESS_MAX) return bad(m, "unless", "must be a list of at most 16", "须为列表，最多 16 项");
+    if (l->type != JD_JARR || l->n > UNLESS_MAX)
+        return bad(m, "unless", "must be a list of at most 16", "须为列表，最多 16 项");
     for (uint32_t i = 0; i < l->n; i++) {
         if (l->items[i].type != JD_JSTR || !l->items[i].n) return bad(m, "unless", "must name rules", "须为规则名");
         jd_str s = jd_jstr(&l->items[i]);
@@ -221,7 +228,8 @@ static int tells(making *m) {
     rule *x = m->x;
     const jd_jval *l = jd_jget(m->v, "tell");
     if (!l) return 0;
-    if (l->type != JD_JARR || l->n > TELL_MAX) return bad(m, "tell", "must be a list of at most 16", "须为列表，最多 16 项");
+    if (l->type != JD_JARR || l->n > TELL_MAX)
+        return bad(m, "tell", "must be a list of at most 16", "须为列表，最多 16 项");
     for (uint32_t i = 0; i < l->n; i++) {
         char place[40];
         rule_tell *t = &x->tell[x->tell_n];

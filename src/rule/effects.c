@@ -162,8 +162,7 @@ static int drop_the_bad(effects *f, set *s) {
     for (size_t i = 0; i < s->job.n; i++) {
         jd_write *w = &s->job.writes[i];
         int own = w->err.code != JD_E_OK && w->err.code != JD_E_BUSY && w->err.code != JD_E_STORAGE_FULL &&
-                  w->err.code != JD_E_UNKNOWN_OUTCOME && w->err.code != JD_E_INTERNAL &&
-                  w->err.code != JD_E_CONFLICT;
+                  w->err.code != JD_E_UNKNOWN_OUTCOME && w->err.code != JD_E_INTERNAL && w->err.code != JD_E_CONFLICT;
         if (own && w->kind == JD_K_ENTITY) {
             jd_log(JD_LOG_ERROR, "rule.effect", "entity=%.*s why=\"%s\"", JD_STR_ARG(w->rq.id), w->err.en);
             bad++;

@@ -139,8 +139,8 @@ static void forget_pending(jd_rules *r, rstate *st) {
 
 static int is_suppressed(const jd_rules *r, const rule *x, jd_str entity, uint64_t entity_hash) {
     for (uint32_t i = 0; i < x->unless_n; i++) {
-        const rstate *st = rstates_find(
-            &r->states, rstate_hash(jd_hash(x->unless[i].p, x->unless[i].n), entity_hash), x->unless[i], entity);
+        const rstate *st = rstates_find(&r->states, rstate_hash(jd_hash(x->unless[i].p, x->unless[i].n), entity_hash),
+                                        x->unless[i], entity);
         if (st && st->level >= 0) return 1;
     }
     return 0;
@@ -316,8 +316,7 @@ static void judge_at(jd_rules *r, rule *x, const jd_doc *was, const jd_doc *is, 
     uint64_t entity_hash = jd_hash(id.p, id.n), hash = rstate_hash(x->hash, entity_hash);
     rstate *st = rstates_find(&r->states, hash, x->key, id);
     jd_err err = {0};
-    if (x->off || (x->entity.p && !jd_str_eq(x->entity, id)) || (!by_time && st && group <= st->group))
-        return;
+    if (x->off || (x->entity.p && !jd_str_eq(x->entity, id)) || (!by_time && st && group <= st->group)) return;
     if (!is) {
         gone(r, x, st, now);
         return;

@@ -16,8 +16,11 @@ static int is_common(const naming *nm, jd_sym attr, jd_xtype *type) {
     static const struct {
         const char *name;
         jd_xtype is;
-    } common[] = {{"name", JD_X_TEXT},          {"description", JD_X_TEXT},      {"deviceState", JD_X_TEXT},
-                  {"observationSpace", JD_X_PLACE}, {"operationSpace", JD_X_PLACE}};
+    } common[] = {{"name", JD_X_TEXT},
+                  {"description", JD_X_TEXT},
+                  {"deviceState", JD_X_TEXT},
+                  {"observationSpace", JD_X_PLACE},
+                  {"operationSpace", JD_X_PLACE}};
     if (attr == JD_SYM_LOCATION) {
         *type = JD_X_PLACE;
         return 1;
@@ -134,7 +137,8 @@ int naming_find(void *user, const jd_xname *name, uint32_t *number, jd_xtype *ty
     if (!name->via.p && !name->window && entitys_own(name->path, &n, type)) goto keep;
     if (attribute(nm, name, &n, type, err)) return -1;
     if (name->window && (n.kind != NAME_ATTR || n.via || n.was))
-        return no_name(err, "a window looks at an attribute of the entity itself", "窗口须取实体自身的属性", name->path);
+        return no_name(err, "a window looks at an attribute of the entity itself", "窗口须取实体自身的属性",
+                       name->path);
 keep:
     if (x->names_n == NAMES_MAX)
         return jd_fail(err, JD_E_BAD_REQUEST_DATA, "a rule uses at most %d names", "一条规则最多使用 %d 个名称",
@@ -173,26 +177,19 @@ static void list_of(judging *j, jd_node node, jd_xval *out) {
 static void value_of(judging *j, jd_node node, jd_xval *out) {
     char *scratch;
     switch (jd_node_type(node)) {
-    case JD_N_BOOL:
-        *out = (jd_xval){.type = JD_X_BOOL, .yes = jd_node_bool(node)};
-        return;
+    case JD_N_BOOL: *out = (jd_xval){.type = JD_X_BOOL, .yes = jd_node_bool(node)}; return;
     case JD_N_NUM:
         *out = (jd_xval){.type = JD_X_NUM, .num = jd_node_num(node)};
         if (!isfinite(out->num)) out->type = JD_X_NULL;
         return;
-    case JD_N_TIME:
-        *out = (jd_xval){.type = JD_X_TIME, .us = jd_node_time(node, NULL)};
-        return;
+    case JD_N_TIME: *out = (jd_xval){.type = JD_X_TIME, .us = jd_node_time(node, NULL)}; return;
     case JD_N_STR:
     case JD_N_IRI:
         scratch = jd_arena_alloc(j->a, JD_TIME_TEXT_MAX);
         *out = (jd_xval){.type = JD_X_TEXT, .text = jd_node_text(node, j->x->symbols, scratch)};
         return;
-    case JD_N_ARR:
-        list_of(j, node, out);
-        return;
-    default:
-        return;
+    case JD_N_ARR: list_of(j, node, out); return;
+    default: return;
     }
 }
 
@@ -237,29 +234,21 @@ static void member_value(judging *j, const jd_doc *d, const jd_attrview *a, cons
 static void of_entity(judging *j, const jd_doc *d, const rule_name *n, jd_xval *out) {
     jd_attrview a;
     switch (n->kind) {
-    case NAME_ID:
-        *out = (jd_xval){.type = JD_X_TEXT, .text = d->id};
-        return;
+    case NAME_ID: *out = (jd_xval){.type = JD_X_TEXT, .text = d->id}; return;
     case NAME_TYPE: {
         jd_bytes rest = d->types;
         jd_sym s;
         if (jd_syms_next(&rest, &s)) *out = (jd_xval){.type = JD_X_TEXT, .text = jd_ctx_compact(j->x->ctx, s)};
         return;
     }
-    case NAME_CREATED:
-        *out = (jd_xval){.type = JD_X_TIME, .us = d->created};
-        return;
-    case NAME_MODIFIED:
-        *out = (jd_xval){.type = JD_X_TIME, .us = d->modified};
-        return;
-    default:
-        break;
+    case NAME_CREATED: *out = (jd_xval){.type = JD_X_TIME, .us = d->created}; return;
+    case NAME_MODIFIED: *out = (jd_xval){.type = JD_X_TIME, .us = d->modified}; return;
+    default: break;
     }
     if (!jd_doc_attr(d, n->attr, &a, NULL) || a.dataset.p) return;
     if (n->kind == NAME_ATTR) attr_value(j, &a, out);
     if (n->kind == NAME_MEMBER) member_value(j, d, &a, n, out);
-    if (n->kind == NAME_OBSERVED && a.observed != JD_TIME_NONE)
-        *out = (jd_xval){.type = JD_X_TIME, .us = a.observed};
+    if (n->kind == NAME_OBSERVED && a.observed != JD_TIME_NONE) *out = (jd_xval){.type = JD_X_TIME, .us = a.observed};
     if (n->kind == NAME_ATTR_MODIFIED) *out = (jd_xval){.type = JD_X_TIME, .us = a.modified};
     if (n->kind == NAME_UNIT && a.unit.p) *out = (jd_xval){.type = JD_X_TEXT, .text = a.unit};
 }
@@ -340,8 +329,7 @@ static int host_readings(void *user, uint32_t number, jd_time from, jd_time to, 
     judging *j = user;
     jd_evolution in, older = {.attrs_n = 0};
     if (evolution(j, number, (jd_window){.from = from + 1, .to = to + 1}, &in, err)) return -1;
-    if (before &&
-        evolution(j, number, (jd_window){.from = INT64_MIN + 1, .to = from + 1, .last_n = 1}, &older, err))
+    if (before && evolution(j, number, (jd_window){.from = INT64_MIN + 1, .to = from + 1, .last_n = 1}, &older, err))
         return -1;
     size_t all = count_of(&in) + count_of(&older);
     if (all > max)

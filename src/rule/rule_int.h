@@ -145,15 +145,15 @@ size_t rindex_of_type(rule_index *x, jd_sym type, rule ***out);
 typedef struct rstate {
     struct rstate *next; /* of its bucket */
     uint64_t hash;
-    jd_str key, rule, entity; /* "PACK/RULE ENTITY"; the others are parts of it */
-    int level, pending, by_hand; /* -1: none; by_hand: cleared by somebody at this level while it holds */
-    uint32_t times;              /* how often it was raised */
-    uint64_t group;              /* the newest that it was judged by */
-    jd_time pending_since, clear_since; /* by the data's time; JD_TIME_NONE */
-    jd_time pending_wall, clear_wall;   /* by ours */
-    uint64_t due_ms;                    /* steady clock; 0: nothing is due */
-    size_t heap_at;                     /* place among those that are due, from 1; 0: not there */
-    jd_time written_at;                 /* of the alert, last */
+    jd_str key, rule, entity;            /* "PACK/RULE ENTITY"; the others are parts of it */
+    int level, pending, by_hand;         /* -1: none; by_hand: cleared by somebody at this level while it holds */
+    uint32_t times;                      /* how often it was raised */
+    uint64_t group;                      /* the newest that it was judged by */
+    jd_time pending_since, clear_since;  /* by the data's time; JD_TIME_NONE */
+    jd_time pending_wall, clear_wall;    /* by ours */
+    uint64_t due_ms;                     /* steady clock; 0: nothing is due */
+    size_t heap_at;                      /* place among those that are due, from 1; 0: not there */
+    jd_time written_at;                  /* of the alert, last */
     unsigned char tell_due, command_due; /* command_due: 1 raise, 2 clear; to be done, at least once */
     unsigned char dirty, busy, listed;   /* busy: a telling or a command is under way; listed: in r->todo */
     struct rstate *todo;
@@ -177,7 +177,7 @@ rstate *rstate_load(rstates *s, jd_str id, jd_str body);
 
 /* ---- alert.c: alerts as entities ---- */
 typedef struct alert_say {
-    int fresh;   /* raised anew: it takes the place of what was there */
+    int fresh; /* raised anew: it takes the place of what was there */
     int level;
     jd_time now, at; /* at: of the data */
     uint32_t times;
@@ -201,7 +201,7 @@ int alert_id_split(jd_str id, jd_str *rule_key, jd_str *entity, jd_arena *a);
 /* A change of that group. */
 void judge(struct jd_rules *r, rule *x, const jd_doc *was, const jd_doc *is, uint64_t group, jd_time now);
 void judge_by_time(struct jd_rules *r, rule *x, const jd_doc *is, jd_time now); /* is: of r->view */
-void judge_removed(struct jd_rules *r, rstate *st, jd_time now); /* its rule is gone */
+void judge_removed(struct jd_rules *r, rstate *st, jd_time now);                /* its rule is gone */
 
 /* ---- effects.c: what is to be written, in change sets that are durable or not at all ---- */
 typedef struct effects effects;
@@ -211,7 +211,7 @@ jd_arena *effects_arena(effects *f); /* of the set that is being filled */
 /* Room for so many writes; what there is goes out where there is none, and what is under way is waited for. */
 void effects_room(effects *f, size_t writes);
 jd_write *effects_add(effects *f);
-void effects_state(effects *f, rstate *st); /* its document is to be written; room was made */
+void effects_state(effects *f, rstate *st);          /* its document is to be written; room was made */
 void effects_ticket(effects *f, jd_alert_ticket *t); /* to be told when the set is durable */
 /* A command that goes down once the write before it is durable; copies live in the set's arena. */
 typedef struct rcommand {
@@ -223,7 +223,7 @@ typedef struct rcommand {
 void effects_command(effects *f, rcommand *c);
 /* Hands over what there is when nothing is under way, and sees to what became durable. now: as soon as can be. */
 void effects_turn(effects *f, int now);
-int effects_idle(effects *f); /* nothing is under way, nothing waits */
+int effects_idle(effects *f);  /* nothing is under way, nothing waits */
 void effects_wake(effects *f); /* it is stopping */
 void effects_drop_tickets(effects *f, const jd_err *err);
 
@@ -243,14 +243,14 @@ struct jd_rules {
     rule_index *index;
     rstates states;
     effects *out;
-    rstate *todo; /* durable, and to be told or commanded */
+    rstate *todo;          /* durable, and to be told or commanded */
     struct rtelling *told; /* tellings that came back; under `lock` */
     walk *walks;
     rule **rules; /* all */
     size_t rules_n, rules_cap;
-    jd_strmap by_key; /* PACK/ID -> place in rules */
+    jd_strmap by_key;      /* PACK/ID -> place in rules */
     uint64_t rules_due_ms; /* the next `every` */
-    jd_view view; /* of the group in hand */
+    jd_view view;          /* of the group in hand */
     int viewing;
     jd_arena view_arena;
     jd_arena arena; /* of one judging */
@@ -258,8 +258,8 @@ struct jd_rules {
     pthread_mutex_t queue;
     pthread_cond_t come, gone;
     struct ritem *first, **last;
-    size_t waiting; /* bytes */
-    int busy;       /* what was taken is being judged */
+    size_t waiting;              /* bytes */
+    int busy;                    /* what was taken is being judged */
     _Atomic int stopping, quiet; /* quiet: nobody may ask for anything more */
     jd_alert_ticket *tickets, **tickets_last;
     pthread_t thread;

@@ -1,5 +1,5 @@
-/* The thread of the rules: what groups published, edits of the list, what is due, and what people do with alerts, in one
- * order. */
+/* The thread of the rules: what groups published, edits of the list, what is due, and what people do with alerts, in
+ * one order. */
 #include "rule/rule_int.h"
 
 #include "base/log.h"
@@ -61,8 +61,7 @@ static void put(jd_rules *r, ritem *it) {
     pthread_cond_signal(&r->come);
 }
 
-static void on_group(void *user, uint64_t group, const jd_seen *seen, size_t n) {
-    jd_rules *r = user;
+static void on_changes(jd_rules *r, uint64_t group, const jd_seen *seen, size_t n, int may_wait) {
     size_t bytes = 0, kept = 0;
     if (!atomic_load(&r->wanted)) {
         atomic_store(&r->judged_to, group);
@@ -88,9 +87,18 @@ static void on_group(void *user, uint64_t group, const jd_seen *seen, size_t n) 
         p = copy(copy(p, &to->was), &to->is);
     }
     /* rules are behind: writers wait, so that nothing is forgotten */
-    while (r->waiting > r->o.changes_bytes && !atomic_load(&r->stopping)) pthread_cond_wait(&r->gone, &r->queue);
+    while (may_wait && r->waiting > r->o.changes_bytes && !atomic_load(&r->stopping)) pthread_cond_wait(&r->gone, &r->queue);
     put(r, it);
     pthread_mutex_unlock(&r->queue);
+}
+
+static void on_group(void *user, uint64_t group, const jd_seen *seen, size_t n) {
+    on_changes(user, group, seen, n, 1);
+}
+
+/* Before the thread is there. */
+static void on_missed(void *user, uint64_t group, const jd_seen *seen, size_t n) {
+    on_changes(user, group, seen, n, 0);
 }
 
 /* ---- the list ---- */
@@ -247,9 +255,7 @@ static void walk_begin(jd_rules *r, walk *w) {
     w->ids = jd_xcalloc(1, sizeof *w->ids);
     jd_arena_init(&a);
     jd_str name = jd_sym_name(jd_engine_symbols(r->o.engine), w->type);
-    jd_names names = {.arena = &a,
-                      .ctx = jd_contexts_core(r->o.contexts),
-                      .symbols = jd_engine_symbols(r->o.engine)};
+    jd_names names = {.arena = &a, .ctx = jd_contexts_core(r->o.contexts), .symbols = jd_engine_symbols(r->o.engine)};
     jd_view_begin(&v, r->o.engine, 0, &a);
     if (v.t && !jd_typeq_compile(&names, name, &types, &err)) {
         jd_question q = {.types = types, .limit = UINT64_MAX};
@@ -530,15 +536,10 @@ int jd_rules_start(jd_rules **out, const jd_rules_opts *opts, jd_err *err) {
     return 0;
 }
 
-static void on_missed(void *user, uint64_t group, const jd_seen *seen, size_t n) {
-    on_group(user, group, seen, n);
-}
-
-int jd_rules_go(jd_rules *r, jd_err *err) {
+void jd_rules_watch(jd_rules *r) {
     uint64_t after = atomic_load(&r->position);
     if (after > jd_engine_group(r->o.engine)) after = jd_engine_group(r->o.engine);
     atomic_store(&r->judged_to, after);
-    r->started = 1;
     for (ritem *it = r->first, *next; it; it = next) { /* the packs of the start: before all else */
         next = it->next;
         edit(r, it->set);
@@ -548,12 +549,6 @@ int jd_rules_go(jd_rules *r, jd_err *err) {
     r->last = &r->first;
     r->waiting = 0;
     r->busy = 1; /* until the thread has looked */
-    int rc = pthread_create(&r->thread, NULL, thread_main, r);
-    if (rc) {
-        r->started = 0;
-        return jd_fail(err, JD_E_INTERNAL, "rules: cannot start a thread: %s", "规则：无法启动线程：%s", strerror(rc));
-    }
-    (void)pthread_setname_np(r->thread, "jd-rules");
     if (atomic_load(&r->wanted)) {
         jd_engine_missed(r->o.engine, after, on_missed, r);
         jd_engine_keep(r->o.engine, JD_WATCH_RULES, after + 1);
@@ -562,6 +557,14 @@ int jd_rules_go(jd_rules *r, jd_err *err) {
     }
     on_group(r, jd_engine_group(r->o.engine), NULL, 0);
     jd_engine_watch(r->o.engine, JD_WATCH_RULES, on_group, wants, r);
+}
+
+int jd_rules_go(jd_rules *r, jd_err *err) {
+    int rc = pthread_create(&r->thread, NULL, thread_main, r);
+    if (rc)
+        return jd_fail(err, JD_E_INTERNAL, "rules: cannot start a thread: %s", "规则：无法启动线程：%s", strerror(rc));
+    (void)pthread_setname_np(r->thread, "jd-rules");
+    r->started = 1;
     return 0;
 }
 

@@ -15,12 +15,13 @@ static void one(const rule *x, jd_buf *out) {
         jd_json_write_str(out, x->title.en);
         jd_buf_c(out, '}');
     }
-    jd_buf_printf(out, ",\"state\":\"%s\",\"everySeconds\":%lld,\"judged\":%llu,\"failures\":%llu", x->off ? "off" : "on",
-                  (long long)(x->every_us / 1000000), (unsigned long long)atomic_load(&x->judged),
-                  (unsigned long long)atomic_load(&x->failures));
+    jd_buf_printf(out, ",\"state\":\"%s\",\"everySeconds\":%lld,\"judged\":%llu,\"failures\":%llu",
+                  x->off ? "off" : "on", (long long)(x->every_us / 1000000),
+                  (unsigned long long)atomic_load(&x->judged), (unsigned long long)atomic_load(&x->failures));
     if (!x->derives)
-        jd_buf_printf(out, ",\"raised\":%llu,\"cleared\":%llu,\"open\":%llu", (unsigned long long)atomic_load(&x->raised),
-                      (unsigned long long)atomic_load(&x->cleared), (unsigned long long)atomic_load(&x->open));
+        jd_buf_printf(out, ",\"raised\":%llu,\"cleared\":%llu,\"open\":%llu",
+                      (unsigned long long)atomic_load(&x->raised), (unsigned long long)atomic_load(&x->cleared),
+                      (unsigned long long)atomic_load(&x->open));
     if (x->why[0]) {
         jd_buf_z(out, ",\"lastFailure\":");
         jd_json_write_str(out, jd_str_of(x->why));

@@ -1,12 +1,14 @@
 // Packs (docs/packs.md): installed whole while the city runs, replaced by newer versions, removed; what is somebody
 // else's stays his; entities are changed behind an install; all of it holds over kill -9.
 import assert from "node:assert/strict";
+import { createServer as createHttp } from "node:http";
 import { createServer } from "node:net";
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { copyFileSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { after, before, test } from "node:test";
 import { changed, city, faults, get, install, sample, send, withVersion, type Files } from "./packs.ts";
-import { api, ask, command, folder, linkTo, root, Server, zh, type Headers, type Json } from "./server.ts";
+import { api, ask, binary, command, folder, linkTo, root, Server, zh, type Headers, type Json } from "./server.ts";
 
 const server = new Server(folder());
 before(() => server.start());
@@ -17,7 +19,7 @@ async function clean(): Promise<void> {
 }
 const sleep = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, ms));
 async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
-    for (let i = 0; i < 1000; i++) {
+    for (let i = 0; i < 2000; i++) {
         if (await holds()) return;
         await sleep(20);
     }
@@ -334,6 +336,41 @@ test("over a restart all is as it was", async () => {
     assert.equal((await install(server, sample())).status, 204, "the same files");
 });
 
+test("a pack whose @context cannot be had at a start is failed; the city starts, and it comes back", async () => {
+    await clean();
+    const contexts = createHttp((_, answer) => {
+        answer.setHeader("Content-Type", "application/ld+json");
+        answer.end(JSON.stringify({ "@context": { SampleSite: "https://example.org/s/Site" } }));
+    });
+    const listen = (port: number): Promise<void> => new Promise((done) => contexts.listen(port, "127.0.0.1", done));
+    await listen(0);
+    const { port } = contexts.address() as { port: number };
+    const pack = little(
+        "other",
+        { "@context": `http://127.0.0.1:${port}/c.jsonld` },
+        {
+            "models/s.json": sample()["models/SampleSite.json"]!,
+            "mappings/m.json": sample()["mappings/sample-table.json"]!,
+        },
+    );
+    const made = await install(server, pack);
+    assert.equal(made.status, 201, made.text);
+    contexts.closeAllConnections();
+    await new Promise((done) => contexts.close(done));
+    await server.kill();
+    await server.start();
+    const failed = await get(server, "/api/packs/other");
+    assert.equal(failed.state, "failed");
+    assert.match(failed.reason, /^pack\.json:\d+:\d+: @context: /);
+    assert.deepEqual((await city(server, "other")).mappings, ["m"], "what it owns is there");
+    assert.equal((await send(server, "DELETE", "/api/mappings/m")).status, 409, "and stays its own");
+    await listen(port);
+    await until("it is back", async () => (await get(server, "/api/packs/other")).state === "installed");
+    assert.equal((await get(server, "/api/packs/other")).counts.types, 1);
+    assert.equal((await send(server, "DELETE", "/api/packs/other")).status, 204);
+    await new Promise((done) => contexts.close(done));
+});
+
 test("attributes get other names behind the install, in all entities, also over kill -9", async () => {
     await clean();
     await install(server, sample());
@@ -576,4 +613,33 @@ test("jindu pack install, list, remove: into a running city", async () => {
     assert.equal((await city(server)).version, undefined);
     assert.equal((await command("pack", "remove", "sample", "--server", server.url)).code, 1);
     assert.equal((await command("pack", "list", "--server", "http://127.0.0.1:9")).code, 1);
+});
+
+test("jindu pack prove: runs packs/prove.ts, or says what is missing", async () => {
+    const dir = folder();
+    mkdirSync(join(dir, "bin"));
+    const program = join(dir, "bin/jindu");
+    copyFileSync(binary, program);
+    const run = (...args: string[]): { code: number | null; out: string } => {
+        const env = { ...process.env, LANG: "C.UTF-8", LC_ALL: "C.UTF-8" };
+        const done = spawnSync(program, ["pack", "prove", ...args], { encoding: "utf8", env });
+        return { code: done.status, out: done.stdout + done.stderr };
+    };
+    const none = run("sample");
+    assert.equal(none.code, 1);
+    assert.match(none.out, /packs\/prove\.ts is missing: neither .*\/bin\/\.\. nor .*\/share\/jindu has it/);
+    const share = join(dir, "share/jindu");
+    mkdirSync(join(share, "packs"), { recursive: true });
+    writeFileSync(
+        join(share, "packs/prove.ts"),
+        "console.log(JSON.stringify(process.argv.slice(2))); process.exit(7);",
+    );
+    const bare = run("--all");
+    assert.equal(bare.code, 1);
+    assert.match(bare.out, /node_modules\/tsx\/package\.json is missing: run "npm ci"/);
+    symlinkSync(join(root, "node_modules"), join(share, "node_modules"));
+    const proved = run("sample", "other", "--mutate");
+    assert.equal(proved.code, 7, proved.out);
+    assert.deepEqual(JSON.parse(proved.out), ["--jindu", program, "--mutate", "sample", "other"]);
+    assert.equal(run().code, 2);
 });

@@ -47,6 +47,7 @@ static void open_all(void) {
 
 static void go(void) {
     jd_err err = {0};
+    jd_rules_watch(rules);
     if (jd_rules_go(rules, &err)) fail_msg("%s", err.en);
 }
 
@@ -62,8 +63,8 @@ static jd_sym sym(const char *name) {
     jd_err err = {0};
     jd_arena a;
     jd_arena_init(&a);
-    jd_sym s = jd_sym_intern(jd_engine_symbols(e),
-                             jd_ctx_expand(jd_contexts_core(contexts), &a, jd_str_of(name)), &err);
+    jd_sym s =
+        jd_sym_intern(jd_engine_symbols(e), jd_ctx_expand(jd_contexts_core(contexts), &a, jd_str_of(name)), &err);
     jd_arena_fini(&a);
     return s;
 }
@@ -124,11 +125,9 @@ static void put(const char *json) {
     if (jd_json_parse(&a, jd_str_of(json), NULL, &v, &err) ||
         jd_ent_parse(&p, &v, JD_IN_ENTITY, (jd_str){NULL, 0}, &ent, &err))
         fail_msg("%s: %s", json, err.en);
-    jd_write w = {.rq = {.op = JD_OP_CREATE,
-                         .flags = JD_AP_REPLACE_EXISTING,
-                         .id = ent.id,
-                         .ent = &ent,
-                         .observed = JD_TIME_NONE}};
+    jd_write w = {
+        .rq = {
+            .op = JD_OP_CREATE, .flags = JD_AP_REPLACE_EXISTING, .id = ent.id, .ent = &ent, .observed = JD_TIME_NONE}};
     jd_job job = {.writes = &w, .n = 1, .arena = &a, .done = done, .user = &wait};
     assert_int_equal(jd_submit(e, &job, &err), 0);
     pthread_mutex_lock(&wait.lock);
@@ -326,14 +325,18 @@ static void test_what_is_refused(void **state) {
     } bad[] = {
         {"[{\"rule\":1}]", "id", 0},
         {"[{\"rule\":1,\"id\":\"X\",\"type\":\"Sensor\"}]", "id", 0},
-        {"[{\"rule\":1,\"id\":\"x\",\"title\":{\"zh\":\"a\",\"en\":\"a\"},\"type\":\"Sensor\",\"levels\":[]}]", "levels", 0},
-        {"[{\"rule\":1,\"id\":\"x\",\"title\":{\"zh\":\"a\",\"en\":\"a\"},\"type\":\"Sensor\",\"levels\":[{\"severity\":"
+        {"[{\"rule\":1,\"id\":\"x\",\"title\":{\"zh\":\"a\",\"en\":\"a\"},\"type\":\"Sensor\",\"levels\":[]}]",
+         "levels", 0},
+        {"[{\"rule\":1,\"id\":\"x\",\"title\":{\"zh\":\"a\",\"en\":\"a\"},\"type\":\"Sensor\",\"levels\":[{"
+         "\"severity\":"
          "\"red\",\"when\":\"n >\"}]}]",
          "levels[0].when, ", 0},
-        {"[{\"rule\":1,\"id\":\"x\",\"title\":{\"zh\":\"a\",\"en\":\"a\"},\"type\":\"Sensor\",\"levels\":[{\"severity\":"
+        {"[{\"rule\":1,\"id\":\"x\",\"title\":{\"zh\":\"a\",\"en\":\"a\"},\"type\":\"Sensor\",\"levels\":[{"
+         "\"severity\":"
          "\"red\",\"when\":\"unheard > 1\"}]}]",
          "levels[0].when, ", 0},
-        {"[{\"rule\":1,\"id\":\"x\",\"title\":{\"zh\":\"a\",\"en\":\"a\"},\"type\":\"Sensor\",\"levels\":[{\"severity\":"
+        {"[{\"rule\":1,\"id\":\"x\",\"title\":{\"zh\":\"a\",\"en\":\"a\"},\"type\":\"Sensor\",\"levels\":[{"
+         "\"severity\":"
          "\"red\",\"when\":\"n + 1\"}]}]",
          "levels[0].when, ", 0},
         {"[{\"derive\":1,\"id\":\"a\",\"type\":\"Sensor\",\"attribute\":\"m\",\"value\":\"n\"},"
