@@ -1,7 +1,7 @@
 // Proves packs: starts a city of its own for each, installs the pack, sends it real input by the real way, and
 // holds what comes out against what must.
 //
-//   node --import tsx packs/prove.ts --jindu build/jindu NAME... | --all [--mutate] [--plan docs/plan.md]
+//   node --import tsx packs/prove.ts --jindu build/jindu NAME... | --all [--mutate [--plan docs/plan.md]]
 //
 // Exit code 0: all is proved (and, with --mutate, every mutation is noticed); 1: not; 2: the command is wrong.
 import { existsSync, writeFileSync } from "node:fs";
@@ -13,7 +13,7 @@ import { introduce, tell } from "./prove/report.ts";
 import { isWell, runProof, type Outcome } from "./prove/run.ts";
 
 function wrong(why: string): never {
-    console.error(`packs/prove.ts: ${why}\nusage: prove.ts --jindu PROGRAM NAME...|--all [--mutate] [--plan FILE]`);
+    console.error(`packs/prove.ts: ${why}\nusage: prove.ts --jindu PROGRAM NAME...|--all [--mutate [--plan FILE]]`);
     process.exit(2);
 }
 
@@ -39,7 +39,9 @@ function command(): { jindu: string; names: string[]; mutate: boolean; plan: str
     if (names.length === 0) wrong("name a pack, or give --all");
     const unknown = names.filter((name) => !there.includes(name));
     if (unknown.length > 0) wrong(`no pack ${unknown.join(", ")}; there are: ${there.join(", ")}`);
-    if (values.plan !== undefined && !values.all) wrong("--plan needs --all, so that the page is whole");
+    if (values.plan !== undefined && !(values.all && values.mutate)) {
+        wrong("--plan needs --all and --mutate, so that the page is whole");
+    }
     return { jindu, names, mutate: values.mutate ?? false, plan: values.plan };
 }
 

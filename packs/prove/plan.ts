@@ -18,25 +18,32 @@ export interface System {
 const headOf = (head: string): string =>
     head === "general" ? "general / 总体要求" : head.startsWith("s") ? `safeguard ${head.slice(1)} / 保障措施` : head;
 const cell = (text: string): string => text.replaceAll("|", "\\|").replaceAll("\n", " ");
-const classes = (pack: Pack): string => [...new Set(pack.proof.inputs.map((input) => input.class))].join(", ");
+const classes = (pack: Pack): string[] => pack.proof.inputs.map((input) => input.class);
 
 export function plan(systemsFile: string, outcomes: Outcome[]): string {
     const systems = JSON.parse(readFileSync(systemsFile, "utf8")) as System[];
-    const packs = new Map(packNames().map((name) => [readPack(name).manifest.system ?? name, readPack(name)]));
+    const packs = packNames().map(readPack);
+    const result = (pack: Pack): string => {
+        const of = outcomes.filter((one) => one.pack.name === pack.name);
+        return of.length > 0 ? sum(of) : "not run";
+    };
+    const shows = ({ name, manifest: { proves } }: Pack): string =>
+        `[${name}](../packs/${name}/README.md): ${proves?.en ?? ""}<br>${proves?.zh ?? ""}`;
+    let proved = 0;
     const rows = systems.map((system) => {
-        const pack = packs.get(system.id);
-        const of = pack ? outcomes.filter((one) => one.pack.name === pack.name) : [];
-        const proves = pack?.manifest.proves;
+        // A system may have more than one pack.
+        const of = packs.filter((pack) => pack.manifest.system === system.id);
+        const results = of.map(result);
+        if (results.some((text) => !text.startsWith("not"))) proved++;
         return [
             system.heads.map(headOf).join(", "),
             system.words,
             `${system.id} ${system.title.zh}<br>${system.title.en}`,
-            pack ? `[${pack.name}](../packs/${pack.name}/README.md): ${proves?.en ?? ""}<br>${proves?.zh ?? ""}` : "",
-            pack ? classes(pack) : "",
-            pack ? (of.length > 0 ? sum(of) : "not run") : "no pack yet",
+            of.map(shows).join("<br>"),
+            [...new Set(of.flatMap(classes))].join(", "),
+            results.length > 0 ? results.join("<br>") : "no pack yet",
         ];
     });
-    const proved = rows.filter((row) => !/^no|^not/.test(row[5]!)).length;
     return [
         "# The plan, system by system",
         "",
