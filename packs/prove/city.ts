@@ -40,7 +40,7 @@ export class City {
     url = "";
     #log = "";
     #child: ChildProcess | undefined;
-    #ended: Promise<void> = Promise.resolve();
+    #ended: Promise<number | null> = Promise.resolve(0);
     #data = mkdtempSync(join(tmpdir(), "jindu-proof-"));
     #copy = "";
     #ports = new Map<string, number>();
@@ -68,7 +68,7 @@ export class City {
         const args = ["serve", "--open", "--data", this.#data, "--listen", "127.0.0.1:0"];
         const child = spawn(this.jindu, args, { stdio: ["ignore", "pipe", "pipe"], env: environment() });
         this.#child = child;
-        this.#ended = new Promise((done) => child.on("close", () => done()));
+        this.#ended = new Promise((done) => child.on("close", (code) => done(code)));
         await new Promise<void>((ready, failed) => {
             const timer = setTimeout(() => failed(new Error(`the city did not start: ${this.#log}`)), readyWithinMs);
             const take = (bytes: Buffer): void => {
@@ -94,12 +94,14 @@ export class City {
         if (done.code !== 0) throw new Error(`jindu pack install packs/${this.pack.name}: ${done.out}`);
     }
 
-    async stop(): Promise<void> {
+    /** Undefined when the city stopped as it should; else what it said last. */
+    async stop(): Promise<string | undefined> {
         for (const line of this.#lines) line.close();
         this.#child?.kill("SIGTERM");
-        await this.#ended;
+        const code = await this.#ended;
         rmSync(this.#data, { recursive: true, force: true });
         if (this.#copy !== "") rmSync(this.#copy, { recursive: true, force: true });
+        return code === 0 ? undefined : `the city ended with ${code}: ${this.#log.slice(-3000)}`;
     }
 
     // ---- HTTP

@@ -30,7 +30,8 @@ export async function runProof(pack: Pack, jindu: string, mutation?: string): Pr
     } catch (error) {
         outcome.error = error instanceof Error ? error.message : String(error);
     } finally {
-        await city?.stop();
+        const why = await city?.stop();
+        outcome.error ??= why;
     }
     outcome.seconds = (Date.now() - began) / 1000;
     return outcome;
