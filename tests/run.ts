@@ -2,7 +2,7 @@
 // line, "N passed, N failed". A part that crashed, that ran out of time or that counted nothing is a failure.
 //
 //   node --import tsx tests/run.ts --build build [--sanitizer address|thread]
-//       [unit] [lint] [city] [web] [e2e] [link] [warn] [api]
+//       [unit] [lint] [city] [web] [e2e] [link] [warn] [api] [packs]
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -117,6 +117,7 @@ const parts: Record<string, () => Count> = {
     link: () => nodePart("tests/link"),
     warn: () => nodePart("tests/warn"),
     api: () => nodePart("tests/api"),
+    packs: () => nodePart("tests/packs"),
 };
 
 let wanted = Object.keys(parts);
