@@ -154,7 +154,7 @@ static void functions(void **unused) {
         {"point(32, 119)", "line 1 column 1", "longitude"},
         {"geometry('{')", "line 1 column 10, in the geometry: line 1 column 2", ""},
         {"geometry('{\"type\":\"Point\",\"coordinates\":[500,0]}')",
-         "line 1 column 10, in the geometry: coordinates[0]", ""},
+         "line 1 column 10, in the geometry: coordinates", ""},
         {"geometry(x)", "line 1 column 10", "written out"},
         {"interpolate(1, [1, 2], [1])", "line 1 column 24", "equally many members: 2 and 1"},
         {"interpolate(1, [2, 1], [1, 2])", "line 1 column 16", "must ascend"},
