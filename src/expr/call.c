@@ -200,11 +200,8 @@ static expr__node *window(expr__parser *p, const struct window *w, uint32_t at) 
     if (a.n > 1 && a.p[a.n - 1]->type == JD_X_DURATION && fixed_duration(p, a.p[--a.n], 0, &s.ago)) return NULL;
     uint32_t least = *w->takes != 0, most = w->takes[0] ? w->takes[1] ? 2 : 1 : 0;
     if (a.n - 1 < least || a.n - 1 > most) {
-        if (!most && a.n == 2) { /* most likely meant as ago */
-            expr__node *ago = a.p[1];
-            if (!expr__fit(p, ago, JD_X_DURATION)) fixed_duration(p, ago, 0, &s.ago);
-            return NULL;
-        }
+        /* One too many is most likely meant as ago: then that is what is wrong with it. */
+        if (!most && a.n == 2 && fixed_duration(p, a.p[1], 0, &s.ago)) return NULL;
         too_few(p, at, name, w->says);
         return NULL;
     }
