@@ -107,6 +107,7 @@ static message *joinable(jd_people *p, const jd_telling *t, jd_arena *a, jd_time
 
 static void join(jd_people *p, message *m, const jd_telling *t, jd_time now) {
     message_latest(m, t, now);
+    if (t->id.p) message_joined(m, t->id);
     people_dirty(p, m);
     for (uint32_t i = 0; i < m->people_n; i++) plan_enlist(p, m->people[i], now);
     atomic_fetch_add(&p->joined, 1);
@@ -141,7 +142,9 @@ int jd_people_tell(jd_people *p, const jd_telling *t, jd_ticket *ticket, jd_aren
         rc = jd_fail(err, JD_E_BUSY, "the program is stopping", "程序正在停止");
     } else if (!receivers_known(p, t, err)) {
         m = joinable(p, t, a, now);
-        if (m) {
+        if (m && t->id.p && message_has_joined(m, t->id)) { /* a repeat */
+            keep_wait(m, ticket);
+        } else if (m) {
             join(p, m, t, now);
             keep_wait(m, ticket);
         } else if (p->open >= p->o.open_max) {
