@@ -253,6 +253,7 @@ test("a message whose person went says so, and whoever is on duty now is told", 
 
 test("a telling that comes again counts once, over kill -9 too", { timeout: 120_000 }, async () => {
     const own = await new Server(folder()).start();
+    after(() => own.kill()); // whatever failed
     const there = new City(own, undefined);
     const silent = new FarEnd(() => ({ code: 0 }));
     await silent.open();
