@@ -253,10 +253,8 @@ int jd_people_try(jd_people *p, jd_str id, jd_str to, jd_str text, void *user,
         rc = jd_fail(err, JD_E_BUSY, "there are %d trials already", "已有 %d 个测试在进行", (int)TRIALS_MAX);
     if (!rc) {
         letter *l = jd_xcalloc(1, sizeof *l);
-        char z[JD_TIME_TEXT_MAX];
         l->at = jd_now();
-        (void)jd_time_print(l->at, 0, z);
-        snprintf(l->local, sizeof l->local, "%.10s %.5s", z, z + 11);
+        letter_clock(l, people_zone(p, JD_STR("Asia/Shanghai"))); /* as of a contact that names no zone */
         jd_buf b = {0};
         jd_buf_printf(&b, "trial.%llx", (unsigned long long)l->at);
         l->id = str_keep(jd_buf_view(&b));

@@ -313,6 +313,7 @@ enum { PLAN_JOIN_MAX_S = 86400 };                                 /* a message t
 void letter_send(jd_people *p, person *to, entry **of, size_t n, jd_time now);
 /* One that was under way when the program ended. */
 void letter_resume(jd_people *p, person *to, entry **of, size_t n);
+void letter_clock(letter *l, when_zone *zone); /* what {{time}} says; NULL: 1970 */
 void letter_free(letter *l);
 
 /* ---- post.c ---- */

@@ -310,3 +310,12 @@ test("the page behind a link says each text once", async () => {
     assert.equal(page.text.split("same text").length - 1, 1, page.text);
     assert.match(page.text, /2 in all/);
 });
+
+test("a test of a channel tells the time that a contact without a zone is told", async () => {
+    const clock = new FarEnd(() => ({ code: 0 }));
+    await clock.open();
+    await put("/api/channels/clock", { type: "http", url: `${clock.url}/x`, body: { time: "{{time}}" } });
+    check(await send("POST", "/api/channels/clock/test", { address: "1" }), 200);
+    const told = Date.parse(`${clock.got[0]!.body.time.replace(" ", "T")}:00+08:00`);
+    assert.ok(Math.abs(told - Date.now()) < 120_000, clock.got[0]!.body.time);
+});
