@@ -1,5 +1,5 @@
-// Why nothing came: what explain, dry-run and attempts answer to somebody who made a slip, and requests without a body as
-// curl sends them.
+// Why nothing came: what explain, dry-run and attempts answer to somebody who made a slip, and requests without a body
+// as curl sends them.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { Receiver } from "./receiver.ts";
@@ -71,7 +71,8 @@ test("explain: types that are spelt alike but of another @context are told by th
 
 test("explain: the term of q that does not hold, and what the entity has there", async () => {
     const id = await subscribe({ entities: [{ type: "Sluice" }], q: 'name=="a;b";level>5;(flow>1|flow<0)' });
-    await create({ id: "urn:x:sluice:1", type: "Sluice", name: property("a;b"), level: property(3), flow: property(2) });
+    const attrs = { name: property("a;b"), level: property(3), flow: property(2) };
+    await create({ id: "urn:x:sluice:1", type: "Sluice", ...attrs });
     const low = await explain(id, "urn:x:sluice:1");
     assert.equal(low.because, "q does not hold: level>5");
     assert.deepEqual(low.found, { level: 3 });
