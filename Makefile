@@ -9,6 +9,7 @@
 PREFIX       ?= /usr/local
 DESTDIR      ?=
 LISTEN       ?= 127.0.0.1:8080
+DATA         ?= run/city
 FUZZ_SECONDS ?= 300
 JOBS         ?= $(shell nproc 2>/dev/null || echo 2)
 SAN_TESTS    ?= unit link warn api
@@ -34,7 +35,7 @@ deps:
 	@scripts/need.sh program web
 
 run:
-	@LISTEN=$(LISTEN) scripts/run.sh
+	@LISTEN=$(LISTEN) DATA=$(DATA) scripts/run.sh
 
 test:
 	@scripts/need.sh program web tests

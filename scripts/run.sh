@@ -1,21 +1,29 @@
 #!/bin/sh
 # run.sh: the sample city. Installs what is missing, builds, starts the program, loads Zhenjiang, declares the links, lets the
-# recordings run and the devices speak, and says what to try. Ctrl-C stops everything; the data stay in run/city.
+# recordings run and the devices speak, and says what to try. Ctrl-C stops everything; the data stay in run/city, or in DATA.
 set -eu
 listen=${LISTEN:-127.0.0.1:8080}
 url=http://$listen
-data=run/city
+data=${DATA:-run/city}
+log=$data.log
+[ "$data" != run/city ] || log=run/jindu.log
+
+# Before anything of the one that runs is touched, its log least of all.
+mkdir -p "$data"
+if ! flock -n "$data/lock" true; then
+    echo "jindu: a city runs on $data already; stop it, or use LISTEN=127.0.0.1:PORT DATA=FOLDER / 已有城市在使用 $data" >&2
+    exit 1
+fi
 
 scripts/need.sh program web
 scripts/npm.sh
 make --no-print-directory all
 
 if curl -fsS --noproxy '*' -m 2 -o /dev/null "$url/health" 2>/dev/null; then
-    echo "jindu: something already answers at $url; stop it, or use LISTEN=127.0.0.1:PORT / 端口已被占用" >&2
+    echo "jindu: something already answers at $url; stop it, or use LISTEN=127.0.0.1:PORT DATA=FOLDER / 端口已被占用" >&2
     exit 1
 fi
 
-mkdir -p "$data"
 server=
 player=
 carrier=
@@ -32,17 +40,16 @@ stop() {
 trap 'stop 0' INT TERM HUP
 trap 'stop 1' EXIT
 
-# Each start has its own log; one that fails must not cut off the log of one that runs.
-[ ! -f run/jindu.log ] || mv -f run/jindu.log run/jindu.log.1
-build/jindu serve --data "$data" --listen "$listen" --open --contexts city/contexts --web web/dist 2>run/jindu.log &
+[ ! -f "$log" ] || mv -f "$log" "$log.1"
+build/jindu serve --data "$data" --listen "$listen" --open --contexts city/contexts --web web/dist 2>"$log" &
 server=$!
 
 tries=0
 until curl -fsS --noproxy '*' -m 2 -o /dev/null "$url/health" 2>/dev/null; do
     tries=$((tries + 1))
     if ! kill -0 "$server" 2>/dev/null || [ $tries -gt 300 ]; then
-        echo "jindu: the program did not start; the end of run/jindu.log: / 程序未能启动，日志末尾：" >&2
-        tail -n 20 run/jindu.log >&2
+        echo "jindu: the program did not start; the end of $log: / 程序未能启动，日志末尾：" >&2
+        tail -n 20 "$log" >&2
         exit 1
     fi
     sleep 0.2
@@ -87,7 +94,7 @@ cat <<TEXT
   curl -s '$url/api/devices/air/110108A10000000000000001'
 
   Readings were recorded elsewhere and run again (回放); of the links, four carry them in frames of our making (实数装帧), the
-  cars' is simulated (模拟). Log: run/jindu.log. Ctrl-C stops / 按 Ctrl-C 停止
+  cars' is simulated (模拟). Log: $log. Ctrl-C stops / 按 Ctrl-C 停止
 TEXT
 
 # The city runs as long as the program does. If that ends by itself, so does this, and says why; 130 and 143 are how a program
@@ -95,6 +102,6 @@ TEXT
 if wait "$server"; then ended=0; else ended=$?; fi
 server=
 case $ended in 0 | 130 | 143) stop 0 ;; esac
-echo "jindu: the program ended with code $ended; the end of run/jindu.log: / 程序已退出，日志末尾：" >&2
-tail -n 20 run/jindu.log >&2
+echo "jindu: the program ended with code $ended; the end of $log: / 程序已退出，日志末尾：" >&2
+tail -n 20 "$log" >&2
 stop 1

@@ -243,7 +243,10 @@ int api_item_context(api_ask *k, const jd_jval *item, jd_context **out, jd_err *
 
 /* ---- begin and end ---- */
 
+/* 6.3.4: without Content-Length, 411. Jindu's own routes that take no body have none when nothing says how long it is
+ * (RFC 9112 6.3): `curl -X POST` sends no length. */
 static int no_length(const api_ask *k) {
+    if (k->r->route->flags & JD_R_OWN && !(k->r->route->flags & JD_R_BODY)) return 0;
     return k->r->method & (JD_POST | JD_PUT | JD_PATCH) && !jd_req_header(k->r, "Content-Length").p;
 }
 

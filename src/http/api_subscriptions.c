@@ -203,7 +203,8 @@ jd_turn api_sub_explain(jd_req *r) {
     if (!k) return turn;
     if (!exists(k, r->parts[0], &body)) return no_subscription(k), api_fail(k);
     entity = api_param(k, "entity");
-    if (!entity.p || !jd_view_get(&k->view, entity, &d)) {
+    if (!entity.n) return api_bad(k, "entity", "is needed: the id of an entity", "须给出：实体的标识"), api_fail(k);
+    if (!jd_view_get(&k->view, entity, &d)) {
         jd_fail(&k->err, JD_E_NOT_FOUND, "entity %.*s does not exist", "实体 %.*s 不存在", JD_STR_ARG(entity));
         return api_fail(k);
     }
@@ -241,7 +242,8 @@ jd_turn api_sub_replay(jd_req *r) {
     if (!k) return turn;
     text = api_param(k, "since");
     if (!text.p || jd_time_parse(text, &since, NULL)) {
-        jd_fail(&k->err, JD_E_BAD_REQUEST_DATA, "since must be a DateTime", "since 须为 DateTime");
+        api_bad(k, "since", "must be a DateTime in UTC, with Z: 2026-10-01T00:00:00Z",
+                "须为 UTC 时刻，以 Z 结尾：2026-10-01T00:00:00Z");
         return api_fail(k);
     }
     if (!exists(k, r->parts[0], &body)) return no_subscription(k), api_fail(k);
@@ -264,5 +266,9 @@ jd_turn api_sub_dry_run(jd_req *r) {
         r->out.n = 0;
         return api_fail(k);
     }
+    r->out.n--; /* its closing brace */
+    jd_buf_z(&r->out, ",\"ignored\":");
+    jd_sub_ignored(&k->body, &r->out);
+    jd_buf_c(&r->out, '}');
     return api_json(k);
 }

@@ -1,7 +1,9 @@
 /* Subscriptions that tell people: endpoints jindu:contact/ID and jindu:roster/ID. A notification becomes a telling of
  * one group, so that a storm of them is few messages; its id is the message's, so that one that comes twice does no
- * harm. receiverInfo says severity, title, text, group; what it does not say is made of the subscription's name. */
+ * harm. receiverInfo says severity, title, text, group, which may hold values of the entity ({{waterLevel}}); what it
+ * does not say is made of the subscription's name and the entities (wording.c). */
 #include "people/people_int.h"
+#include "people/wording.h"
 #include "told/told.h"
 
 #include <stdlib.h>
@@ -26,14 +28,39 @@ static int is_there(jd_people *p, const jd_told_handed *h) {
     return yes;
 }
 
+static int no_way(jd_err *err, const char *en, const char *zh, jd_str who) {
+    return jd_fail(err, JD_E_CONFLICT, "%s %.*s%.0s", "%.0s%.*s：%s", en, JD_STR_ARG(who), zh);
+}
+
+/* Would somebody get a message of that severity if it came now? The room's lock is held. */
+static int reaches(jd_people *p, const jd_told_handed *h, jd_severity severity, jd_err *err) {
+    jd_str who = h->name;
+    if (jd_str_is(h->kind, "roster")) {
+        const roster *r = people_roster(p, h->name);
+        const duty *d = r ? roster_duty(r, people_zone(p, r->zone_name), jd_now()) : NULL;
+        if (!d) return no_way(err, "nobody is on duty by roster", "现在无人值班", h->name);
+        who = d->contact;
+    }
+    const person *to = people_person(p, who);
+    for (size_t i = 0; to && to->c && i < to->c->addresses_n; i++)
+        if (to->c->addresses[i].severities >> severity & 1) return 0;
+    return no_way(err, "no address takes this severity, of contact", "没有接收此级别的地址", who);
+}
+
+static int severity_of(const jd_told_handed *h) {
+    jd_str text = h->info(h, "severity");
+    return text.p ? jd_severity_find(text) : (int)JD_ORANGE;
+}
+
 static int check(void *user, const jd_told_handed *h, jd_err *err) {
-    jd_str severity = h->info(h, "severity");
+    jd_people *p = user;
+    int severity = severity_of(h);
     if (!jd_str_is(h->kind, "roster") && !jd_str_is(h->kind, "contact")) {
         jd_fail(err, JD_E_BAD_REQUEST_DATA, "an endpoint jindu: is contact/ID or roster/ID",
                 "jindu: 端点须为 contact/标识 或 roster/标识");
         return jd_fail_at(err, "notification.endpoint.uri");
     }
-    if (severity.p && jd_severity_find(severity) < 0) {
+    if (severity < 0) {
         jd_fail(err, JD_E_BAD_REQUEST_DATA, "severity is red, orange, yellow, blue or info",
                 "severity 须为 red、orange、yellow、blue 或 info");
         return jd_fail_at(err, "notification.endpoint.receiverInfo.severity");
@@ -43,7 +70,13 @@ static int check(void *user, const jd_told_handed *h, jd_err *err) {
                 (int)(h->name.n > 100 ? 100 : h->name.n), h->name.p);
         return jd_fail_at(err, "notification.endpoint.uri");
     }
-    return 0;
+    if (!h->reach)
+        return wording_check(h, "title", err) || wording_check(h, "text", err) || wording_check(h, "group", err) ? -1
+                                                                                                                 : 0;
+    pthread_mutex_lock(&p->lock);
+    int rc = reaches(p, h, (jd_severity)severity, err);
+    pthread_mutex_unlock(&p->lock);
+    return rc;
 }
 
 static void kept(jd_ticket *t) {
@@ -55,46 +88,40 @@ static void kept(jd_ticket *t) {
     free(x);
 }
 
-/* The first entity that it tells of, and how many there are. */
-static jd_str first_entity(jd_str body, jd_arena *a, uint32_t *n) {
-    jd_jval v;
-    *n = 0;
-    if (jd_json_parse(a, jd_arena_dup(a, body), NULL, &v, NULL)) return (jd_str){NULL, 0};
-    const jd_jval *data = jd_jget(&v, "data");
-    if (data && data->type == JD_JOBJ) data = jd_jget(data, "features");
-    if (!data || data->type != JD_JARR || !data->n) return (jd_str){NULL, 0};
-    *n = data->n;
-    const jd_jval *id = jd_jget(&data->items[0], "id");
-    return id && id->type == JD_JSTR ? jd_jstr(id) : (jd_str){NULL, 0};
+static jd_words both(jd_str text, const wording *w, size_t max, jd_arena *a) {
+    return (jd_words){wording_fill(w, text, 1, max, a), wording_fill(w, text, 0, max, a)};
 }
 
 static void hand(void *user, const jd_told_handed *h, void *taken) {
     jd_people *p = user;
     handed *x = jd_xcalloc(1, sizeof *x);
+    jd_arena *a = &x->arena;
     jd_err err = {0};
+    wording w;
     jd_str id;
-    int joined;
-    uint32_t n;
+    int joined, severity = severity_of(h);
     x->told = p->listens;
     x->taken = taken;
-    jd_arena_init(&x->arena);
-    jd_str about = first_entity(h->body, &x->arena, &n), severity = h->info(h, "severity"), title = h->info(h, "title"),
-           text = h->info(h, "text"), group = h->info(h, "group");
+    jd_arena_init(a);
+    wording_read(&w, h->body, a);
+    jd_str title = h->info(h, "title"), text = h->info(h, "text"), group = h->info(h, "group");
     if (!title.p) title = h->title.p ? h->title : h->subscription;
-    if (!text.p) text = jd_arena_printf(&x->arena, "%.*s (%u)", JD_STR_ARG(about), n);
     int on_duty = jd_str_is(h->kind, "roster");
     jd_receiver to = {.contact = on_duty ? (jd_str){NULL, 0} : h->name,
                       .roster = on_duty ? h->name : (jd_str){NULL, 0}};
     jd_telling t = {.id = h->id,
-                    .severity = severity.p ? (jd_severity)jd_severity_find(severity) : JD_ORANGE,
-                    .title = {title, title},
-                    .text = {text, text},
-                    .about = about,
-                    .group = group.p ? group : h->subscription,
+                    .severity = severity < 0 ? JD_ORANGE : (jd_severity)severity,
+                    .title = both(title, &w, PEOPLE_TITLE_MAX, a),
+                    .about = wording_about(&w),
+                    .group = group.p ? wording_fill(&w, group, 1, PEOPLE_GROUP_MAX, a) : h->subscription,
                     .to = &to,
                     .to_n = 1};
+    if (text.p)
+        t.text = both(text, &w, PEOPLE_TEXT_MAX, a);
+    else
+        t.text = (jd_words){wording_text(&w, h, 1, PEOPLE_TEXT_MAX, a), wording_text(&w, h, 0, PEOPLE_TEXT_MAX, a)};
     jd_ticket_begin(&x->ticket, kept, x);
-    if (jd_people_tell(p, &t, &x->ticket, &x->arena, &id, &joined, &err)) x->ticket.err = err;
+    if (jd_people_tell(p, &t, &x->ticket, a, &id, &joined, &err)) x->ticket.err = err;
     jd_ticket_end(p, &x->ticket);
 }
 

@@ -90,11 +90,17 @@ static void give_key(entry *e) {
     for (size_t i = 0; i < sizeof bytes; i++) snprintf(e->key + 2 * i, 3, "%02x", bytes[i]);
 }
 
+void letter_clock(letter *l, jd_zone *zone) {
+    char z[JD_TIME_TEXT_MAX];
+    when_local local = zone ? when_of(zone, l->at) : (when_local){0};
+    (void)jd_time_print((local.day * WHEN_DAY_MIN + local.minute) * WHEN_MINUTE_US, 0, z);
+    snprintf(l->local, sizeof l->local, "%.10s %.5s", z, z + 11);
+}
+
 static letter *letter_make(jd_people *p, person *to, entry **of, size_t n, jd_time at) {
     letter *l = jd_xcalloc(1, sizeof *l);
     const message *m = of[0]->m;
     jd_buf id = {0}, link = {0};
-    char z[JD_TIME_TEXT_MAX];
     l->to = to;
     l->n = n;
     l->of = jd_xmalloc(n * sizeof(entry *));
@@ -109,10 +115,7 @@ static letter *letter_make(jd_people *p, person *to, entry **of, size_t n, jd_ti
     jd_buf_printf(&link, "%.*s/api/messages/%.*s/link?by=%.*s&key=%s", JD_STR_ARG(p->o.base_url), JD_STR_ARG(m->id),
                   JD_STR_ARG(to->id), of[0]->key);
     l->link = taken(&link);
-    jd_zone *zone = to->c ? people_zone(p, to->c->zone_name) : NULL;
-    when_local local = zone ? when_of(zone, at) : (when_local){0};
-    (void)jd_time_print((local.day * WHEN_DAY_MIN + local.minute) * WHEN_MINUTE_US, 0, z);
-    snprintf(l->local, sizeof l->local, "%.10s %.5s", z, z + 11);
+    letter_clock(l, to->c ? people_zone(p, to->c->zone_name) : NULL);
     if (n == 1)
         say_one(l, of[0]);
     else

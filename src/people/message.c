@@ -178,6 +178,27 @@ void message_latest(message *m, const jd_telling *t, jd_time now) {
     set(&m->latest_about, t->about);
 }
 
+static uint64_t joined_hash(jd_str id) {
+    return jd_hash_fixed(id.p, id.n) & UINT64_C(0xffffffffffff);
+}
+
+int message_has_joined(const message *m, jd_str id) {
+    uint64_t h = joined_hash(id);
+    for (uint32_t i = 0; i < m->joined_n && i < PEOPLE_JOINED; i++)
+        if (m->joined[i] == h) return 1;
+    return 0;
+}
+
+static void joined_put(message *m, uint64_t h) {
+    if (!m->joined) m->joined = jd_xcalloc(PEOPLE_JOINED, sizeof *m->joined);
+    m->joined[m->joined_n++ % PEOPLE_JOINED] = h;
+    if (m->joined_n == 2 * PEOPLE_JOINED) m->joined_n = PEOPLE_JOINED; /* the ring is full, and at its beginning */
+}
+
+void message_joined(message *m, jd_str id) {
+    joined_put(m, joined_hash(id));
+}
+
 entry *message_add(message *m, jd_str who, int to, int step) {
     entry *e = jd_xcalloc(1, sizeof *e);
     e->m = m;
@@ -187,6 +208,10 @@ entry *message_add(message *m, jd_str who, int to, int step) {
     m->people = jd_xrealloc(m->people, (m->people_n + 1) * sizeof *m->people);
     m->people[m->people_n++] = e;
     return e;
+}
+
+int entry_waits(const entry *e) {
+    return !e->gone && e->told < e->m->count;
 }
 
 void entry_sent(entry *e, jd_time at) {
@@ -223,6 +248,7 @@ void message_free(message *m) {
         free(m->people[i]->sends);
         free(m->people[i]);
     }
+    free(m->joined);
     free(m->to);
     free(m->people);
     free(m);
@@ -236,7 +262,8 @@ const char *message_state(const message *m) {
     if (!m->people_n) return "nobody";
     for (uint32_t i = 0; i < m->people_n; i++) {
         const entry *e = m->people[i];
-        if (e->sending || e->told < m->count) return "waiting";
+        if (e->sending || entry_waits(e)) return "waiting";
+        if (e->gone && e->told < m->count) continue;
         for (uint32_t k = 0; k < e->lines_n; k++) reached |= e->lines[k].state == LINE_SENT;
     }
     return reached ? "sent" : "failed";
@@ -290,7 +317,8 @@ static void put_entry(const entry *e, jd_buf *out) {
                   e->step, (unsigned long long)e->told, (unsigned long long)e->before, e->sending ? "true" : "false");
     put_text(out, "contact", e->contact);
     put_text(out, "key", jd_str_of(e->key));
-    if (e->told < e->m->count && !e->sending && e->m->read_at == JD_TIME_NONE) put_time(out, "notBefore", e->due);
+    if (e->gone) jd_buf_z(out, ",\"gone\":true");
+    if (entry_waits(e) && !e->sending && e->m->read_at == JD_TIME_NONE) put_time(out, "notBefore", e->due);
     jd_buf_z(out, ",\"toldAt\":[");
     for (uint32_t i = 0; i < e->sends_n; i++)
         jd_buf_printf(out, "%s\"%.*s\"", i ? "," : "", (int)jd_time_print(e->sends[i], 6, z), z);
@@ -300,6 +328,16 @@ static void put_entry(const entry *e, jd_buf *out) {
         put_line(&e->lines[i], out);
     }
     jd_buf_z(out, "]}");
+}
+
+/* The oldest first, 12 digits each; nobody needs them once it is read. */
+static void put_joined(const message *m, jd_buf *out) {
+    uint32_t n = m->joined_n < PEOPLE_JOINED ? m->joined_n : PEOPLE_JOINED;
+    if (!n || m->read_at != JD_TIME_NONE) return;
+    jd_buf_z(out, ",\"joined\":\"");
+    for (uint32_t i = m->joined_n - n; i < m->joined_n; i++)
+        jd_buf_printf(out, "%012llx", (unsigned long long)m->joined[i % PEOPLE_JOINED]);
+    jd_buf_c(out, '"');
 }
 
 void message_write(const message *m, jd_buf *out) {
@@ -316,6 +354,7 @@ void message_write(const message *m, jd_buf *out) {
     put_text(out, "latestAbout", m->latest_about);
     put_time(out, "readAt", m->read_at);
     put_text(out, "readBy", m->read_by);
+    put_joined(m, out);
     jd_buf_z(out, ",\"to\":[");
     for (uint32_t i = 0; i < m->to_n; i++) {
         const receiver *r = &m->to[i];
@@ -376,10 +415,12 @@ static void got_line(const jd_jval *v, line *l) {
 
 static void got_entry(message *m, const jd_jval *v) {
     entry *e = message_add(m, got(v, "contact"), (int)got_number(v, "receiver"), (int)got_number(v, "step"));
-    const jd_jval *sending = jd_jget(v, "sending"), *sends = jd_jget(v, "toldAt"), *lines = jd_jget(v, "addresses");
+    const jd_jval *sending = jd_jget(v, "sending"), *gone = jd_jget(v, "gone"), *sends = jd_jget(v, "toldAt"),
+                  *lines = jd_jget(v, "addresses");
     e->told = got_number(v, "told");
     e->before = got_number(v, "before");
     e->sending = sending && sending->type == JD_JTRUE;
+    e->gone = gone && gone->type == JD_JTRUE;
     e->due = got_time(v, "notBefore");
     snprintf(e->key, sizeof e->key, "%.*s", JD_STR_ARG(got(v, "key")));
     for (uint32_t i = 0; sends && sends->type == JD_JARR && i < sends->n; i++) {
@@ -389,6 +430,15 @@ static void got_entry(message *m, const jd_jval *v) {
     if (!lines || lines->type != JD_JARR || !lines->n) return;
     e->lines = jd_xcalloc(lines->n, sizeof *e->lines);
     for (uint32_t i = 0; i < lines->n; i++) got_line(&lines->items[i], &e->lines[e->lines_n++]);
+}
+
+static void got_joined(message *m, jd_str s) {
+    enum { DIGITS = 12 };
+    for (size_t at = 0; at + DIGITS <= s.n && at / DIGITS < PEOPLE_JOINED; at += DIGITS) {
+        char text[DIGITS + 1] = "";
+        memcpy(text, s.p + at, DIGITS);
+        joined_put(m, strtoull(text, NULL, 16));
+    }
 }
 
 message *message_parse(jd_str id, jd_str body, jd_err *err) {
@@ -415,6 +465,7 @@ message *message_parse(jd_str id, jd_str body, jd_err *err) {
     m->latest = got_time(&v, "latestAt");
     m->read_at = got_time(&v, "readAt");
     m->read_by = str_keep(got(&v, "readBy"));
+    got_joined(m, got(&v, "joined"));
     const jd_jval *to = jd_jget(&v, "to"), *people = jd_jget(&v, "people");
     if (to && to->type == JD_JARR && to->n) m->to = jd_xcalloc(to->n, sizeof *m->to);
     for (uint32_t i = 0; m->to && i < to->n; i++)
@@ -440,6 +491,7 @@ static void show(const jd_jval *v, jd_buf *out, int depth) {
     jd_buf_c(out, object ? '{' : '[');
     for (uint32_t i = 0; i < v->n; i++) {
         if (object && depth == 2 && jd_str_is(v->members[i].name, "key")) continue; /* of the link: for one alone */
+        if (object && !depth && jd_str_is(v->members[i].name, "joined")) continue;  /* ours */
         if (n++) jd_buf_c(out, ',');
         if (object) jd_json_write_key(out, v->members[i].name);
         show(object ? &v->members[i].val : &v->items[i], out, depth + 1);
@@ -483,12 +535,14 @@ static void put_html(jd_buf *out, jd_str s) {
     }
 }
 
-static void both(jd_buf *out, const jd_jval *v, const char *name, const char *tag) {
-    const jd_jval *m = jd_jget(v, name);
+/* In both languages; what stands in the member `said` (NULL: none), or is the same in both, is not said again. */
+static void both(jd_buf *out, const jd_jval *v, const char *name, const char *tag, const char *said) {
+    const jd_jval *m = jd_jget(v, name), *before = said ? jd_jget(v, said) : NULL;
     static const char *const languages[] = {"zh", "en"};
     for (int i = 0; m && i < 2; i++) {
         jd_str s = got(m, languages[i]);
-        if (!s.p) continue;
+        if (!s.p || (i && jd_str_eq(s, got(m, "zh")))) continue;
+        if (before && (jd_str_eq(s, got(before, "zh")) || jd_str_eq(s, got(before, "en")))) continue;
         jd_buf_printf(out, "<%s>", tag);
         put_html(out, s);
         jd_buf_printf(out, "</%s>", tag);
@@ -510,9 +564,9 @@ int jd_message_page(jd_str body, jd_str by, jd_str key, jd_arena *a, jd_buf *out
     jd_buf_z(out,
              "<!doctype html><html><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width="
              "device-width\"><meta name=\"referrer\" content=\"no-referrer\"><title>津渡 Jindu</title></head><body>");
-    both(out, &v, "title", "h1");
-    both(out, &v, "text", "p");
-    both(out, &v, "latestText", "p");
+    both(out, &v, "title", "h1", NULL);
+    both(out, &v, "text", "p", NULL);
+    both(out, &v, "latestText", "p", "text");
     uint64_t n = got_number(&v, "count");
     if (n > 1) jd_buf_printf(out, "<p>共 %llu 条 / %llu in all</p>", (unsigned long long)n, (unsigned long long)n);
     jd_str read_by = got(&v, "readBy");

@@ -107,6 +107,7 @@ static message *joinable(jd_people *p, const jd_telling *t, jd_arena *a, jd_time
 
 static void join(jd_people *p, message *m, const jd_telling *t, jd_time now) {
     message_latest(m, t, now);
+    if (t->id.p) message_joined(m, t->id);
     people_dirty(p, m);
     for (uint32_t i = 0; i < m->people_n; i++) plan_enlist(p, m->people[i], now);
     atomic_fetch_add(&p->joined, 1);
@@ -141,7 +142,9 @@ int jd_people_tell(jd_people *p, const jd_telling *t, jd_ticket *ticket, jd_aren
         rc = jd_fail(err, JD_E_BUSY, "the program is stopping", "程序正在停止");
     } else if (!receivers_known(p, t, err)) {
         m = joinable(p, t, a, now);
-        if (m) {
+        if (m && t->id.p && message_has_joined(m, t->id)) { /* a repeat */
+            keep_wait(m, ticket);
+        } else if (m) {
             join(p, m, t, now);
             keep_wait(m, ticket);
         } else if (p->open >= p->o.open_max) {
@@ -250,10 +253,8 @@ int jd_people_try(jd_people *p, jd_str id, jd_str to, jd_str text, void *user,
         rc = jd_fail(err, JD_E_BUSY, "there are %d trials already", "已有 %d 个测试在进行", (int)TRIALS_MAX);
     if (!rc) {
         letter *l = jd_xcalloc(1, sizeof *l);
-        char z[JD_TIME_TEXT_MAX];
         l->at = jd_now();
-        (void)jd_time_print(l->at, 0, z);
-        snprintf(l->local, sizeof l->local, "%.10s %.5s", z, z + 11);
+        letter_clock(l, people_zone(p, JD_STR("Asia/Shanghai"))); /* as of a contact that names no zone */
         jd_buf b = {0};
         jd_buf_printf(&b, "trial.%llx", (unsigned long long)l->at);
         l->id = str_keep(jd_buf_view(&b));

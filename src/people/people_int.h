@@ -19,6 +19,7 @@ enum {
     PEOPLE_STEPS_MAX = 16,   /* persons that one receiver goes on to */
     PEOPLE_ATTEMPTS = 4,     /* kept of one address */
     PEOPLE_ANSWER_MAX = 200, /* bytes kept of what a far end said */
+    PEOPLE_JOINED = 128,     /* ids of tellings that joined a message, kept with it */
     PEOPLE_KEY_LEN = 32
 };
 
@@ -132,6 +133,7 @@ typedef struct entry {  /* a person who is told of a message */
     jd_time due; /* not before */
     int listed;  /* waits in the person's list */
     int sending; /* one is under way, or was when the program ended */
+    int gone;    /* the contact was deleted before it could be told of all of it */
     line *lines;
     uint32_t lines_n;
 } entry;
@@ -160,6 +162,8 @@ typedef struct message {
     jd_time created, latest, read_at;
     jd_str read_by;
     uint64_t count, ident;
+    uint64_t *joined; /* a ring of PEOPLE_JOINED: of those that joined it under an id, hashed; NULL: none did */
+    uint32_t joined_n;
     uint64_t version, saved; /* of memory; of the store */
     int saving, dirty, unkept, pins;
     waiter *waiters;
@@ -170,8 +174,13 @@ void message_free(message *m);
 void message_write(const message *m, jd_buf *out);
 const char *message_state(const message *m);
 void message_latest(message *m, const jd_telling *t, jd_time now); /* one more of the same */
+/* One that joins under an id counts once, also when it comes again: after a crash, subscriptions tell again what they
+ * cannot be sure of. 1: it has joined already. */
+int message_has_joined(const message *m, jd_str id);
+void message_joined(message *m, jd_str id);
 uint64_t message_ident(jd_severity s, jd_str group, jd_str id, const receiver *to, uint32_t to_n);
 entry *message_add(message *m, jd_str who, int to, int step);
+int entry_waits(const entry *e);       /* is it still to be told of something? */
 void entry_sent(entry *e, jd_time at); /* remembers, and forgets what is older than an hour */
 jd_str words_for(jd_str zh_text, jd_str en_text, int zh);
 jd_str str_keep(jd_str s); /* malloc; p NULL stays */
@@ -304,6 +313,7 @@ enum { PLAN_JOIN_MAX_S = 86400 };                                 /* a message t
 void letter_send(jd_people *p, person *to, entry **of, size_t n, jd_time now);
 /* One that was under way when the program ended. */
 void letter_resume(jd_people *p, person *to, entry **of, size_t n);
+void letter_clock(letter *l, jd_zone *zone); /* what {{time}} says; NULL: 1970 */
 void letter_free(letter *l);
 
 /* ---- post.c ---- */

@@ -73,11 +73,20 @@ static void sooner(jd_people *p, person *to, jd_time t) {
     if (t < p->next_due) p->next_due = t;
 }
 
-/* The person is no contact any more: it cannot be told, and the message says so. */
-static void give_up(jd_people *p, entry *e) {
-    e->told = e->m->count;
-    people_dirty(p, e->m);
-    plan_hurry(e->m);
+static void arm(receiver *r, jd_time due, jd_time now) {
+    r->due = due;
+    r->due_ns = jd_mono_ns() + (uint64_t)(due > now ? due - now : 0) * 1000;
+}
+
+/* The person is no contact any more: it cannot be told, and the message says so. Whoever is on duty now is, if anybody
+ * is: at once. */
+static void give_up(jd_people *p, entry *e, jd_time now) {
+    message *m = e->m;
+    if (e->gone) return;
+    e->gone = 1;
+    if ((uint32_t)e->receiver < m->to_n && m->to[e->receiver].due == JD_TIME_NONE) arm(&m->to[e->receiver], now, now);
+    people_dirty(p, m);
+    plan_hurry(m);
 }
 
 void plan_enlist(jd_people *p, entry *e, jd_time now) {
@@ -85,9 +94,10 @@ void plan_enlist(jd_people *p, entry *e, jd_time now) {
     if (e->listed || e->sending || !m->saved || e->told >= m->count || m->read_at != JD_TIME_NONE) return;
     person *to = people_person(p, e->contact);
     if (!to || !to->c) {
-        give_up(p, e);
+        give_up(p, e, now);
         return;
     }
+    e->gone = 0; /* it is a contact again */
     jd_time next;
     (void)may(to, now, m->severity == JD_RED, &next);
     e->due = due_of(p, to, e, now);
@@ -207,11 +217,6 @@ static jd_str next_of(const message *m, const duty *d) {
     return (jd_str){NULL, 0};
 }
 
-static void arm(receiver *r, jd_time due, jd_time now) {
-    r->due = due;
-    r->due_ns = jd_mono_ns() + (uint64_t)(due > now ? due - now : 0) * 1000;
-}
-
 static int has_entry(const message *m, int to) {
     for (uint32_t i = 0; i < m->people_n; i++)
         if (m->people[i]->receiver == to) return 1;
@@ -292,7 +297,7 @@ int plan_over(const jd_people *p, const message *m, jd_time now) {
     for (uint32_t i = 0; i < m->to_n; i++)
         if (m->to[i].due != JD_TIME_NONE) return 0;
     for (uint32_t i = 0; i < m->people_n; i++)
-        if (m->people[i]->sending || m->people[i]->listed || m->people[i]->told < m->count) return 0;
+        if (m->people[i]->sending || m->people[i]->listed || entry_waits(m->people[i])) return 0;
     return !m->group.p || now - m->latest > WHEN_HOUR_US || now < m->created; /* no window is longer */
 }
 

@@ -154,9 +154,35 @@ static int used(jd_err *err, const char *by, const char *by_zh, jd_str id) {
                    JD_STR_ARG(id));
 }
 
+/* A subscription that tells it. The room's lock is not held: told's come before it. */
+static int subscribed(jd_people *p, jd_people_kind kind, jd_str id, jd_err *err) {
+    jd_arena a;
+    if (kind == JD_PEOPLE_CHANNEL || !p->listens) return 0;
+    jd_arena_init(&a);
+    jd_str by = jd_told_names(p->listens, kind == JD_PEOPLE_ROSTER ? JD_STR("roster") : JD_STR("contact"), id, &a);
+    if (by.n > 150) by.n = 150;
+    int rc = by.p ? used(err, "subscription", "订阅", by) : 0;
+    jd_arena_fini(&a);
+    return rc;
+}
+
+/* A message of which something is still to be done with that contact or roster. */
+static int waits_for(const message *m, jd_people_kind kind, jd_str id) {
+    if (m->read_at != JD_TIME_NONE) return 0;
+    for (uint32_t i = 0; i < m->to_n; i++) {
+        const receiver *r = &m->to[i];
+        if (r->due != JD_TIME_NONE && jd_str_eq(kind == JD_PEOPLE_ROSTER ? r->roster : r->contact, id)) return 1;
+    }
+    for (uint32_t i = 0; kind == JD_PEOPLE_CONTACT && i < m->people_n; i++)
+        if (jd_str_eq(m->people[i]->contact, id) && (m->people[i]->sending || entry_waits(m->people[i]))) return 1;
+    return 0;
+}
+
 int jd_people_may_go(jd_people *p, jd_people_kind kind, jd_str id, jd_err *err) {
-    int rc = 0;
+    int rc = subscribed(p, kind, id, err);
     pthread_mutex_lock(&p->lock);
+    for (const message *m = p->first; m && !rc && kind != JD_PEOPLE_CHANNEL; m = m->next)
+        if (waits_for(m, kind, id)) rc = used(err, "message", "消息", m->id);
     for (uint32_t i = 0; i < p->persons_n && !rc; i++) {
         const contact *c = p->persons[i]->c;
         if (!c || (kind == JD_PEOPLE_CONTACT && jd_str_eq(c->id, id))) continue;

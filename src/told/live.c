@@ -1,6 +1,7 @@
 /* The live thread: takes changes from the ring, has them told in every view, and sends what was told to whoever reads,
  * without waiting for anybody. */
 #include "told/live_int.h"
+#include "told/unknown.h"
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -71,10 +72,28 @@ static int place_parse(const jd_live *l, jd_str s, live_place *out) {
 
 /* ---- what a reader is sent of its own ---- */
 
+/* Names that nothing in the store has yet: why it may be silent for ever. */
+static void put_unknown(const live_view *v, jd_buf *out) {
+    unknown u;
+    if (!v->names_open) return;
+    unknown_init(&u, v->symbols, v->ask.ctx);
+    unknown_types(&u, v->ask.type);
+    unknown_q(&u, v->ask.q);
+    unknown_types(&u, v->ask.attrs);
+    unknown_name(&u, v->ask.geoproperty);
+    if (u.n) {
+        jd_buf_z(out, ",\"unknownNames\":");
+        unknown_write(&u, out);
+    }
+    unknown_fini(&u);
+}
+
 static void own_hello(reader *r, live_place at, int resumed) {
     live_place_print(&r->own, at, r->live->run);
-    jd_buf_printf(&r->own, "event: hello\ndata: {\"resumed\":%s,\"heartbeatMs\":%u}\n\n", resumed ? "true" : "false",
+    jd_buf_printf(&r->own, "event: hello\ndata: {\"resumed\":%s,\"heartbeatMs\":%u", resumed ? "true" : "false",
                   r->live->o.heartbeat_ms);
+    put_unknown(r->view, &r->own);
+    jd_buf_z(&r->own, "}\n\n");
 }
 
 static void own_reset(reader *r, live_place at, const char *why) {

@@ -80,14 +80,14 @@ static int open_linked(void *user, jd_str id, jd_doc *out) {
     return jd_view_get(user, id, out);
 }
 
-static int q_holds(const sub *s, const jd_doc *d, jd_engine *e) {
+int q_holds(const sub *s, const jd_q *q, const jd_doc *d, jd_engine *e) {
     jd_view v;
     jd_arena a;
-    if (!s->q) return 1;
-    if (!jd_q_links(s->q)) return jd_q_test(s->q, d, &(jd_qenv){.symbols = jd_engine_symbols(e)});
+    if (!q) return 1;
+    if (!jd_q_links(q)) return jd_q_test(q, d, &(jd_qenv){.symbols = jd_engine_symbols(e)});
     jd_arena_init(&a);
     jd_view_begin(&v, e, s->tenant, &a);
-    int yes = jd_q_test(s->q, d, &(jd_qenv){jd_engine_symbols(e), &v, open_linked});
+    int yes = jd_q_test(q, d, &(jd_qenv){jd_engine_symbols(e), &v, open_linked});
     jd_view_end(&v);
     jd_arena_fini(&a);
     return yes;
@@ -101,7 +101,9 @@ int sub_matches(const sub *s, const jd_doc *was, const jd_doc *is, jd_time now, 
     if (holds) not = COND_TRIGGER, holds = triggered(s, was, is);
     if (holds) not = COND_SCOPE, holds = !s->scopes || jd_scopeq_test(s->scopes, d);
     if (holds) not = COND_GEO, holds = geo_holds(s, d, jd_engine_symbols(e));
-    if (holds) not = COND_Q, holds = q_holds(s, d, e);
+    if (holds) not = COND_Q, holds = q_holds(s, s->q, d, e);
+    /* none of the attributes that it wants to hear of */
+    if (holds) not = COND_SHOWN, holds = !is || jd_proj_keeps(s->proj, is);
     if (!holds && why) *why = not ;
     return holds;
 }

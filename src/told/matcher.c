@@ -60,11 +60,18 @@ void matcher_send(jd_told_room *r, const sub *s, uint64_t group, unsigned part, 
 
 /* ---- what comes while a subscription is throttled is told when its time is over: the newest of each entity ---- */
 
+jd_time state_throttled(const sub *s, jd_time now) {
+    const sub_state *st = s->state;
+    if (!s->throttling_s || st->told_at == JD_TIME_NONE) return st->gathered_n ? now : JD_TIME_NONE;
+    jd_time until = st->told_at + s->throttling_s * 1000000;
+    if (now >= st->told_at && now < until) return until;
+    return st->gathered_n ? now : JD_TIME_NONE;
+}
+
 static int is_throttled(jd_told_room *r, const sub *s, jd_time now) {
     if (!s->throttling_s) return 0;
     pthread_mutex_lock(&r->lock);
-    int yes = s->state->gathered_n || (s->state->told_at != JD_TIME_NONE && now >= s->state->told_at &&
-                                       now < s->state->told_at + s->throttling_s * 1000000);
+    int yes = state_throttled(s, now) != JD_TIME_NONE;
     pthread_mutex_unlock(&r->lock);
     return yes;
 }
@@ -199,7 +206,6 @@ static void test_one(void *user, sub *s) {
     atomic_fetch_add_explicit(&r->tested, 1, memory_order_relaxed);
     if (m->is && m->it->again && s->created != JD_TIME_NONE && d->modified < s->created) return;
     if (!sub_matches(s, m->was, m->is, m->now, r->o.engine, NULL)) return;
-    if (m->is && !jd_proj_keeps(s->proj, m->is)) return; /* none of the attributes that it wants to hear of */
     if (s->telling_group != m->it->group && is_throttled(r, s, m->now)) {
         jd_buf data = {0};
         notice_entity(r, s, m->was, m->is, &m->arena, &data);
@@ -583,8 +589,9 @@ int jd_sub_dry_run(jd_told_room *r, int tenant, jd_str id, jd_str body, jd_arena
         rc = v.t ? jd_view_query(&v, &q, &t, try_one, NULL, NULL, err) : 0;
         jd_view_end(&v);
     }
-    jd_buf_printf(out, "],\"matches\":%llu,\"unknownNames\":%s}", (unsigned long long)t.n,
-                  s->names_open ? "true" : "false");
+    jd_buf_printf(out, "],\"matches\":%llu,\"unknownNames\":", (unsigned long long)t.n);
+    sub_unknown(r, s, out);
+    jd_buf_c(out, '}');
     sub_unref(s);
     return rc;
 }

@@ -232,13 +232,13 @@ static int notification(const jd_jval *v, jd_err *err) {
            flag(jd_jget(v, "showChanges"), "notification.showChanges", err) || endpoint(jd_jget(v, "endpoint"), err);
 }
 
-static const char *const trigger_names[] = {"entityCreated",
-                                            "entityUpdated",
-                                            "entityDeleted",
-                                            "attributeCreated",
-                                            "attributeUpdated",
-                                            "attributeDeleted",
-                                            NULL};
+const char *const trigger_names[] = {"entityCreated",
+                                     "entityUpdated",
+                                     "entityDeleted",
+                                     "attributeCreated",
+                                     "attributeUpdated",
+                                     "attributeDeleted",
+                                     NULL};
 
 static int triggers(const jd_jval *v, jd_err *err) {
     if (!v) return 0;
@@ -313,39 +313,40 @@ static jd_jval without_outcome(const jd_jval *n, jd_arena *a) {
     return out;
 }
 
+const char *const sub_members[] = {"id",
+                                   "type",
+                                   "subscriptionName",
+                                   "description",
+                                   "entities",
+                                   "watchedAttributes",
+                                   "notificationTrigger",
+                                   "q",
+                                   "geoQ",
+                                   "csf",
+                                   "isActive",
+                                   "scopeQ",
+                                   "expiresAt",
+                                   "throttling",
+                                   "temporalQ",
+                                   "lang",
+                                   "timeInterval",
+                                   "notification",
+                                   "datasetId",
+                                   "jsonldContext",
+                                   "splitEntities",
+                                   "expandValues",
+                                   "jsonKeys",
+                                   "localOnly",
+                                   NULL};
+
 /* Members of 5.2.12 alone are kept; those that the server says are not. */
 static jd_jval stripped(const jd_jval *v, jd_arena *a) {
-    static const char *const known[] = {"id",
-                                        "type",
-                                        "subscriptionName",
-                                        "description",
-                                        "entities",
-                                        "watchedAttributes",
-                                        "notificationTrigger",
-                                        "q",
-                                        "geoQ",
-                                        "csf",
-                                        "isActive",
-                                        "scopeQ",
-                                        "expiresAt",
-                                        "throttling",
-                                        "temporalQ",
-                                        "lang",
-                                        "timeInterval",
-                                        "notification",
-                                        "datasetId",
-                                        "jsonldContext",
-                                        "splitEntities",
-                                        "expandValues",
-                                        "jsonKeys",
-                                        "localOnly",
-                                        NULL};
     jd_jval out = copy_object(v, a);
     out.n = 0;
     for (uint32_t i = 0; i < v->n; i++) {
         size_t k = 0;
-        while (known[k] && !jd_str_is(v->members[i].name, known[k])) k++;
-        if (!known[k]) continue;
+        while (sub_members[k] && !jd_str_is(v->members[i].name, sub_members[k])) k++;
+        if (!sub_members[k]) continue;
         out.members[out.n] = v->members[i];
         jd_jval *m = &out.members[out.n++].val;
         if (jd_str_is(v->members[i].name, "notification") && m->type == JD_JOBJ) *m = without_outcome(m, a);
@@ -356,6 +357,19 @@ static jd_jval stripped(const jd_jval *v, jd_arena *a) {
 static jd_str made_id(jd_arena *a) {
     uint64_t n[2] = {(uint64_t)jd_now(), jd_mono_ns()}, h = jd_hash(n, sizeof n);
     return jd_arena_printf(a, "urn:ngsi-ld:Subscription:%016llx", (unsigned long long)h);
+}
+
+/* A change that leaves the endpoint as it is (a pause) does not ask again whether it is there. */
+static int same_endpoint(const jd_jval *old, const jd_jval *new) {
+    jd_buf was = {0}, is = {0};
+    const jd_jval *a = old ? jd_jget(jd_jget(old, "notification"), "endpoint") : NULL,
+                  *b = jd_jget(jd_jget(new, "notification"), "endpoint");
+    if (a) jd_json_write(&was, a);
+    if (b) jd_json_write(&is, b);
+    int same = jd_str_eq(jd_buf_view(&was), jd_buf_view(&is));
+    jd_buf_fini(&was);
+    jd_buf_fini(&is);
+    return same;
 }
 
 int jd_sub_check(jd_told_room *r, const jd_jval *v, jd_context *ctx, jd_str old, jd_time now, jd_arena *a, jd_str *id,
@@ -389,8 +403,9 @@ int jd_sub_check(jd_told_room *r, const jd_jval *v, jd_context *ctx, jd_str old,
     jd_buf_fini(&text);
     sub *trial; /* q, geoQ, patterns: what compiling alone finds */
     if (sub_compile(r, -1, *id, *body, &trial, err)) return -1;
+    int rc = same_endpoint(old.p ? jd_jget(&was, "subscription") : NULL, &own) ? 0 : sub_own_check(r, trial, 0, err);
     sub_unref(trial);
-    return 0;
+    return rc;
 }
 
 /* ---- compiling ---- */
@@ -459,38 +474,6 @@ static unsigned triggers_of(const jd_jval *v) {
     return bits;
 }
 
-static jd_str own_info(const jd_told_handed *h, const char *key) {
-    const sub *s = h->sub;
-    for (uint32_t i = 0; i < s->receiver_n; i++)
-        if (jd_str_is(s->receiver[i].name, key)) return s->receiver[i].value;
-    return (jd_str){NULL, 0};
-}
-
-jd_told_handed sub_handed(const sub *s) {
-    jd_str name = str_of(&s->doc, "subscriptionName");
-    return (jd_told_handed){.kind = s->own_kind,
-                            .name = s->own_name,
-                            .subscription = s->id,
-                            .title = name.p ? name : str_of(&s->doc, "description"),
-                            .info = own_info,
-                            .sub = s};
-}
-
-/* jindu:KIND/NAME: whoever takes it says whether it is there. */
-static int compile_own(const jd_told_room *r, sub *s, jd_err *err) {
-    jd_str rest = {s->uri.p + 6, s->uri.n - 6};
-    const char *slash = memchr(rest.p, '/', rest.n);
-    if (slash) {
-        s->own_kind = (jd_str){rest.p, (size_t)(slash - rest.p)};
-        s->own_name = (jd_str){slash + 1, rest.n - s->own_kind.n - 1};
-    }
-    if (!slash || !s->own_name.n)
-        return bad(err, "notification.endpoint.uri", "must be jindu:KIND/NAME", "须为 jindu:类别/名称");
-    if (!r->hand) return 0; /* at the start nobody listens yet; what is kept was checked */
-    jd_told_handed h = sub_handed(s);
-    return r->hand_check(r->hand_user, &h, err);
-}
-
 static int compile_notification(jd_told_room *r, sub *s, const jd_names *n, const jd_jval *v, jd_err *err) {
     const jd_jval *e = jd_jget(v, "endpoint"), *info = jd_jget(e, "receiverInfo"), *timeout = jd_jget(e, "timeout"),
                   *cooldown = jd_jget(e, "cooldown");
@@ -522,7 +505,7 @@ static int compile_notification(jd_told_room *r, sub *s, const jd_names *n, cons
     for (uint32_t i = 0; info && i < info->n; i++)
         s->receiver[s->receiver_n++] =
             (struct sub_header){str_of(&info->items[i], "key"), str_of(&info->items[i], "value")};
-    return jd_str_starts(s->uri, JD_STR("jindu:")) ? compile_own(r, s, err) : 0;
+    return jd_str_starts(s->uri, JD_STR("jindu:")) ? sub_own_compile(r, s, err) : 0;
 }
 
 static int hex_pair(const char *p, char *out) {
@@ -595,7 +578,7 @@ static int compile(jd_told_room *r, sub *s, jd_err *err) {
         s->names_open |= !sym;
     }
     if (q.p) {
-        q = unescaped(&s->arena, q);
+        s->q_text = q = unescaped(&s->arena, q);
         jd_sym attrs[16];
         jd_qopts qo = {0};
         if (jd_q_compile(&n, q, &qo, &s->q, err)) return -1;

@@ -154,13 +154,6 @@ int jd_told_start(jd_told_room **out, const jd_told_opts *opts, jd_err *err) {
     return 0;
 }
 
-void jd_told_hand_to(jd_told_room *r, jd_told_hand hand, int (*check)(void *user, const jd_told_handed *h, jd_err *err),
-                     void *user) {
-    r->hand_user = user;
-    r->hand_check = check;
-    atomic_store(&r->hand, hand);
-}
-
 void jd_told_quiet(jd_told_room *r) {
     if (!r) return;
     uint64_t until = jd_mono_ns() + (uint64_t)QUIET_MS * 1000000;

@@ -50,14 +50,21 @@ typedef struct jd_told_handed { /* a notification; bytes live for the call */
     jd_str title;               /* the subscription's name, or what describes it; p NULL: neither */
     jd_str body;
     jd_str (*info)(const struct jd_told_handed *h, const char *key); /* receiverInfo's; p NULL: not there */
+    const jd_str *watched; /* names of the watched attributes, else of those in q, in the subscription's words */
+    size_t watched_n;
+    int (*tells)(const struct jd_told_handed *h, jd_str attr); /* may its notifications have that attribute? */
+    int reach; /* asked by check: may it reach somebody right now? else: may a subscription name it? */
     const void *sub;
 } jd_told_handed;
 /* Hands one over: *taken is to be told of with jd_told_taken, once, from any thread, also from within. */
 typedef void (*jd_told_hand)(void *user, const jd_told_handed *h, void *taken);
-/* check: may a subscription name that endpoint? 0, or -1 with *err. Before the door opens, once. Both are called until
+/* check: may a subscription name that endpoint, and does receiverInfo say what it may (asked when it is new or another
+ * one), or (reach) may it reach somebody now? 0, or -1 with *err. Before the door opens, once. Both are called until
  * jd_told_stop. */
 void jd_told_hand_to(jd_told_room *r, jd_told_hand hand, int (*check)(void *user, const jd_told_handed *h, jd_err *err),
                      void *user);
+/* A subscription of any tenant that names jindu:KIND/NAME: its id, in the arena; p NULL: none does. */
+jd_str jd_told_names(jd_told_room *r, jd_str kind, jd_str name, jd_arena *a);
 /* ok, or why not; again: it may yet be taken. */
 void jd_told_taken(jd_told_room *r, void *taken, int ok, int again, const char *why);
 
@@ -72,7 +79,9 @@ void jd_sub_changed(jd_told_room *r, int tenant, jd_str id, jd_str body);
 /* A subscription as JSON in the asker's words, with its state and what became of its notifications. */
 void jd_sub_render(jd_told_room *r, int tenant, jd_str id, jd_str body, jd_context *ctx, int sys_attrs, jd_arena *a,
                    jd_buf *out);
-/* Why it would (not) tell of an entity now: each condition and whether it holds, as a JSON object. */
+/* Why it would (not) tell of an entity were it created as it is now, as a JSON object: {"matches":bool}, `because` the
+ * first condition that fails and what was found, and what else decides: watches, triggers, throttledUntil,
+ * endpointStatus. */
 void jd_sub_explain(jd_told_room *r, int tenant, jd_str id, const jd_doc *d, int zh, jd_buf *out);
 /* Its attempts, newest first, what waits, and its dead letters, as a JSON object. 0: there is no such subscription. */
 int jd_sub_attempts(jd_told_room *r, int tenant, jd_str id, jd_buf *out);
@@ -80,7 +89,10 @@ int jd_sub_attempts(jd_told_room *r, int tenant, jd_str id, jd_buf *out);
 int64_t jd_sub_resend(jd_told_room *r, int tenant, jd_str id);
 /* Tells of all entities that it selects, as they are, and that were changed since then; how many, or -1. */
 int64_t jd_sub_replay(jd_told_room *r, int tenant, jd_str id, jd_time since, jd_err *err);
-/* What a subscription would tell of now, were it made: {"matches":n,"entities":[ids],"unknownNames":bool}; body: from
+/* Members of a subscription that no one reads: a JSON list of their names ("notification.endpoint.uril"). The standard
+ * lets them pass. */
+void jd_sub_ignored(const jd_jval *v, jd_buf *out);
+/* What a subscription would tell of now, were it made: {"matches":n,"entities":[ids],"unknownNames":[IRIs]}; body: from
  * jd_sub_check. */
 int jd_sub_dry_run(jd_told_room *r, int tenant, jd_str id, jd_str body, jd_arena *a, jd_buf *out, jd_err *err);
 void jd_told_metrics(jd_told_room *r, jd_buf *out); /* Prometheus text; r NULL: nothing */

@@ -67,6 +67,7 @@ typedef struct sub {
     jd_sym *watched;
     uint32_t watched_n; /* 0: any attribute */
     jd_q *q;
+    jd_str q_text; /* p NULL: none */
     jd_geoq *geo;
     jd_sym geo_property;
     jd_scopeq *scopes;
@@ -88,7 +89,9 @@ typedef struct sub {
         jd_str name, value;
     } * receiver; /* receiverInfo */
     uint32_t receiver_n;
-    jd_str own_kind, own_name;        /* the endpoint, when it is one of our own (jindu:KIND/NAME) */
+    jd_str own_kind, own_name; /* the endpoint, when it is one of our own (jindu:KIND/NAME) */
+    const jd_str *own_watched; /* then: what it is about, in its words */
+    size_t own_watched_n;
     mqtt_target mqtt;                 /* the endpoint, when it is one of MQTT */
     uint32_t timeout_ms, cooldown_ms; /* 0: as the room says */
     jd_time created;                  /* what changed before is not its business */
@@ -123,7 +126,15 @@ void index_offer(sub_index *x, int tenant, const jd_doc *was, const jd_doc *is, 
                  index_fn fn, void *user);
 
 /* ---- match.c: the conditions ---- */
-typedef enum sub_condition { COND_ACTIVE, COND_SELECTOR, COND_TRIGGER, COND_SCOPE, COND_GEO, COND_Q } sub_condition;
+typedef enum sub_condition {
+    COND_ACTIVE,
+    COND_SELECTOR,
+    COND_TRIGGER,
+    COND_SCOPE,
+    COND_GEO,
+    COND_Q,
+    COND_SHOWN
+} sub_condition;
 /* 1: it tells of this change. why (may be NULL): the first condition that does not hold. */
 int sub_matches(const sub *s, const jd_doc *was, const jd_doc *is, jd_time now, jd_engine *e, sub_condition *why);
 int sub_selected(const sub *s, const jd_doc *d);
@@ -178,8 +189,12 @@ void matcher_edit(jd_told_room *r, sub *add, sub *remove); /* takes the referenc
 /* Hands a notification of entities to the deliveries. part: of one group's, 0.. */
 void matcher_send(jd_told_room *r, const sub *s, uint64_t group, unsigned part, int late, const jd_buf *data);
 
+/* ---- own.c ---- */
 /* What is handed over to an endpoint of our own; bytes live as long as s. */
 jd_told_handed sub_handed(const sub *s);
+int sub_own_compile(const jd_told_room *r, sub *s, jd_err *err); /* of one whose uri is jindu:... */
+/* Asks whoever takes it (jd_told_hand_to); 0 for any other endpoint, and while nobody listens. */
+int sub_own_check(jd_told_room *r, const sub *s, int reach, jd_err *err);
 
 struct jd_told_room {
     jd_told_opts o;
@@ -217,6 +232,12 @@ struct jd_told_room {
     jd_live *live;
     _Atomic uint64_t changes, matched, tested;
 };
+/* It tells at the earliest then, and gathers until it does; JD_TIME_NONE: it is not throttled. The lock is held. */
+jd_time state_throttled(const sub *s, jd_time now);
+int q_holds(const sub *s, const jd_q *q, const jd_doc *d, jd_engine *e); /* match.c */
+extern const char *const sub_members[];                                  /* sub.c: of 5.2.12; NULL ends it */
+extern const char *const trigger_names[];                                /* sub.c: by bit of SUB_*; NULL ends it */
+void sub_unknown(const jd_told_room *r, const sub *s, jd_buf *out);      /* why.c: names that the store does not know */
 /* The current version, counted, or NULL. */
 sub *told_find(jd_told_room *r, int tenant, jd_str id);
 /* The lock is held. */

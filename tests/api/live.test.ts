@@ -84,6 +84,24 @@ test("the head, and questions that are refused", async () => {
     }
 });
 
+test("hello names what nothing in the store is called yet, most often for want of a @context", async () => {
+    const city = await server.city(air(1, 1));
+    const hello = async (params: Record<string, string>): Promise<Json> => {
+        const watch = await Watch.open(server, { tenant: city.tenant!, ...params });
+        const { event, data } = await watch.next();
+        watch.close();
+        assert.equal(event, "hello");
+        return data;
+    };
+    const known = await hello({ type: "Air", attrs: "pm25", q: "pm25>3" });
+    assert.deepEqual(known, { resumed: false, heartbeatMs: 300 });
+    const { unknownNames } = await hello({ type: "Air,Aire", attrs: "pm25,pm26", q: "pm27.x>3;pm25<9" });
+    assert.deepEqual(
+        unknownNames,
+        ["Aire", "pm27", "pm26"].map((name) => core + name),
+    );
+});
+
 test("an entity comes whole, changes by what changed, and goes", async () => {
     const city = await server.city(air(1, 10, { name: value("east") }));
     const diff = await Watch.of(city, { type: "Air", ...simple });

@@ -193,9 +193,9 @@ test("explain: which condition keeps an entity out", async () => {
         return answer.json;
     };
     const dry = await ask();
-    assert.deepEqual(dry, { matches: false, because: "q does not hold" });
+    assert.deepEqual([dry.matches, dry.because, dry.found], [false, "q does not hold: level>5", { level: 3 }]);
     await change("urn:x:drain:1", { level: property(6) });
-    assert.deepEqual(await ask(), { matches: true });
+    assert.equal((await ask()).matches, true);
 });
 
 const good: Json = {
