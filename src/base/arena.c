@@ -98,7 +98,7 @@ void jd_arena_recycle(jd_arena *a, size_t keep) {
     jd_arena_reset(a);
 }
 
-static void grow(jd_arena *a, size_t n) {
+void jd_arena_grow(jd_arena *a, size_t n) {
     size_t size = a->head ? a->head->size * 2 : CHUNK_MIN;
     if (size > CHUNK_MAX) size = CHUNK_MAX;
     if (size < n) size = n;
@@ -115,14 +115,6 @@ static void grow(jd_arena *a, size_t n) {
     a->total += size;
     a->at = c->data;
     a->end = c->data + size;
-}
-
-void *jd_arena_alloc(jd_arena *a, size_t n) {
-    n = (n + 15) & ~(size_t)15;
-    if ((size_t)(a->end - a->at) < n || !a->at) grow(a, n);
-    void *p = a->at;
-    a->at += n;
-    return p;
 }
 
 void *jd_arena_zalloc(jd_arena *a, size_t n) {

@@ -41,16 +41,18 @@ static inline jd_str jd_buf_view(const jd_buf *b) {
     return (jd_str){b->p, b->n};
 }
 
-/* LEB128: 7 bits a byte, low first; at most 10 bytes. */
-static inline void jd_buf_varint(jd_buf *b, uint64_t v) {
-    char *p = jd_buf_room(b, 10);
-    size_t i = 0;
+/* LEB128: 7 bits a byte, low first; at most 10 bytes, for which there is room at `to`. Returns where it ends. */
+enum { JD_VARINT_MAX = 10 };
+static inline char *jd_varint_put(char *to, uint64_t v) {
     while (v >= 0x80) {
-        p[i++] = (char)(unsigned char)(v | 0x80);
+        *to++ = (char)(unsigned char)(v | 0x80);
         v >>= 7;
     }
-    p[i++] = (char)(unsigned char)v;
-    b->n += i;
+    *to++ = (char)(unsigned char)v;
+    return to;
+}
+static inline void jd_buf_varint(jd_buf *b, uint64_t v) {
+    b->n = (size_t)(jd_varint_put(jd_buf_room(b, JD_VARINT_MAX), v) - b->p);
 }
 static inline uint64_t jd_zigzag(int64_t v) {
     return ((uint64_t)v << 1) ^ (uint64_t)(v >> 63);
@@ -68,6 +70,10 @@ static inline size_t jd_varint_size(uint64_t v) {
 static inline uint64_t jd_varint_get(const unsigned char **p, const unsigned char *end) {
     const unsigned char *q = *p;
     if (!q) return 0;
+    if (q < end && *q < 0x80) { /* most are short */
+        *p = q + 1;
+        return *q;
+    }
     uint64_t v = 0;
     unsigned shift = 0;
     while (q < end && shift < 64) {

@@ -37,24 +37,26 @@ void hist_body_begin(hist_body *h, jd_buf *b, jd_time base) {
 
 void hist_body_add(hist_body *h, jd_sym attr, uint32_t dataset, const jd_reading *r) {
     jd_buf *b = h->b;
-    jd_buf_varint(b, attr);
-    jd_buf_varint(b, dataset);
-    jd_buf_c(b, (char)r->flags);
-    jd_buf_c(b, (char)r->digits);
-    jd_buf_varint(b, jd_zigzag((int64_t)((uint64_t)r->recorded - (uint64_t)h->base)));
-    jd_buf_varint(b, jd_zigzag((int64_t)((uint64_t)r->at - (uint64_t)r->recorded)));
-    if (h->last.p && jd_str_eq(h->last, r->skeleton)) {
-        jd_buf_c(b, 0);
-    } else {
-        jd_buf_varint(b, r->skeleton.n + 1);
-        jd_buf_str(b, r->skeleton);
+    int same = h->last.p && jd_str_eq(h->last, r->skeleton);
+    char *to = jd_buf_room(b, 6 * JD_VARINT_MAX + 2 + r->skeleton.n + r->nums_n * (JD_VARINT_MAX + 1));
+    to = jd_varint_put(to, attr);
+    to = jd_varint_put(to, dataset);
+    *to++ = (char)r->flags;
+    *to++ = (char)r->digits;
+    to = jd_varint_put(to, jd_zigzag((int64_t)((uint64_t)r->recorded - (uint64_t)h->base)));
+    to = jd_varint_put(to, jd_zigzag((int64_t)((uint64_t)r->at - (uint64_t)r->recorded)));
+    to = jd_varint_put(to, same ? 0 : r->skeleton.n + 1);
+    if (!same && r->skeleton.n) {
+        memcpy(to, r->skeleton.p, r->skeleton.n);
+        to += r->skeleton.n;
     }
     h->last = r->skeleton;
-    jd_buf_varint(b, r->nums_n);
+    to = jd_varint_put(to, r->nums_n);
     for (uint32_t i = 0; i < r->nums_n; i++) {
-        jd_buf_c(b, (char)r->nums[i].scale);
-        jd_buf_varint(b, jd_zigzag(r->nums[i].m));
+        *to++ = (char)r->nums[i].scale;
+        to = jd_varint_put(to, jd_zigzag(r->nums[i].m));
     }
+    b->n = (size_t)(to - b->p);
 }
 
 /* ---- the table ---- */

@@ -7,15 +7,25 @@
 #include "base/buf.h"
 #include "base/err.h"
 
-typedef enum jd_jtype { JD_JNULL, JD_JFALSE, JD_JTRUE, JD_JNUM, JD_JSTR, JD_JARR, JD_JOBJ } jd_jtype;
+typedef enum jd_jtype {
+    JD_JNULL,
+    JD_JFALSE,
+    JD_JTRUE,
+    JD_JNUM,
+    JD_JSTR,
+    JD_JARR,
+    JD_JOBJ,
+    JD_JDEC /* a number that never was a text; the parser gives none, whoever makes values by hand may */
+} jd_jtype;
 
 typedef struct jd_jval {
     jd_jtype type;
-    uint32_t n; /* elements, members; bytes of a string or number */
+    uint32_t n; /* elements, members; bytes of a string or number; JD_JDEC: digits behind the point, at most 17 */
     union {
         const char *s;              /* JD_JSTR: decoded UTF-8; JD_JNUM: the text as written */
         struct jd_jval *items;      /* JD_JARR */
         struct jd_jmember *members; /* JD_JOBJ, in the order written */
+        int64_t dec;                /* JD_JDEC: the number times 10^n */
     };
 } jd_jval;
 
@@ -43,7 +53,10 @@ const jd_jval *jd_jget(const jd_jval *v, const char *name);
 const jd_jval *jd_jget_str(const jd_jval *v, jd_str name);
 /* Equal as JSON values: member order free, numbers by numeric value where both are finite doubles or equal texts. */
 int jd_jequal(const jd_jval *a, const jd_jval *b);
-double jd_jnum(const jd_jval *v); /* of JD_JNUM; correctly rounded, may be inf */
+double jd_jnum(const jd_jval *v); /* of JD_JNUM or JD_JDEC; correctly rounded, may be inf */
+/* dec / 10^scale as a text that keeps all its digits ("12.50", "0.05", "-3"); returns its length. scale: 0..17. */
+enum { JD_DECIMAL_MAX = 32 };
+size_t jd_decimal_print(int64_t dec, unsigned scale, char out[JD_DECIMAL_MAX]);
 
 /* ---- where something stands in a text that was parsed (place.c) ---- */
 /* Line and column, both from 1, columns in characters; 1:1 when `at` is not in the text (its end is). */
@@ -67,6 +80,9 @@ void jd_jpath_write(jd_buf *b, const jd_jstep *path);
 jd_jval jd_jmake_str(jd_str s);
 jd_jval jd_jmake_bool(int on);
 jd_jval jd_jmake_null(void);
+static inline jd_jval jd_jmake_dec(int64_t dec, unsigned scale) { /* dec / 10^scale */
+    return (jd_jval){.type = JD_JDEC, .n = scale, .dec = dec};
+}
 
 /* Offset of the first byte that does not belong to well-formed UTF-8 (RFC 3629), or n. */
 size_t jd_utf8_bad(const char *s, size_t n);

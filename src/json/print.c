@@ -143,6 +143,10 @@ static char *put_value(jd_buf *b, char *to, const jd_jval *v) {
     case JD_JFALSE: return put_text(b, to, "false", 5);
     case JD_JTRUE: return put_text(b, to, "true", 4);
     case JD_JNUM: return put_text(b, to, v->s, v->n);
+    case JD_JDEC: {
+        char text[JD_DECIMAL_MAX];
+        return put_text(b, to, text, jd_decimal_print(v->dec, v->n, text));
+    }
     case JD_JSTR: return put_str(b, to, jd_jstr(v));
     case JD_JARR:
         *to++ = '[';

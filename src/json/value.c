@@ -51,19 +51,25 @@ static int objects_equal(const jd_jval *a, const jd_jval *b) {
     return same;
 }
 
+static int is_number(const jd_jval *v) {
+    return v->type == JD_JNUM || v->type == JD_JDEC;
+}
+
+static int same_number(const jd_jval *a, const jd_jval *b) {
+    double x = jd_jnum(a), y = jd_jnum(b);
+    return isfinite(x) && x == y;
+}
+
 /* As deep as the trees, which the parser's depth limit bounds. */
 int jd_jequal(const jd_jval *a, const jd_jval *b) {
-    if (a->type != b->type) return 0;
+    if (a->type != b->type) return is_number(a) && is_number(b) && same_number(a, b);
     switch (a->type) {
     case JD_JNULL:
     case JD_JFALSE:
     case JD_JTRUE: return 1;
     case JD_JSTR: return jd_str_eq(jd_jstr(a), jd_jstr(b));
-    case JD_JNUM: {
-        if (jd_str_eq(jd_jstr(a), jd_jstr(b))) return 1;
-        double x = jd_jnum(a), y = jd_jnum(b);
-        return isfinite(x) && x == y;
-    }
+    case JD_JNUM: return jd_str_eq(jd_jstr(a), jd_jstr(b)) || same_number(a, b);
+    case JD_JDEC: return a->n == b->n ? a->dec == b->dec : same_number(a, b);
     case JD_JARR:
         if (a->n != b->n) return 0;
         for (uint32_t i = 0; i < a->n; i++)
@@ -86,10 +92,30 @@ static double slow_num(jd_str s) {
     return d;
 }
 
+size_t jd_decimal_print(int64_t dec, unsigned scale, char out[JD_DECIMAL_MAX]) {
+    char digits[24];
+    size_t n = 0, at = 0;
+    uint64_t m = dec < 0 ? 0 - (uint64_t)dec : (uint64_t)dec;
+    do digits[n++] = (char)('0' + m % 10);
+    while (m /= 10);
+    while (n <= scale) digits[n++] = '0';
+    if (dec < 0) out[at++] = '-';
+    while (n > scale) out[at++] = digits[--n];
+    if (scale) out[at++] = '.';
+    while (n) out[at++] = digits[--n];
+    return at;
+}
+
 /* Digits below 2^53 times or over a power of ten up to 10^22 are both exact doubles: one rounding, so the nearest. */
 double jd_jnum(const jd_jval *v) {
     static const double ten[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
                                  1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
+    if (v->type == JD_JDEC) {
+        char text[64]; /* as much as slow_num looks at */
+        uint64_t size = v->dec < 0 ? 0 - (uint64_t)v->dec : (uint64_t)v->dec;
+        if (FLT_EVAL_METHOD == 0 && size <= (uint64_t)1 << 53) return (double)v->dec / ten[v->n];
+        return slow_num((jd_str){text, jd_decimal_print(v->dec, v->n, text)});
+    }
     const char *p = v->s, *end = p + v->n;
     int minus = p < end && *p == '-', exp = 0;
     uint64_t digits = 0;

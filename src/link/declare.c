@@ -108,8 +108,8 @@ static void want_columns(link_decl *d, const jd_map *m) {
     jd_str name;
     for (size_t i = 0; (name = jd_map_column(m, i)).n; i++) {
         const char *dot = memchr(name.p, '.', name.n);
-        d->set.wanted |= jd_link_name_bit(name);
-        if (dot) d->set.wanted |= jd_link_name_bit((jd_str){name.p, (size_t)(dot - name.p)});
+        d->set.wanted |= jd_name_bit(name);
+        if (dot) d->set.wanted |= jd_name_bit((jd_str){name.p, (size_t)(dot - name.p)});
     }
 }
 

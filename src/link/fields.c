@@ -22,54 +22,6 @@ void jd_fields_grow(jd_fields *f) {
     f->m = more;
 }
 
-void jd_put(jd_fields *f, const char *name, jd_jval v) {
-    jd_put_named(f, jd_str_of(name), v);
-}
-
-void jd_put_str(jd_fields *f, const char *name, jd_str s) {
-    jd_put(f, name, jd_jmake_str(s.p ? s : (jd_str){"", 0}));
-}
-
-void jd_put_z(jd_fields *f, const char *name, const char *z) {
-    jd_put_str(f, name, jd_str_of(z));
-}
-
-/* Digits from the right; scale 0..9, of which the sign stands in front. */
-static jd_jval number(jd_arena *a, int64_t v, int scale) {
-    char text[40], *p = text + sizeof text;
-    uint64_t left = v < 0 ? 0 - (uint64_t)v : (uint64_t)v;
-    for (int i = 0; left || i <= scale; i++) {
-        if (i == scale && scale) *--p = '.';
-        *--p = (char)('0' + left % 10);
-        left /= 10;
-    }
-    if (v < 0) *--p = '-';
-    size_t n = (size_t)(text + sizeof text - p);
-    char *kept = jd_arena_alloc(a, n);
-    memcpy(kept, p, n);
-    return (jd_jval){.type = JD_JNUM, .n = (uint32_t)n, .s = kept};
-}
-
-jd_jval jd_jint(jd_arena *a, int64_t v) {
-    return number(a, v, 0);
-}
-
-jd_jval jd_jdec(jd_arena *a, int64_t v, int scale) {
-    return number(a, v, scale);
-}
-
-void jd_put_int(jd_fields *f, const char *name, int64_t v) {
-    jd_put(f, name, number(f->a, v, 0));
-}
-
-void jd_put_dec(jd_fields *f, const char *name, int64_t v, int scale) {
-    jd_put(f, name, number(f->a, v, scale));
-}
-
-void jd_put_bool(jd_fields *f, const char *name, int on) {
-    jd_put(f, name, jd_jmake_bool(on));
-}
-
 static void hex(char *to, jd_str raw) {
     static const char digits[] = "0123456789abcdef";
     for (size_t i = 0; i < raw.n; i++) {
@@ -217,9 +169,17 @@ uint16_t jd_crc16_modbus(jd_str s) {
 }
 
 unsigned char jd_xor8(jd_str s) {
-    unsigned x = 0;
-    for (size_t i = 0; i < s.n; i++) x ^= (unsigned char)s.p[i];
-    return (unsigned char)x;
+    uint64_t x = 0;
+    size_t i = 0;
+    for (; i + 8 <= s.n; i += 8) {
+        uint64_t eight;
+        memcpy(&eight, s.p + i, 8);
+        x ^= eight;
+    }
+    for (; i < s.n; i++) x ^= (unsigned char)s.p[i];
+    x ^= x >> 32;
+    x ^= x >> 16;
+    return (unsigned char)(x ^ x >> 8);
 }
 
 /* Days since 1970-01-01 to a date of the proleptic Gregorian calendar, whose years begin in March. */

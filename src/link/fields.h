@@ -1,5 +1,5 @@
 /* link/fields.h - objects of JSON built field by field in an arena, and numbers, times and texts out of a frame's
- * bytes. Numbers become text once, exactly: a count of tenths is written as a decimal, never through a double.
+ * bytes. Numbers stay numbers, exactly: a count of tenths is a decimal (JD_JDEC), never a double, and no text.
  * Names of one object differ; they are string literals (not copied); texts and raw bytes point where they stand or into
  * the arena. */
 #ifndef JD_LINK_FIELDS_H
@@ -8,10 +8,18 @@
 #include "base/clock.h"
 #include "json/json.h"
 
+/* A bit for each name that mappings read: names that share one are both put, which costs a little and is no harm. */
+static inline uint64_t jd_name_bit(jd_str name) {
+    unsigned char first = name.n ? (unsigned char)name.p[0] : 0, last = name.n ? (unsigned char)name.p[name.n - 1] : 0;
+    unsigned char middle = name.n ? (unsigned char)name.p[name.n / 2] : 0;
+    return UINT64_C(1) << ((first * 7u + middle * 5u + last * 13u + (unsigned)name.n * 31u) & 63);
+}
+
 typedef struct jd_fields {
     jd_arena *a;
     jd_jmember *m;
     uint32_t n, cap;
+    uint64_t wanted; /* bits of the names that somebody reads, others are not put; 0: all are */
 } jd_fields;
 jd_fields jd_fields_new(jd_arena *a);
 jd_fields jd_fields_sized(jd_arena *a, uint32_t n); /* with room for so many at once */
@@ -22,20 +30,38 @@ static inline void jd_put_named(jd_fields *f, jd_str name, jd_jval v) { /* the n
     if (f->n == f->cap) jd_fields_grow(f);
     f->m[f->n++] = (jd_jmember){name, v};
 }
-void jd_put(jd_fields *f, const char *name, jd_jval v);
-void jd_put_str(jd_fields *f, const char *name, jd_str s); /* UTF-8 */
-void jd_put_z(jd_fields *f, const char *name, const char *z);
-void jd_put_int(jd_fields *f, const char *name, int64_t v);
-void jd_put_dec(jd_fields *f, const char *name, int64_t v, int scale); /* v / 10^scale, scale 0..9; "12.50" stays so */
-void jd_put_bool(jd_fields *f, const char *name, int on);
+/* Inline, so that the bit of a literal is known when it is compiled: what nobody wants costs a test. */
+static inline void jd_put(jd_fields *f, const char *name, jd_jval v) {
+    jd_str s = jd_str_of(name);
+    if (!f->wanted || f->wanted & jd_name_bit(s)) jd_put_named(f, s, v);
+}
+static inline void jd_put_str(jd_fields *f, const char *name, jd_str s) { /* UTF-8 */
+    jd_put(f, name, jd_jmake_str(s.p ? s : (jd_str){"", 0}));
+}
+static inline void jd_put_z(jd_fields *f, const char *name, const char *z) {
+    jd_put_str(f, name, jd_str_of(z));
+}
+static inline jd_jval jd_jint(int64_t v) {
+    return jd_jmake_dec(v, 0);
+}
+static inline jd_jval jd_jdec(int64_t v, int scale) { /* v / 10^scale, scale 0..9; 12.50 keeps its zero */
+    return jd_jmake_dec(v, (unsigned)scale);
+}
+static inline void jd_put_int(jd_fields *f, const char *name, int64_t v) {
+    jd_put(f, name, jd_jint(v));
+}
+static inline void jd_put_dec(jd_fields *f, const char *name, int64_t v, int scale) {
+    jd_put(f, name, jd_jdec(v, scale));
+}
+static inline void jd_put_bool(jd_fields *f, const char *name, int on) {
+    jd_put(f, name, jd_jmake_bool(on));
+}
 void jd_put_hex(jd_fields *f, const char *name, jd_str raw); /* lower case */
 /* GB 18030 (GBK, GB 2312) to UTF-8, cut at its first NUL; of bytes that are no such text, the member is `name`_hex. */
 void jd_put_gbk(jd_fields *f, const char *name, jd_str raw);
 /* A time of China's clocks (UTC+8): "2021-07-26T20:35:31+08:00". 0; -1: no such time (nothing is put). */
 int jd_put_time8(jd_fields *f, const char *name, int year, int month, int day, int hour, int minute, int second);
 
-jd_jval jd_jint(jd_arena *a, int64_t v);
-jd_jval jd_jdec(jd_arena *a, int64_t v, int scale);
 jd_jval jd_jhex(jd_arena *a, jd_str raw);
 
 typedef struct jd_list {

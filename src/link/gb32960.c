@@ -477,7 +477,7 @@ static void read_parameters(reader *r, const head *h) {
     size_t text_size = 0;
     for (unsigned n = byte_at(p); n && r->left.n; n--) {
         if (bare)
-            jd_list_add(&list, jd_jint(r->a, byte_at(gb32960__take(&r->left, 1))));
+            jd_list_add(&list, jd_jint(byte_at(gb32960__take(&r->left, 1))));
         else if (put_parameter(r, &list, &text_size))
             break;
     }

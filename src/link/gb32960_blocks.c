@@ -147,10 +147,10 @@ static void put_none(jd_fields *row, const item *it, const char *reason) {
 static void put_item(pair *o, const item *it, uint32_t raw) {
     const char *reason = reason_of(raw, it->size);
     if (!reason) {
-        put_both(o, it->name, jd_jdec(o->info.a, (int64_t)raw - it->minus, it->scale));
+        put_both(o, it->name, jd_jdec((int64_t)raw - it->minus, it->scale));
         return;
     }
-    jd_put(&o->info, it->name, it->code ? jd_jint(o->info.a, raw) : word(reason));
+    jd_put(&o->info, it->name, it->code ? jd_jint(raw) : word(reason));
     put_none(&o->row, it, reason);
 }
 
@@ -176,7 +176,7 @@ static int put_list(pair *o, const item *it, const char *name, size_t n, jd_str 
             row = JD_NEWN(a, jd_jval, n + 1);
             memcpy(row, info, i * sizeof *row);
         }
-        info[i] = reason ? word(reason) : jd_jdec(a, (int64_t)raw - it->minus, it->scale);
+        info[i] = reason ? word(reason) : jd_jdec((int64_t)raw - it->minus, it->scale);
         row[i] = reason ? jd_jmake_null() : info[i];
     }
     jd_put(&o->info, name, (jd_jval){.type = JD_JARR, .n = (uint32_t)n, .items = info});
@@ -280,7 +280,7 @@ static int position(reader *r, pair *o) {
     for (size_t i = 0; i < 2; i++) {
         const char *reason = reason_of(at[i].raw, 4);
         int64_t v = !unset && at[i].minus ? -(int64_t)at[i].raw : (int64_t)at[i].raw;
-        jd_jval value = reason ? word(reason) : jd_jdec(r->a, v, 6);
+        jd_jval value = reason ? word(reason) : jd_jdec(v, 6);
         jd_put(&o->info, at[i].it->name, value);
         if (fix && !beyond)
             jd_put(&o->row, at[i].it->name, value);

@@ -10,188 +10,15 @@
  * wrote them years before) are a fault: what is readable is read as of 2017; an enciphered segment is not. Each packet
  * of a split message (PNUM, PNO) carries whole factors with their DataTime, so each is a frame of its own. */
 #include "base/hash.h"
-#include "link/fields.h"
-#include "link/protocol.h"
+#include "link/hj212_int.h"
 
 #include <string.h>
 #include <strings.h>
 
 enum {
     SEGMENT_MAX = 1024, /* by the standard */
-    FRAME_MAX = 4200,   /* what loggers send that put everything into one packet */
-    TEXT_MAX = 64,      /* of a name, and of a value before CP */
-    HEADER_MAX = 12,    /* "##" digits and a name with its "=": no header is longer */
-    CRC_TRIES = 4       /* sums over one beginning while its end is sought: hostile bytes have many ends */
+    TEXT_MAX = 64       /* of a name, and of a value before CP */
 };
-
-/* ---- the CRC ---- */
-
-/* The sum of annex A is no CRC-16/MODBUS: the high byte alone is carried on, so a byte at a time leaves one of 256
- * values. By halves of a byte: the remainders of 0..15. */
-static uint16_t crc_of(jd_str s) {
-    static const uint16_t half[16] = {0x0000, 0xCC01, 0xD801, 0x1400, 0xF001, 0x3C00, 0x2800, 0xE401,
-                                      0xA001, 0x6C00, 0x7800, 0xB401, 0x5000, 0x9C01, 0x8801, 0x4400};
-    uint32_t crc = 0xffff;
-    for (size_t i = 0; i < s.n; i++) {
-        crc = crc >> 8 ^ (unsigned char)s.p[i];
-        crc = half[crc & 15] ^ crc >> 4;
-        crc = half[crc & 15] ^ crc >> 4;
-    }
-    return (uint16_t)crc;
-}
-
-static int is_digit(char c) {
-    return c >= '0' && c <= '9';
-}
-
-static int hex_of(char c) {
-    if (is_digit(c)) return c - '0';
-    return (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10 : -1;
-}
-
-static unsigned hex_value(jd_str s) {
-    unsigned v = 0;
-    for (size_t i = 0; i < s.n; i++) v = v << 4 | (unsigned)hex_of(s.p[i]);
-    return v;
-}
-
-/* ---- where a frame ends ---- */
-
-typedef enum ending {
-    NONE,   /* this "##" begins no frame */
-    MORE,   /* not whole yet */
-    BROKEN, /* a line end or another beginning comes before its end: n bytes are lost */
-    WHOLE
-} ending;
-
-typedef struct cut {
-    size_t digits, length; /* of the length, and what it says */
-    jd_str seg, crc;
-    size_t behind; /* bytes between the CRC and the line end */
-    int cr;        /* there is a line end as it should be */
-    size_t n;
-} cut;
-
-static int is_filling(char c) {
-    return c == '\r' || c == '\n' || c == ' ' || c == '\t' || c == '*' || c == 0;
-}
-
-static size_t hex_run(jd_str s, size_t at) {
-    size_t n = 0;
-    while (n < 4 && at + n < s.n && hex_of(s.p[at + n]) >= 0) n++;
-    return n;
-}
-
-/* Does what stands behind a CRC say that the frame is over? 2: yes; 1: it may; 0: no. */
-static int ends_at(jd_str s, size_t at, int final) {
-    if (at >= s.n) return final ? 2 : 0;
-    if (s.p[at] == '\r' || s.p[at] == '\n' || (s.p[at] == '#' && at + 1 < s.n && s.p[at + 1] == '#')) return 2;
-    return is_filling(s.p[at]);
-}
-
-/* "##", 1 to 4 digits, a short name and "=": inside data this is no accident. */
-static int is_header(jd_str s, size_t at) {
-    size_t i = at + 2, digits = 0, letters = 0;
-    if (i > s.n || s.p[at] != '#' || s.p[at + 1] != '#') return 0;
-    while (digits < 4 && i < s.n && is_digit(s.p[i])) i++, digits++;
-    while (letters < 4 && i < s.n && (s.p[i] | 32) >= 'a' && (s.p[i] | 32) <= 'z') i++, letters++;
-    return digits && letters > 1 && i < s.n && s.p[i] == '=';
-}
-
-/* The segment ends before e, its CRC has n digits. */
-static ending finish(jd_str s, size_t e, size_t n, cut *c) {
-    size_t i = e + n;
-    c->seg.n = (size_t)(s.p + e - c->seg.p);
-    c->crc = (jd_str){s.p + e, n};
-    while (i < s.n && is_filling(s.p[i]) && s.p[i] != '\r' && s.p[i] != '\n') i++;
-    c->behind = i - e - n;
-    if (i < s.n && s.p[i] == '\r') i++, c->cr = 1;
-    if (i < s.n && s.p[i] == '\n') i++;
-    c->n = i;
-    return WHOLE;
-}
-
-static int crc_holds(const cut *c, jd_str s, size_t e) {
-    jd_str seg = {c->seg.p, (size_t)(s.p + e - c->seg.p)};
-    return crc_of(seg) == hex_value((jd_str){s.p + e, 4});
-}
-
-static int closes_at(const cut *c, jd_str s, size_t e) { /* "&&" that is not the opening one */
-    const char *p = s.p + e;
-    return p - c->seg.p >= 5 && p[-1] == '&' && p[-2] == '&' && memcmp(p - 5, "CP=", 3) != 0;
-}
-
-/* NONE: the length does not lead to the end of a segment. */
-static ending by_length(jd_str s, int final, cut *c) {
-    size_t e = (size_t)(c->seg.p - s.p) + c->length;
-    if (c->length > FRAME_MAX - HEADER_MAX || e > s.n) return NONE;
-    size_t n = hex_run(s, e);
-    int closed = closes_at(c, s, e);
-    if (n == 4 && (closed || (ends_at(s, e + n, final) && crc_holds(c, s, e)))) return finish(s, e, n, c);
-    if (e + n == s.n && closed && !final) return MORE;
-    return n && n < 4 && closed && ends_at(s, e + n, final) ? finish(s, e, n, c) : NONE;
-}
-
-/* The length lies, or is not reached: the closing && with hex digits behind it is the end. A segment should have no
- * other
- * "&&" but the opening one; while its length is not reached, one within a log's text must not be taken for the end. */
-static ending by_mark(jd_str s, int final, cut *c) {
-    size_t from = (size_t)(c->seg.p - s.p), top = s.n < FRAME_MAX ? s.n : FRAME_MAX;
-    int opened = 0, reached = from + c->length <= s.n, tries = 0;
-    for (size_t i = from; i < top; i++) {
-        if ((s.p[i] == '\n' && reached) || (s.p[i] == '#' && is_header(s, i))) {
-            c->n = i + (s.p[i] == '\n');
-            return BROKEN;
-        }
-        if (s.p[i] != '&' || i + 1 == top || s.p[i + 1] != '&') continue;
-        if (!opened) {
-            opened = i >= from + 3 && memcmp(s.p + i - 3, "CP=", 3) == 0;
-            i += (size_t)opened;
-            continue;
-        }
-        size_t e = i + 2, n = hex_run(s, e);
-        if (n && ends_at(s, e + n, final) > !reached) return finish(s, e, n, c);
-        if (n == 4 && ((e + n == s.n && reached) || (tries++ < CRC_TRIES && crc_holds(c, s, e))))
-            return finish(s, e, n, c);
-    }
-    if (s.n < FRAME_MAX) return MORE;
-    c->n = FRAME_MAX - HEADER_MAX; /* no header stands in these */
-    return NONE;
-}
-
-/* s begins with "##". final: no more bytes will come. */
-static ending cut_frame(jd_str s, int final, cut *c) {
-    size_t i = 2;
-    *c = (cut){0};
-    for (; i < s.n && c->digits < 4 && is_digit(s.p[i]); i++, c->digits++)
-        c->length = c->length * 10 + (size_t)(s.p[i] - '0');
-    c->seg = (jd_str){s.p + i, 0};
-    if (i == s.n) return MORE;
-    if (!c->digits || (unsigned char)s.p[i] < 0x20 || s.p[i] == '#') return NONE;
-    ending found = by_length(s, final, c);
-    return found == NONE ? by_mark(s, final, c) : found;
-}
-
-static void find(const jd_link_set *set, jd_str bytes, jd_found *out) {
-    size_t i = 0;
-    (void)set;
-    *out = (jd_found){0};
-    for (;;) {
-        const char *p = memmem(bytes.p + i, bytes.n - i, "##", 2);
-        if (!p) {
-            i = bytes.n - (bytes.n > i && bytes.p[bytes.n - 1] == '#');
-            break;
-        }
-        i = (size_t)(p - bytes.p);
-        cut c;
-        ending found = cut_frame((jd_str){p, bytes.n - i}, 0, &c);
-        if (found == WHOLE || found == BROKEN) out->n = c.n;
-        if (found != NONE) break;
-        i += c.n ? c.n : 1;
-    }
-    out->skip = i;
-    for (size_t k = 0; k < i && !out->junk; k++) out->junk = !is_filling(bytes.p[k]);
-}
 
 /* ---- commands ---- */
 
@@ -299,7 +126,7 @@ static int is_text(jd_str s) {
 
 static int all_digits(jd_str s) {
     for (size_t i = 0; i < s.n; i++)
-        if (!is_digit(s.p[i])) return 0;
+        if (!hj212__is_digit(s.p[i])) return 0;
     return s.n > 0;
 }
 
@@ -467,8 +294,8 @@ static void read_segment(hj *h, jd_str seg) {
 /* ---- judging it ---- */
 
 /* -1: the frame cannot be trusted. 0: it holds, but not by the CRC of HJ 212. 1: it holds. */
-static int check_crc(hj *h, const cut *c) {
-    unsigned said = hex_value(c->crc), is = crc_of(c->seg);
+static int check_crc(hj *h, const hj212_cut *c) {
+    unsigned said = hj212__hex_value(c->crc), is = hj212__crc(c->seg);
     if (said == is) return 1;
     int modbus = said == jd_crc16_modbus(c->seg);
     if (modbus && h->set->modbus_crc) {
@@ -488,7 +315,7 @@ static int check_crc(hj *h, const cut *c) {
     return modbus ? 0 : -1;
 }
 
-static void check_envelope(hj *h, const cut *c) {
+static void check_envelope(hj *h, const hj212_cut *c) {
     if (c->digits != 4) LAPSE(h, "a length of %zu digits, not 4", "长度为 %zu 位数字，应为 4 位", c->digits);
     if (c->seg.n != c->length)
         LAPSE(h, "the length says %zu, the segment up to its closing && has %zu bytes",
@@ -528,7 +355,7 @@ static void edition_of(hj *h) {
 static void check_device(hj *h) {
     jd_str mn = h->head[MN];
     size_t want = h->out->edition == 2005 ? 14 : 24, good = 0;
-    while (good < mn.n && (want == 14 || (hex_of(mn.p[good]) >= 0 && mn.p[good] < 'a'))) good++;
+    while (good < mn.n && (want == 14 || (hj212__hex(mn.p[good]) >= 0 && mn.p[good] < 'a'))) good++;
     if (!mn.n)
         LAPSE(h, "there is no MN: who speaks is not said", "缺少 MN：无法得知设备");
     else if (want == 14 && mn.n != 14)
@@ -622,11 +449,11 @@ static void read_meaning(hj *h) {
 }
 
 /* The frame in its bytes, or why there is none. */
-static int open_frame(jd_str s, cut *c, jd_err *err) {
-    while (s.n && is_filling(s.p[0])) s.p++, s.n--;
+static int open_frame(jd_str s, hj212_cut *c, jd_err *err) {
+    while (s.n && hj212__is_filling(s.p[0])) s.p++, s.n--;
     if (s.n < 2 || s.p[0] != '#' || s.p[1] != '#')
         return jd_fail(err, JD_E_BAD_REQUEST_DATA, "no ## at the beginning", "开头没有包头 ##");
-    if (cut_frame(s, 1, c) == WHOLE) return 0;
+    if (hj212__cut(s, 1, c) == HJ212_WHOLE) return 0;
     if (!c->digits) return jd_fail(err, JD_E_BAD_REQUEST_DATA, "no length behind ##", "## 之后没有长度");
     size_t there = (size_t)(s.p + s.n - c->seg.p);
     if (c->length > there)
@@ -639,7 +466,7 @@ static int open_frame(jd_str s, cut *c, jd_err *err) {
 
 static int decode(const jd_link_set *set, const jd_peer *peer, jd_str bytes, jd_arena *a, jd_frame *out, jd_err *err) {
     hj h = {.set = set, .a = a, .out = out, .err = err};
-    cut c;
+    hj212_cut c;
     (void)peer;
     out->answers = -1;
     if (open_frame(bytes, &c, err)) return -1;
@@ -665,7 +492,7 @@ static size_t begin(jd_buf *out) {
 /* Fills in the length of the segment that begins at from, and closes it. */
 static void seal(jd_buf *out, size_t from) {
     jd_str seg = {out->p + from, out->n - from};
-    unsigned crc = crc_of(seg);
+    unsigned crc = hj212__crc(seg);
     size_t n = seg.n;
     for (size_t i = 1; i <= 4; i++, n /= 10) out->p[from - i] = (char)('0' + n % 10);
     jd_buf_printf(out, "%04X\r\n", crc);
@@ -795,10 +622,10 @@ static int encode(const jd_link_set *set, const jd_peer *peer, jd_str device, co
 const jd_protocol jd_hj212 = {.name = "hj212",
                               .en = "pollution stations, HJ 212-2005 and HJ 212-2017",
                               .zh = "污染物在线监控，HJ 212-2005 与 HJ 212-2017",
-                              .frame_max = FRAME_MAX,
+                              .frame_max = HJ212_FRAME_MAX,
                               .text = 1,
                               .serials = 1000,
-                              .find = find,
+                              .find = hj212__find,
                               .decode = decode,
                               .keep = keep,
                               .reply = reply,

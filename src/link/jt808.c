@@ -39,11 +39,20 @@ typedef struct measure {
     unsigned words; /* the first four bytes: message and properties */
 } measure;
 
+/* From one escape to the next: what stands between is summed in one go. */
 static measure measured(jd_str s) {
     measure m = {0};
-    for (size_t i = 0; i < s.n; i++) {
-        unsigned char c = (unsigned char)s.p[i];
-        if (c == ESCAPE && i + 1 < s.n && (s.p[i + 1] == 1 || s.p[i + 1] == 2)) c = s.p[++i] == 1 ? ESCAPE : MARK;
+    for (size_t at = 0; at < s.n;) {
+        const char *escape = memchr(s.p + at, ESCAPE, s.n - at);
+        size_t plain = escape ? (size_t)(escape - s.p) - at : s.n - at;
+        m.sum ^= jd_xor8((jd_str){s.p + at, plain});
+        for (size_t i = 0; i < plain && m.n + i < 4; i++) m.words = m.words << 8 | (unsigned char)s.p[at + i];
+        m.n += plain;
+        at += plain;
+        if (!escape) break;
+        char next = at + 1 < s.n ? s.p[at + 1] : 0;
+        unsigned char c = next == 2 ? MARK : ESCAPE;
+        at += next == 1 || next == 2 ? 2 : 1;
         m.sum ^= c;
         if (m.n++ < 4) m.words = m.words << 8 | c;
     }
@@ -316,7 +325,8 @@ static int read_rest(jt808_reader *r, const head *h, jd_str body, jd_fields *f) 
         if (rc <= 0) return rc ? refuse(r, 2) : 0;
     }
     int rc = jt808__body(r, body, f);
-    f->m[VERSION_AT].val = jd_jint(r->a, r->own->edition); /* a registration may tell that it is 2011 */
+    if (!r->set->rows_only)
+        f->m[VERSION_AT].val = jd_jint(r->own->edition); /* a registration may tell that it is 2011 */
     return rc;
 }
 
@@ -352,7 +362,7 @@ static int decode(const jd_link_set *set, const jd_peer *peer, jd_str bytes, jd_
     }
     start(&r, raw, &h);
     jd_fields f = jd_fields_new(a);
-    put_head(&r, &h, &f);
+    if (!set->rows_only) put_head(&r, &h, &f);
     jd_str body = {raw.p + h.size, raw.n - h.size - 1};
     jd_err unheard; /* whatever else is wrong with a frame whose check fails */
     int bad = check_sum(&r, raw, odd, body.n == h.len);

@@ -258,10 +258,10 @@ static int safety(jd_arena *a, jd_str s, const jt808_part *own, size_t own_n, in
 
 /* 2019 gives the carriage's temperature a sign bit and a size; devices also send two's complement, which read so would
  * be colder than anything: the smaller size is meant. */
-static jd_jval temperature(jd_arena *a, const char *p) {
+static jd_jval temperature(const char *p) {
     uint32_t v = jd_be16(p);
     int64_t c = v < 0x8000 ? (int64_t)v : v < 0xc000 ? -(int64_t)(v & 0x7fff) : (int64_t)v - 0x10000;
-    return jd_jint(a, c);
+    return jd_jint(c);
 }
 
 /* One byte for each wheel, FF where there is none. */
@@ -270,7 +270,7 @@ static jd_jval wheels(jd_arena *a, jd_str s) {
     size_t n = s.n;
     while (n && (unsigned char)s.p[n - 1] == 0xff) n--;
     for (size_t i = 0; i < n; i++)
-        jd_list_add(&l, (unsigned char)s.p[i] == 0xff ? jd_jmake_null() : jd_jint(a, (unsigned char)s.p[i]));
+        jd_list_add(&l, (unsigned char)s.p[i] == 0xff ? jd_jmake_null() : jd_jint((unsigned char)s.p[i]));
     return jd_list_end(&l);
 }
 
@@ -280,7 +280,7 @@ static int rich_item(jd_arena *a, item it, jd_str *name, jd_jval *v) {
     size_t n = it.s.n;
 #define FOUND(z, value) return *name = JD_STR(z), *v = (value), 0
     if (it.id == 0x05 && n == 30) FOUND("tyre_pressures", wheels(a, it.s));
-    if (it.id == 0x06 && n == 2) FOUND("carriage_temp_c", temperature(a, p));
+    if (it.id == 0x06 && n == 2) FOUND("carriage_temp_c", temperature(p));
     if (it.id == 0x11 && (n == 1 || n == 5)) FOUND("overspeed", object(a, overspeed_parts, n == 5 ? 2 : 1, p));
     if (it.id == 0x12 && n == 6) FOUND("area", object(a, area_parts, COUNT_OF(area_parts), p));
     if (it.id == 0x13 && n == 7) FOUND("route_time", object(a, route_parts, COUNT_OF(route_parts), p));
@@ -301,13 +301,13 @@ static int is_video(unsigned id) {
     return id >= 0x14 && id <= 0x18;
 }
 
-static int known_item(const jd_link_set *set, jd_arena *a, item it, jd_str *name, jd_jval *v) {
+static int known_item(jd_arena *a, item it, jd_str *name, jd_jval *v) {
     for (size_t i = 0; i < COUNT_OF(plain_items); i++) {
         const item_kind *k = &plain_items[i];
         if (k->id != it.id) continue;
         if (k->size != it.s.n) return -1;
         *name = k->name;
-        if (jd_link_wants(set, k->name)) *v = jd_jdec(a, number(it.s.p, k->size), k->how == JT808_TENTHS);
+        *v = jd_jdec(number(it.s.p, k->size), k->how == JT808_TENTHS);
         return 0;
     }
     return rich_item(a, it, name, v);
@@ -379,7 +379,7 @@ static void add_item(jt808_reader *r, item_list *l, item it) {
     jd_str name;
     jd_jval v;
     if (l->shown) f = shown_item(r->a, it);
-    if (!(l->own_video && is_video(it.id)) && !known_item(r->set, r->a, it, &name, &v)) {
+    if (!(l->own_video && is_video(it.id)) && !known_item(r->a, it, &name, &v)) {
         if (l->shown) jd_put_named(&f, name, v);
         unsigned char *seen = &l->seen[it.id >> 3], bit = (unsigned char)(1u << (it.id & 7));
         if (!(*seen & bit)) {
@@ -484,6 +484,7 @@ static void put_words(const jd_link_set *set, jd_fields *f, uint32_t alarm, uint
 
 static jd_fields begin_row(jt808_reader *r, uint32_t n) {
     jd_fields row = jd_fields_sized(r->a, n + 4);
+    row.wanted = jd_link_wanted(r->set);
     jd_put_str(&row, "msg_id", r->id);
     jd_put_str(&row, "phone", r->phone);
     jd_put_int(&row, "serial", r->own->serial);

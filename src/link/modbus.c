@@ -225,7 +225,7 @@ static unsigned word(const reading *r, size_t at) {
 
 static void put_registers(reading *r, const char *name, jd_str words) {
     jd_list list = jd_list_new(r->a);
-    for (size_t i = 0; i + 1 < words.n; i += 2) jd_list_add(&list, jd_jint(r->a, jd_be16(words.p + i)));
+    for (size_t i = 0; i + 1 < words.n; i += 2) jd_list_add(&list, jd_jint(jd_be16(words.p + i)));
     jd_put(&r->fields, name, jd_list_end(&list));
 }
 

@@ -624,7 +624,7 @@ static int write_bits(writing *w, const jd_jval *value) {
         unsigned word = 0;
         for (uint32_t i = 0; i < 16; i++)
             if (value->items[k * 16 + i].type == JD_JTRUE) word |= 1u << i;
-        jd_list_add(&list, jd_jint(w->a, to_wire(p, word)));
+        jd_list_add(&list, jd_jint(to_wire(p, word)));
     }
     jd_put_int(&w->command, "register", p->address);
     jd_put(&w->command, "values", jd_list_end(&list));
@@ -636,7 +636,7 @@ static void put_words(writing *w, uint64_t raw) {
     jd_list list = jd_list_new(w->a);
     for (unsigned k = 0; k < p->width; k++) {
         unsigned from = p->words_swapped ? k : p->width - 1 - k; /* words above it in raw: the last is the lowest */
-        jd_list_add(&list, jd_jint(w->a, to_wire(p, (unsigned)(raw >> 16 * from & 0xffff))));
+        jd_list_add(&list, jd_jint(to_wire(p, (unsigned)(raw >> 16 * from & 0xffff))));
     }
     jd_put_int(&w->command, "register", p->address);
     if (p->width == 1)

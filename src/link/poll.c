@@ -24,10 +24,6 @@ struct link_poll {
 
 static void on_timer(uv_timer_t *t);
 
-static jd_jval number(jd_arena *a, unsigned n) {
-    return jd_jint(a, n);
-}
-
 static int send_read(link_poll *p, jd_err *err) {
     link_conn *c = p->conn;
     const link_decl *d = c->port->decl;
@@ -36,10 +32,10 @@ static int send_read(link_poll *p, jd_err *err) {
     jd_arena_init(&a);
     jd_fields f = jd_fields_new(&a);
     jd_put_z(&f, "command", "read");
-    jd_put(&f, "unit", number(&a, ask->unit));
-    jd_put(&f, "function", number(&a, ask->function));
-    jd_put(&f, "start", number(&a, ask->start));
-    jd_put(&f, "count", number(&a, ask->count));
+    jd_put(&f, "unit", jd_jint(ask->unit));
+    jd_put(&f, "function", jd_jint(ask->function));
+    jd_put(&f, "start", jd_jint(ask->start));
+    jd_put(&f, "count", jd_jint(ask->count));
     jd_jval command = jd_fields_end(&f);
     p->serial = link_next_serial(c->port->loop);
     int rc = d->protocol->encode(&d->set, &c->peer, (jd_str){"", 0}, &command, p->serial, jd_now(), &c->out, err);

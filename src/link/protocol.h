@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "json/json.h"
+#include "link/fields.h"
 
 /* What the link's declaration says to its protocol ("options"); zero is the standard's way. */
 typedef struct jd_link_set {
@@ -24,13 +25,12 @@ typedef struct jd_link_set {
     const jd_jval *options; /* all of them, for what one protocol alone needs; NULL: none */
 } jd_link_set;
 
-/* A bit for each name that mappings read: names that share one are both put, which costs a little and is no harm. */
-static inline uint64_t jd_link_name_bit(jd_str name) {
-    unsigned char first = name.n ? (unsigned char)name.p[0] : 0, last = name.n ? (unsigned char)name.p[name.n - 1] : 0;
-    return UINT64_C(1) << ((first * 7u + last * 13u + (unsigned)name.n * 31u) & 63);
+static inline uint64_t jd_link_wanted(const jd_link_set *set) { /* for jd_fields that are a row */
+    return set->rows_only ? set->wanted : 0;
 }
 static inline int jd_link_wants(const jd_link_set *set, jd_str name) {
-    return !set->rows_only || !set->wanted || (set->wanted & jd_link_name_bit(name)) != 0;
+    uint64_t wanted = jd_link_wanted(set);
+    return !wanted || wanted & jd_name_bit(name);
 }
 
 /* What a connection remembers for its protocol between frames. */

@@ -286,7 +286,7 @@ static void put_alarms(jd_fields *f, uint32_t bits) {
 static int alarms(reading *r, const char *from, unsigned def) {
     if (def != 0x20 || left(r) < 4) return spoiled(r, from, 0x45, "not 4 bytes of status", "不是 4 字节的状态");
     uint32_t bits = jd_be32(take(r, 4).p);
-    jd_jval v = jd_jint(r->a, bits);
+    jd_jval v = jd_jint(bits);
     jd_fields e = element_of(r, 0x45);
     jd_put(&e, "value", v);
     jd_put(&e, "alarm_bits", v);
@@ -317,7 +317,7 @@ static void duration(reading *r, jd_fields *e, jd_str raw, unsigned places, jd_j
     size_t whole = raw.n - (places == 2);
     if (v.type != JD_JNUM || *v.s == '-' || whole > 4 || (places && places != 2)) return;
     for (size_t i = 0; i < whole; i++) hours = hours * 100 + jd_bcd(raw.p[i]);
-    jd_jval minutes = jd_jint(r->a, hours * 60 + (places ? jd_bcd(raw.p[whole]) : 0));
+    jd_jval minutes = jd_jint(hours * 60 + (places ? jd_bcd(raw.p[whole]) : 0));
     jd_put(e, "duration_min", minutes);
     jd_fields *row = put_in_row(r, moment_now(r), 5, v);
     if (row) jd_put(row, "duration_min", minutes);
@@ -404,7 +404,7 @@ static int hour(reading *r, const char *from, unsigned guide, unsigned def) {
     for (int i = 0; i < 12; i++) {
         jd_str raw = take(r, width);
         unsigned count = width == 1 ? u8(*raw.p) : (unsigned)jd_be16(raw.p);
-        jd_jval v = count == none ? jd_jmake_null() : jd_jdec(r->a, count, width == 1 ? 1 : 2);
+        jd_jval v = count == none ? jd_jmake_null() : jd_jdec(count, width == 1 ? 1 : 2);
         jd_list_add(&values, v);
         if (count != none && first != JD_TIME_NONE) put_in_row(r, first + i * 5 * MINUTE, guide, v);
     }
@@ -592,7 +592,7 @@ static int ration(reading *r) {
 static int events(reading *r) {
     if (left(r) < 64) return too_short(r);
     jd_list counts = jd_list_new(r->a);
-    for (int i = 0; i < 32; i++) jd_list_add(&counts, jd_jint(r->a, jd_be16(take(r, 2).p)));
+    for (int i = 0; i < 32; i++) jd_list_add(&counts, jd_jint(jd_be16(take(r, 2).p)));
     jd_put(r->f, "event_counts", jd_list_end(&counts));
     return 0;
 }

@@ -3,20 +3,6 @@
 
 #include <stdlib.h>
 
-size_t jd_decimal_print(int64_t mantissa, unsigned scale, char out[32]) {
-    char digits[24];
-    size_t n = 0, at = 0;
-    uint64_t m = mantissa < 0 ? 0 - (uint64_t)mantissa : (uint64_t)mantissa;
-    do digits[n++] = (char)('0' + m % 10);
-    while (m /= 10);
-    while (n <= scale) digits[n++] = '0';
-    if (mantissa < 0) out[at++] = '-';
-    while (n > scale) out[at++] = digits[--n];
-    if (scale) out[at++] = '.';
-    while (n) out[at++] = digits[--n];
-    return at;
-}
-
 /* Only texts that jd_decimal_print gives back byte for byte are decimals. */
 static int decimal_of(jd_str s, int64_t *mantissa, unsigned *scale) {
     size_t i = 0, digits = 0;
@@ -37,6 +23,18 @@ static int decimal_of(jd_str s, int64_t *mantissa, unsigned *scale) {
     if (neg && m == 0) return 0; /* -0, -0.0 */
     *mantissa = neg ? -(int64_t)m : (int64_t)m;
     return 1;
+}
+
+static const int64_t DECIMAL_END = INT64_C(1000000000000000000); /* what has 18 digits lies below */
+
+static void encode_decimal(jd_buf *b, int64_t m, unsigned scale) {
+    if (scale == 0 && m >= 0 && m < 64) {
+        jd_buf_c(b, (char)(JD_T_SMALLINT + m));
+        return;
+    }
+    jd_buf_c(b, JD_T_DEC);
+    jd_buf_c(b, (char)scale);
+    jd_buf_varint(b, jd_zigzag(m));
 }
 
 static void encode_string(jd_buf *b, jd_str s) {
@@ -63,6 +61,7 @@ typedef struct encoder {
     jd_symtab *symbols;
     jd_buf *b;
     jd_err *err;
+    size_t stamp; /* of the attribute encoded last: bytes from behind its head to where its times go */
 } encoder;
 
 void jd_lead_with_length(jd_buf *b, size_t from) {
@@ -72,6 +71,25 @@ void jd_lead_with_length(jd_buf *b, size_t from) {
     b->n = from;
     jd_buf_varint(b, n);
     b->n = from + k + n;
+}
+
+/* A place for the length of what follows, which is mostly below 128 and then takes the byte that is kept for it. */
+static size_t begin_length(jd_buf *b) {
+    jd_buf_c(b, 0);
+    return b->n;
+}
+
+static void end_length(jd_buf *b, size_t from) {
+    size_t n = b->n - from;
+    if (n < 0x80) {
+        b->p[from - 1] = (char)n;
+        return;
+    }
+    size_t more = jd_varint_size(n) - 1;
+    jd_buf_room(b, more);
+    memmove(b->p + from + more, b->p + from, n);
+    jd_varint_put(b->p + from - 1, n);
+    b->n += more;
 }
 
 static int encode_node(encoder *e, const jd_jval *v, int names, int iris) {
@@ -86,15 +104,20 @@ static int encode_node(encoder *e, const jd_jval *v, int names, int iris) {
         if (!decimal_of(jd_jstr(v), &m, &scale)) {
             jd_buf_c(b, JD_T_NUMTEXT);
             jd_put_str(b, jd_jstr(v));
-        } else if (scale == 0 && m >= 0 && m < 64) {
-            jd_buf_c(b, (char)(JD_T_SMALLINT + m));
         } else {
-            jd_buf_c(b, JD_T_DEC);
-            jd_buf_c(b, (char)scale);
-            jd_buf_varint(b, jd_zigzag(m));
+            encode_decimal(b, m, scale);
         }
         return 0;
     }
+    case JD_JDEC:
+        if (v->dec > -DECIMAL_END && v->dec < DECIMAL_END) {
+            encode_decimal(b, v->dec, v->n);
+        } else {
+            char text[JD_DECIMAL_MAX];
+            jd_buf_c(b, JD_T_NUMTEXT);
+            jd_put_str(b, (jd_str){text, jd_decimal_print(v->dec, v->n, text)});
+        }
+        return 0;
     case JD_JSTR:
         if (iris) {
             jd_sym s = jd_sym_intern(e->symbols, jd_jstr(v), e->err);
@@ -107,16 +130,16 @@ static int encode_node(encoder *e, const jd_jval *v, int names, int iris) {
         return 0;
     case JD_JARR: {
         jd_buf_c(b, JD_T_ARR);
-        size_t from = b->n;
+        size_t from = begin_length(b);
         jd_buf_varint(b, v->n);
         for (uint32_t i = 0; i < v->n; i++)
             if (encode_node(e, &v->items[i], names, iris)) return -1;
-        jd_lead_with_length(b, from);
+        end_length(b, from);
         return 0;
     }
     case JD_JOBJ: {
         jd_buf_c(b, JD_T_OBJ);
-        size_t from = b->n;
+        size_t from = begin_length(b);
         jd_buf_varint(b, v->n);
         for (uint32_t i = 0; i < v->n; i++) {
             jd_str name = v->members[i].name;
@@ -129,11 +152,17 @@ static int encode_node(encoder *e, const jd_jval *v, int names, int iris) {
             if (!s) jd_put_str(b, name);
             if (encode_node(e, &v->members[i].val, names, iris)) return -1;
         }
-        jd_lead_with_length(b, from);
+        end_length(b, from);
         return 0;
     }
     }
     return 0;
+}
+
+static void put_moment(jd_buf *b, jd_time t, int digits) {
+    char *to = jd_varint_put(jd_buf_room(b, JD_VARINT_MAX + 1), jd_zigzag(t));
+    *to++ = (char)digits;
+    b->n = (size_t)(to - b->p);
 }
 
 static int encode_attr(encoder *e, const jd_attr *a, jd_time entity_created) {
@@ -142,8 +171,6 @@ static int encode_attr(encoder *e, const jd_attr *a, jd_time entity_created) {
         jd_buf_add(b, a->raw.p, (size_t)(a->raw.end - a->raw.p));
         return 0;
     }
-    jd_buf_varint(b, a->name);
-    size_t from = b->n;
     unsigned head = (unsigned)a->kind;
     if (a->dataset.p) head |= JD_A_DATASET;
     if (a->observed != JD_TIME_NONE) head |= JD_A_OBSERVED;
@@ -154,18 +181,17 @@ static int encode_attr(encoder *e, const jd_attr *a, jd_time entity_created) {
     if (a->object_types_n) head |= JD_A_OBJECTTYPE;
     if (a->value_type.p) head |= JD_A_VALUETYPE;
     if (a->subs_n) head |= JD_A_SUBS;
-    jd_buf_c(b, (char)(unsigned char)(head & 0xff));
-    jd_buf_c(b, (char)(unsigned char)(head >> 8));
+    jd_buf_varint(b, a->name);
+    size_t from = begin_length(b);
+    char *to = jd_buf_room(b, 2);
+    to[0] = (char)(unsigned char)(head & 0xff);
+    to[1] = (char)(unsigned char)(head >> 8);
+    b->n += 2;
     if (head & JD_A_DATASET) jd_put_str(b, a->dataset);
-    if (head & JD_A_OBSERVED) {
-        jd_buf_varint(b, jd_zigzag(a->observed));
-        jd_buf_c(b, (char)a->observed_digits);
-    }
-    if (head & JD_A_EXPIRES) {
-        jd_buf_varint(b, jd_zigzag(a->expires));
-        jd_buf_c(b, (char)a->expires_digits);
-    }
+    if (head & JD_A_OBSERVED) put_moment(b, a->observed, a->observed_digits);
+    if (head & JD_A_EXPIRES) put_moment(b, a->expires, a->expires_digits);
     if (head & JD_A_UNIT) jd_put_str(b, a->unit);
+    size_t stamp = b->n - from - 2;
     if (head & JD_A_CREATED) jd_buf_varint(b, (uint64_t)(a->created - entity_created));
     if (head & JD_A_MODIFIED) jd_buf_varint(b, (uint64_t)(a->modified - a->created));
     if (head & JD_A_OBJECTTYPE) {
@@ -174,23 +200,31 @@ static int encode_attr(encoder *e, const jd_attr *a, jd_time entity_created) {
     }
     if (head & JD_A_VALUETYPE) jd_put_str(b, a->value_type);
     if (head & JD_A_SUBS) {
-        size_t subs = b->n;
+        size_t subs = begin_length(b);
         for (uint32_t i = 0; i < a->subs_n; i++)
             if (encode_attr(e, &a->subs[i], entity_created)) return -1;
-        jd_lead_with_length(b, subs);
+        end_length(b, subs);
     }
     int names = a->kind == JD_PROPERTY || a->kind == JD_LISTPROPERTY;
     if (encode_node(e, &a->value, names, a->kind == JD_VOCABPROPERTY)) return -1;
-    jd_lead_with_length(b, from);
+    end_length(b, from);
+    e->stamp = stamp;
     return 0;
 }
 
 int jd_attr_encode(const jd_attr *a, jd_time entity_created, jd_symtab *symbols, jd_buf *out, jd_err *err) {
-    encoder e = {symbols, out, err};
+    size_t stamp;
+    return jd_attr_encode_open(a, entity_created, symbols, out, &stamp, err);
+}
+
+int jd_attr_encode_open(const jd_attr *a, jd_time entity_created, jd_symtab *symbols, jd_buf *out, size_t *stamp,
+                        jd_err *err) {
+    encoder e = {.symbols = symbols, .b = out, .err = err};
     size_t start = out->n;
-    if (encode_attr(&e, a, entity_created) == 0) return 0;
-    out->n = start;
-    return -1;
+    int rc = encode_attr(&e, a, entity_created);
+    if (rc) out->n = start;
+    *stamp = e.stamp;
+    return rc;
 }
 
 static jd_time earlier(jd_time a, jd_time b) {
@@ -214,7 +248,7 @@ static jd_time expiry_below(const jd_attrview *v) {
 }
 
 int jd_doc_encode(const jd_ent *ent, jd_symtab *symbols, jd_buf *out, jd_err *err) {
-    encoder e = {symbols, out, err};
+    encoder e = {.symbols = symbols, .b = out, .err = err};
     size_t start = out->n;
     unsigned flags = 0;
     if (ent->scopes_n) flags |= JD_D_SCOPES;

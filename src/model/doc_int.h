@@ -52,9 +52,10 @@ static inline void jd_put_str(jd_buf *b, jd_str s) {
     jd_buf_varint(b, s.n);
     jd_buf_str(b, s);
 }
+/* As jd_attr_encode; *stamp: bytes from behind the record's head to where its createdAt and modifiedAt go. */
+int jd_attr_encode_open(const jd_attr *a, jd_time entity_created, jd_symtab *symbols, jd_buf *out, size_t *stamp,
+                        jd_err *err);
 /* Moves the bytes written since `from` back to make room for their length, which then leads them. */
 void jd_lead_with_length(jd_buf *b, size_t from);
-/* Writes a decimal as its text; returns the length. At most 32 bytes. */
-size_t jd_decimal_print(int64_t mantissa, unsigned scale, char out[32]);
 const unsigned char *jd_node_skip(const unsigned char *p, const unsigned char *end);
 #endif

@@ -2,25 +2,10 @@
  * document without a tree in between. What it gives is what jd_apply gives (tests/unit/engine/test_observe.c). */
 #include "model/doc_int.h"
 
-/* Behind what stands before the times that are still open (see doc.h for the order). */
-static uint32_t stamp_of(const unsigned char *p, const unsigned char *end, unsigned head) {
-    const unsigned char *from = p;
-    if (head & JD_A_DATASET) jd_bytes_str(&p, end);
-    if (head & JD_A_OBSERVED) {
-        jd_varint_get(&p, end);
-        p++;
-    }
-    if (head & JD_A_EXPIRES) {
-        jd_varint_get(&p, end);
-        p++;
-    }
-    if (head & JD_A_UNIT) jd_bytes_str(&p, end);
-    return (uint32_t)(p - from);
-}
-
 int jd_attr_ready(const jd_attr *a, jd_symtab *symbols, jd_buf *scratch, jd_arena *to, jd_ready *out, jd_err *err) {
+    size_t stamp;
     scratch->n = 0;
-    if (jd_attr_encode(a, 0, symbols, scratch, err)) return -1;
+    if (jd_attr_encode_open(a, 0, symbols, scratch, &stamp, err)) return -1;
     jd_str record = jd_arena_dup(to, jd_buf_view(scratch));
     const unsigned char *p = (const unsigned char *)record.p, *end = p + record.n;
     jd_varint_get(&p, end);
@@ -32,7 +17,7 @@ int jd_attr_ready(const jd_attr *a, jd_symtab *symbols, jd_buf *scratch, jd_aren
                       .observed = a->observed,
                       .record = record,
                       .body = (uint32_t)(body - (const unsigned char *)record.p),
-                      .stamp = stamp_of(body, end, head)};
+                      .stamp = (uint32_t)stamp};
     if (head & JD_A_DATASET) out->dataset = jd_bytes_str(&body, end);
     return 0;
 }

@@ -511,8 +511,14 @@ int jd_feed_value(jd_feed *f, jd_str name, const jd_jval *value, const jd_feed_s
         f->places = jd_xcalloc(m->cols_n + 1, sizeof *f->places);
         for (size_t i = 0; i < m->cols_n; i++) f->at[i] = (long)i;
     }
-    for (size_t i = 0; i < m->cols_n; i++)
-        f->live[i] = table__cell(table__by_path_again(value, m->cols[i].name, &f->places[i]), row.raw);
+    for (size_t i = 0; i < m->cols_n; i++) {
+        const map_col *c = &m->cols[i];
+        const jd_jval *v = table__by_path_again(value, c->name, &f->places[i]);
+        if (v && v->type == JD_JDEC && c->uses == c->numbers)
+            f->live[i] = (jd_table_cell){.value = v};
+        else
+            f->live[i] = table__cell_in(v, sink->arena);
+    }
     row.cells = f->live;
     f->name = "";
     f->file = f->stem = name;

@@ -40,7 +40,8 @@ static int marked(const jd_map *m, const map_marks *marks, jd_str s) {
 }
 
 int feed__is_missing(const jd_feed *f, const map_marks *own, const jd_table_cell *c) {
-    if (!c->text.n) return !c->value || (c->value->type != JD_JARR && c->value->type != JD_JOBJ);
+    if (!c->text.n)
+        return !c->value || (c->value->type != JD_JARR && c->value->type != JD_JOBJ && c->value->type != JD_JDEC);
     if (f->map->missing.texts_n + f->map->missing.nums_n && marked(f->map, &f->map->missing, c->text)) return 1;
     return own && own->texts_n + own->nums_n && marked(f->map, own, c->text);
 }

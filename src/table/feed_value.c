@@ -57,14 +57,27 @@ static jd_str without_suffix(const map_attr *a, jd_str s) {
     return s;
 }
 
-static int bounded(const map_attr *a, jd_str number, map_ref ref, feed_fault *x) {
+/* The text of a number, for messages. */
+static jd_str number_text(const jd_jval *v, char text[JD_DECIMAL_MAX]) {
+    if (v->type == JD_JDEC) return (jd_str){text, jd_decimal_print(v->dec, v->n, text)};
+    return jd_jstr(v);
+}
+
+static int bounded(const map_attr *a, const jd_jval *number, map_ref ref, feed_fault *x) {
+    char text[JD_DECIMAL_MAX];
     if (!a->has_least && !a->has_most) return 0;
-    double v = table__double(number);
+    double v = jd_jnum(number);
+    jd_str s = number_text(number, text);
     if (a->has_least && !(v >= a->least))
-        return FEED_FAIL(x, BOUNDS, ref, "%.*s is below %.15g", "%.*s 小于 %.15g", shown(number), number.p, a->least);
+        return FEED_FAIL(x, BOUNDS, ref, "%.*s is below %.15g", "%.*s 小于 %.15g", shown(s), s.p, a->least);
     if (a->has_most && !(v <= a->most))
-        return FEED_FAIL(x, BOUNDS, ref, "%.*s is above %.15g", "%.*s 大于 %.15g", shown(number), number.p, a->most);
+        return FEED_FAIL(x, BOUNDS, ref, "%.*s is above %.15g", "%.*s 大于 %.15g", shown(s), s.p, a->most);
     return 0;
+}
+
+/* A number that came as one, and of which no text was made (see map_col). */
+static int is_plain_number(const jd_table_cell *c) {
+    return c->value && c->value->type == JD_JDEC && !c->text.p;
 }
 
 /* The text as a number, scaled where that is asked for. -1: it is none. */
@@ -75,15 +88,18 @@ static int to_number(jd_feed *f, const map_attr *a, jd_str s, jd_str *out) {
 
 static int number_of(jd_feed *f, const map_attr *a, const jd_table_cell *c, jd_arena *to, jd_jval *out, feed_fault *x) {
     jd_str n;
-    int kind = !c->value || c->value->type == JD_JNUM || c->value->type == JD_JSTR;
+    if (is_plain_number(c)) {
+        *out = *c->value;
+        return bounded(a, out, a->ref, x);
+    }
+    int kind = !c->value || c->value->type == JD_JNUM || c->value->type == JD_JSTR || c->value->type == JD_JDEC;
     if (!kind || to_number(f, a, c->text, &n)) {
         if (c->text.n)
             return FEED_FAIL(x, VALUE, a->ref, "\"%.*s\" is no number", "“%.*s”不是数字", shown(c->text), c->text.p);
         return FEED_FAIL(x, VALUE, a->ref, "there is no number", "此处不是数字");
     }
-    if (bounded(a, n, a->ref, x)) return -1;
     *out = number_value(to, n);
-    return 0;
+    return bounded(a, out, a->ref, x);
 }
 
 static int is_one_of(const jd_str *list, size_t n, jd_str s) {
@@ -108,39 +124,44 @@ static jd_jval any_of(jd_feed *f, const map_attr *a, const jd_table_cell *c, jd_
 
 /* ---- places ---- */
 
-static int coordinate(jd_feed *f, map_ref ref, double most, jd_str *text, double *v, feed_fault *x) {
+static int coordinate(jd_feed *f, map_ref ref, double most, jd_arena *to, jd_jval *out, feed_fault *x) {
     jd_table_cell c = feed__cell(f, ref);
-    if (table__number(c.text, f->map->point, f->map->thousands, &f->scratch, text))
-        return FEED_FAIL(x, PLACE, ref, "\"%.*s\" is no number", "“%.*s”不是数字", shown(c.text), c.text.p);
-    *v = table__double(*text);
-    if (*v >= -most && *v <= most) return 0;
+    char text[JD_DECIMAL_MAX];
+    jd_str s;
+    if (is_plain_number(&c)) {
+        *out = *c.value;
+    } else {
+        if (table__number(c.text, f->map->point, f->map->thousands, &f->scratch, &s))
+            return FEED_FAIL(x, PLACE, ref, "\"%.*s\" is no number", "“%.*s”不是数字", shown(c.text), c.text.p);
+        *out = number_value(to, s);
+    }
+    double v = jd_jnum(out);
+    if (v >= -most && v <= most) return 0;
+    s = number_text(out, text);
     return FEED_FAIL(x, PLACE, ref, "%.*s is not between -%.0f and %.0f degrees", "%.*s 不在 -%.0f 到 %.0f 度之间",
-                     shown(*text), text->p, most, most);
+                     shown(s), s.p, most, most);
 }
 
 /* Degrees to the centimetre, no zeros behind. */
-static jd_str degrees(jd_arena *a, double v) {
+static jd_jval degrees(jd_arena *a, double v) {
     char text[40];
     int n = snprintf(text, sizeof text, "%.7f", v);
     while (n > 1 && text[n - 1] == '0') n--;
     if (n && text[n - 1] == '.') n--;
-    return jd_arena_dup(a, (jd_str){text, (size_t)n});
+    return number_value(a, (jd_str){text, (size_t)n});
 }
 
 static int point_of(jd_feed *f, const map_attr *a, jd_arena *to, jd_jval *out, feed_fault *x) {
-    jd_str text[2];
-    double lon, lat;
-    if (coordinate(f, a->ref, 180, &text[0], &lon, x) || coordinate(f, a->lat, 90, &text[1], &lat, x)) return -1;
+    jd_jval *both = JD_NEWN(to, jd_jval, 2);
+    if (coordinate(f, a->ref, 180, to, &both[0], x) || coordinate(f, a->lat, 90, to, &both[1], x)) return -1;
     if (a->datum != DATUM_WGS84) {
+        double lon = jd_jnum(&both[0]), lat = jd_jnum(&both[1]);
         if (a->datum == DATUM_BD09) jd_bd09_to_gcj02(lon, lat, &lon, &lat);
         jd_gcj02_to_wgs84(lon, lat, &lon, &lat);
-        text[0] = degrees(&f->scratch, lon);
-        text[1] = degrees(&f->scratch, lat);
+        both[0] = degrees(to, lon);
+        both[1] = degrees(to, lat);
     }
     jd_jmember *members = JD_NEWN(to, jd_jmember, 2);
-    jd_jval *both = JD_NEWN(to, jd_jval, 2);
-    both[0] = number_value(to, text[0]);
-    both[1] = number_value(to, text[1]);
     members[0] = (jd_jmember){JD_STR("type"), jd_jmake_str(JD_STR("Point"))};
     members[1] = (jd_jmember){JD_STR("coordinates"), {.type = JD_JARR, .n = 2, .items = both}};
     *out = (jd_jval){.type = JD_JOBJ, .n = 2, .members = members};
@@ -200,7 +221,7 @@ static int plain_value(jd_feed *f, const map_attr *a, const jd_table_cell *c, jd
     case AS_NUMBER: return number_of(f, a, c, to, out, x) ? -1 : 1;
     case AS_ANY:
         *out = any_of(f, a, c, to);
-        return out->type == JD_JNUM && bounded(a, jd_jstr(out), a->ref, x) ? -1 : 1;
+        return (out->type == JD_JNUM || out->type == JD_JDEC) && bounded(a, out, a->ref, x) ? -1 : 1;
     case AS_BOOLEAN: {
         int yes = is_one_of(a->yes, a->yes_n, c->text);
         if (!yes && !is_one_of(a->no, a->no_n, c->text))

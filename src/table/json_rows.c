@@ -202,6 +202,14 @@ jd_table_cell table__cell(const jd_jval *v, jd_str raw) {
     return c;
 }
 
+jd_table_cell table__cell_in(const jd_jval *v, jd_arena *a) {
+    jd_table_cell c = table__cell(v, (jd_str){"", 0});
+    if (!v || v->type != JD_JDEC) return c;
+    char *text = jd_arena_alloc(a, JD_DECIMAL_MAX);
+    c.text = (jd_str){text, jd_decimal_print(v->dec, v->n, text)};
+    return c;
+}
+
 static void add_members(jd_table *t, const jd_jval *v, jd_str before, int depth) {
     for (uint32_t i = 0; i < v->n; i++) {
         const jd_jmember *m = &v->members[i];

@@ -161,6 +161,7 @@ int map__ref(jd_map *m, jd_str name, int needed, map_ref *out) {
         if (jd_str_eq(m->cols[i].name, name)) {
             if (needed && !m->cols[i].needed) m->cols[i].at = m->at;
             m->cols[i].needed |= needed;
+            m->cols[i].uses++;
             *out = (map_ref)i;
             return 0;
         }
@@ -168,7 +169,7 @@ int map__ref(jd_map *m, jd_str name, int needed, map_ref *out) {
         m->cols_cap = m->cols_cap ? m->cols_cap * 2 : 32;
         m->cols = jd_xrealloc(m->cols, m->cols_cap * sizeof *m->cols);
     }
-    m->cols[m->cols_n] = (map_col){name, needed, m->at};
+    m->cols[m->cols_n] = (map_col){.name = name, .needed = needed, .at = m->at, .uses = 1};
     *out = (map_ref)m->cols_n++;
     return 0;
 }
@@ -417,6 +418,25 @@ static int read_all(jd_map *m) {
     return 0;
 }
 
+/* An attribute that takes a number as it is: its text is neither looked up nor changed. */
+static int takes_number(const jd_map *m, const map_attr *a) {
+    int marks = m->missing.texts_n + m->missing.nums_n + a->missing.texts_n + a->missing.nums_n > 0;
+    if (marks || m->point != '.') return 0;
+    if (a->as == AS_POINT) return 1;
+    return (a->as == AS_NUMBER || a->as == AS_ANY) && !a->values && !a->suffix_n && !a->scaled && !a->tpl.n;
+}
+
+/* Fixed attributes are left out: what they said is remembered by the texts of their columns. */
+static void count_numbers(jd_map *m, const map_attr *attrs, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        const map_attr *a = &attrs[i];
+        count_numbers(m, a->subs, a->subs_n);
+        if (!takes_number(m, a)) continue;
+        if (a->ref >= 0) m->cols[a->ref].numbers++;
+        if (a->as == AS_POINT && a->lat >= 0) m->cols[a->lat].numbers++;
+    }
+}
+
 int jd_map_compile(jd_map *m, jd_context *ctx, jd_symtab *symbols, jd_err *err) {
     m->ctx = jd_ctx_ref(ctx);
     m->symbols = symbols;
@@ -426,6 +446,7 @@ int jd_map_compile(jd_map *m, jd_context *ctx, jd_symtab *symbols, jd_err *err) 
     m->form = (jd_table_form){.separator = ',', .quote = '"', .header = 1};
     m->missing = (map_marks){.texts = JD_NEWN(&m->arena, jd_str, 1)}; /* an empty cell holds nothing in any case */
     int rc = read_all(m);
+    if (!rc) count_numbers(m, m->attrs, m->attrs_n);
     m->err = NULL;
     return rc;
 }

@@ -13,7 +13,9 @@ enum { REF_NONE = -1, REF_CELL = -2, REF_COLUMN = -3, REF_FILE = -4, REF_STEM = 
 typedef struct map_col {
     jd_str name;
     int needed;
-    const char *at; /* in the document, for messages */
+    const char *at;   /* in the document, for messages */
+    uint32_t uses;    /* references to it, of which */
+    uint32_t numbers; /* so many take a number as it is: where all do, a JD_JDEC needs no text */
 } map_col;
 
 /* ---- texts with columns in them ---- */

@@ -52,9 +52,10 @@ typedef struct jd_table_form {
 enum { JD_TABLE_ROW_MAX = 16 << 20, JD_TABLE_COLUMNS_MAX = 16384 };
 
 typedef struct jd_table_cell {
-    jd_str text;          /* blanks around it cut; a number of JSON as written; p NULL: there is no such cell */
-    const jd_jval *value; /* JSON: what stands there; NULL in CSV */
-    size_t at;            /* offset in the row's bytes */
+    jd_str text; /* blanks around it cut; a number of JSON as written; p NULL: there is no such cell */
+    const jd_jval
+        *value; /* JSON: what stands there; NULL in CSV. A JD_JDEC that only its number is asked of has no text */
+    size_t at;  /* offset in the row's bytes */
 } jd_table_cell;
 
 typedef struct jd_table_row {

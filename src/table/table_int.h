@@ -77,4 +77,6 @@ const jd_jval *table__by_path(const jd_jval *v, jd_str path);
 const jd_jval *table__by_path_again(const jd_jval *v, jd_str path, uint32_t *place);
 /* v (NULL: nothing) as a cell of a row whose text is raw. */
 jd_table_cell table__cell(const jd_jval *v, jd_str raw);
+/* The same of a value that stands in no text; the text of a JD_JDEC is made in the arena. */
+jd_table_cell table__cell_in(const jd_jval *v, jd_arena *a);
 #endif

@@ -110,7 +110,7 @@ static void wanted_alone(const jd_protocol *p, const jd_link_set *set, const jd_
     jd_frame g = {.bytes = f->bytes, .answers = -1};
     lean.rows_only = 1;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (f->bytes.n >> i & 1) lean.wanted |= jd_link_name_bit(jd_str_of(names[i]));
+        if (f->bytes.n >> i & 1) lean.wanted |= jd_name_bit(jd_str_of(names[i]));
     jd_arena_init(&a);
     MUST(p->decode(&lean, peer, g.bytes, &a, &g, &err) == rc && g.rows_n == f->rows_n && g.faults_n == f->faults_n);
     for (size_t i = 0; i < f->rows_n; i++) {

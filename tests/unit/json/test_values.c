@@ -265,6 +265,38 @@ static void test_constructors(void **state) {
     parse_end(&d);
 }
 
+/* A number that never was a text is written, read and compared as the text that it stands for. */
+static void test_numbers_without_text(void **state) {
+    (void)state;
+    static const struct {
+        int64_t dec;
+        unsigned scale;
+        const char *text;
+    } known[] = {{0, 0, "0"},
+                 {0, 2, "0.00"},
+                 {5, 2, "0.05"},
+                 {-5, 1, "-0.5"},
+                 {1250, 2, "12.50"},
+                 {-3, 0, "-3"},
+                 {INT64_MAX, 0, "9223372036854775807"},
+                 {INT64_MIN, 17, "-92.23372036854775808"},
+                 {9007199254740993, 1, "900719925474099.3"}};
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        parsed d;
+        jd_buf b = {0};
+        jd_jval made = jd_jmake_dec(known[i].dec, known[i].scale);
+        const jd_jval *read = parse_good(&d, known[i].text);
+        jd_json_write(&b, &made);
+        assert_str(jd_buf_view(&b), jd_str_of(known[i].text));
+        assert_true(jd_jnum(&made) >= jd_jnum(read) && jd_jnum(&made) <= jd_jnum(read));
+        assert_true(jd_jequal(&made, read) && jd_jequal(read, &made) && jd_jequal(&made, &made));
+        jd_jval other = jd_jmake_dec(known[i].dec / 2 + 7, known[i].scale), word = jd_jmake_str(JD_STR("0"));
+        assert_false(jd_jequal(&made, &other) || jd_jequal(&other, read) || jd_jequal(&made, &word));
+        jd_buf_fini(&b);
+        parse_end(&d);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_tree_holds_what_was_written),
@@ -276,6 +308,7 @@ int main(void) {
         cmocka_unit_test(test_numbers),
         cmocka_unit_test(test_numbers_as_the_library_reads_them),
         cmocka_unit_test(test_constructors),
+        cmocka_unit_test(test_numbers_without_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

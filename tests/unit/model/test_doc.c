@@ -102,6 +102,36 @@ static jd_sym sym(const char *name) {
 
 #define BASE "\"id\":\"urn:x:1\",\"type\":\"T\""
 
+/* The bytes of an attribute do not tell whether its numbers came as texts. */
+static void test_numbers_without_text(void **state) {
+    (void)state;
+    static const int64_t numbers[] = {0,     1,         63,        64,        -1,        127,        128, 8191,
+                                      -8192, 999999999, INT32_MIN, INT64_MAX, INT64_MIN, 2147483648, 100, 50};
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        for (unsigned scale = 0; scale <= 17; scale++)
+            for (int64_t near = -1; near < 2; near++) {
+                static const int64_t end = INT64_C(1000000000000000000);
+                int64_t dec = i == sizeof numbers / sizeof *numbers - 1 ? end + near : numbers[i];
+                char text[JD_DECIMAL_MAX];
+                size_t n = jd_decimal_print(dec, scale, text);
+                jd_jval both[2] = {jd_jmake_dec(dec, scale), {.type = JD_JNUM, .n = (uint32_t)n, .s = text}};
+                jd_buf bytes[2] = {{0}, {0}};
+                for (int k = 0; k < 2; k++) {
+                    jd_attr a = {.name = 7,
+                                 .kind = JD_PROPERTY,
+                                 .observed = 1767225600000000,
+                                 .expires = JD_TIME_NONE,
+                                 .value = {.type = JD_JARR, .n = 1, .items = &both[k]},
+                                 .has_value = 1};
+                    assert_int_equal(jd_attr_encode(&a, 0, symbols, &bytes[k], NULL), 0);
+                }
+                assert_int_equal(bytes[0].n, bytes[1].n);
+                assert_memory_equal(bytes[0].p, bytes[1].p, bytes[0].n);
+                jd_buf_fini(&bytes[0]);
+                jd_buf_fini(&bytes[1]);
+            }
+}
+
 static void test_values_come_back_as_written(void **state) {
     (void)state;
     static const char *const values[] = {
@@ -455,6 +485,7 @@ int main(void) {
         cmocka_unit_test(test_bare_values_fit_the_kind),
         cmocka_unit_test(test_refused_requests_leave_no_names),
         cmocka_unit_test(test_values_come_back_as_written),
+        cmocka_unit_test(test_numbers_without_text),
         cmocka_unit_test(test_operations),
         cmocka_unit_test(test_times_of_attributes),
         cmocka_unit_test(test_expiry),
