@@ -101,6 +101,7 @@ int schema__type_fits(unsigned types, const jd_jval *v) {
     case JD_JNULL: return (types & T_NULL) != 0;
     case JD_JFALSE:
     case JD_JTRUE: return (types & T_BOOLEAN) != 0;
+    case JD_JDEC:
     case JD_JNUM: return types & T_NUMBER || (types & T_INTEGER && is_whole(v));
     case JD_JSTR: return (types & T_STRING) != 0;
     case JD_JARR: return (types & T_ARRAY) != 0;
