@@ -182,3 +182,61 @@ jd_turn api_alerts_context(jd_req *r) {
     jd_buf_c(&r->out, '}');
     return api_json(k);
 }
+
+/* ---- the Common Alerting Protocol 1.2 ---- */
+
+/* A sender has no blanks, commas, '<' and '&' (CAP 3.2.1): the name that this source gives itself. */
+static jd_str cap_sender(const api_ask *k) {
+    jd_str s = k->app->alias.n ? k->app->alias : k->app->base_url;
+    for (size_t i = 0; i < s.n; i++)
+        if (s.p[i] == ',' || s.p[i] == '<' || s.p[i] == '&' || (unsigned char)s.p[i] <= ' ') return JD_STR("jindu");
+    return s;
+}
+
+/* GET /api/alerts/{id}/cap: the alert as it stands; once it is cleared, the message that cancels it. */
+jd_turn api_alert_cap_get(jd_req *r) {
+    jd_turn turn;
+    jd_doc d;
+    api_ask *k = api_begin(r, API_ANY_TENANT, &turn);
+    if (!k) return turn;
+    if (!open_alert(k, &d)) return api_fail(k);
+    jd_alert_to_cap(k->app->rules, &d, cap_sender(k), k->a, &r->out);
+    r->type = "application/cap+xml";
+    return api_done(k, 200);
+}
+
+static void cap_taken(jd_job *job) {
+    api_ask *k = job->user;
+    const jd_str *id = k->own;
+    for (size_t i = 0; i < job->n && k->err.code == JD_E_OK; i++) k->err = job->writes[i].err;
+    if (k->err.code != JD_E_OK) {
+        api_fail(k);
+    } else {
+        jd_buf_z(&k->r->out, "{\"id\":");
+        jd_json_write_str(&k->r->out, *id);
+        jd_buf_c(&k->r->out, '}');
+        k->r->type = "application/json";
+        api_done(k, job->writes[job->n - 1].applied.created ? 201 : 200);
+    }
+    jd_req_resume(k->r);
+}
+
+/* POST /api/alerts/cap: a message from elsewhere becomes an alert, or ends those that it refers to. */
+jd_turn api_alert_cap_post(jd_req *r) {
+    jd_turn turn;
+    api_ask *k = api_begin(r, API_ANY_TENANT, &turn);
+    if (!k) return turn;
+    jd_str *id = JD_NEW(k->a, jd_str);
+    jd_view_begin(&k->view, k->app->engine, 0, k->a);
+    k->viewing = 1;
+    if (jd_alert_from_cap(k->app->rules, &k->view, r->body.p ? r->body : JD_STR(""), k->a, &k->job.writes, &k->job.n,
+                          id, &k->err))
+        return api_fail(k);
+    jd_view_end(&k->view);
+    k->viewing = 0;
+    k->own = id;
+    k->tenant = (jd_str){"", 0};
+    k->job.atomic = 1;
+    k->job.done = cap_taken;
+    return api_submit(k);
+}

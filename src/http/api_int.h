@@ -304,4 +304,6 @@ jd_turn api_alert_acknowledge(jd_req *r);
 jd_turn api_alert_comment(jd_req *r);
 jd_turn api_alert_clear(jd_req *r);
 jd_turn api_alerts_context(jd_req *r);
+jd_turn api_alert_cap_get(jd_req *r);
+jd_turn api_alert_cap_post(jd_req *r);
 #endif

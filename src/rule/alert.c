@@ -41,20 +41,23 @@ int alert_id_split(jd_str id, jd_str *rule_key, jd_str *entity, jd_arena *a) {
 
 /* ---- pieces of its JSON ---- */
 
-static void text_attr(jd_buf *b, const char *name, jd_str s) {
+void alert_text_json(jd_buf *b, const char *name, jd_str s) {
     jd_buf_printf(b, ",\"%s\":", name);
     jd_json_write_str(b, s);
 }
 
-/* In the concise representation a time is a typed value. */
-static void time_attr(jd_buf *b, const char *name, jd_time t) {
+static void time_json(jd_buf *b, jd_time t) {
     char s[JD_TIME_TEXT_MAX];
     size_t n = jd_time_print(t, -1, s);
-    jd_buf_printf(b, ",\"%s\":{\"type\":\"Property\",\"value\":{\"@type\":\"DateTime\",\"@value\":\"%.*s\"}}", name,
-                  (int)n, s);
+    jd_json_write_str(b, (jd_str){s, n});
 }
 
-static void words_attr(jd_buf *b, const char *name, jd_str zh, jd_str en) {
+void alert_time_json(jd_buf *b, const char *name, jd_time t) {
+    jd_buf_printf(b, ",\"%s\":", name);
+    time_json(b, t);
+}
+
+void alert_words_json(jd_buf *b, const char *name, jd_str zh, jd_str en) {
     jd_buf_printf(b, ",\"%s\":{\"languageMap\":{\"zh\":", name);
     jd_json_write_str(b, zh);
     jd_buf_z(b, ",\"en\":");
@@ -73,12 +76,6 @@ static void value_json(jd_buf *b, const jd_xval *v) {
         jd_json_write_str(b, jd_buf_view(&text));
         jd_buf_fini(&text);
     }
-}
-
-static void time_json(jd_buf *b, jd_time t) {
-    char s[JD_TIME_TEXT_MAX];
-    size_t n = jd_time_print(t, -1, s);
-    jd_json_write_str(b, (jd_str){s, n});
 }
 
 static void reading_json(jd_buf *b, const rule *x, const jd_attrview *v, jd_arena *a) {
@@ -134,8 +131,8 @@ static void location_attr(jd_buf *b, judging *j) {
 
 /* ---- writes ---- */
 
-static int to_write(jd_rules *r, jd_op op, unsigned flags, jd_input shape, jd_str id, jd_buf *json, jd_arena *a,
-                    jd_write *w, jd_err *err) {
+int alert_to_write(jd_rules *r, jd_op op, unsigned flags, jd_input shape, jd_str id, jd_buf *json, jd_arena *a,
+                   jd_write *w, jd_err *err) {
     jd_jval *v = JD_NEW(a, jd_jval);
     jd_ent *ent = JD_NEW(a, jd_ent);
     jd_parse p = {.arena = a, .ctx = r->alert_ctx, .symbols = jd_engine_symbols(r->o.engine)};
@@ -155,32 +152,32 @@ int alert_write(jd_rules *r, const rule *x, judging *j, jd_str entity, const ale
     jd_buf_z(&b, "{\"id\":");
     jd_json_write_str(&b, id);
     jd_buf_z(&b, ",\"type\":\"Alert\"");
-    text_attr(&b, "severity", jd_str_of(jd_severity_name(l->severity, 0)));
+    alert_text_json(&b, "severity", jd_str_of(jd_severity_name(l->severity, 0)));
     jd_buf_printf(&b, ",\"level\":%d", (int)l->severity + 1);
     said(j, x->text_zh, x->title.zh, &zh);
     said(j, x->text_en, x->title.en, &en);
-    words_attr(&b, "description", jd_buf_view(&zh), jd_buf_view(&en));
+    alert_words_json(&b, "description", jd_buf_view(&zh), jd_buf_view(&en));
     jd_buf_fini(&zh);
     jd_buf_fini(&en);
-    time_attr(&b, "dateLast", say->now);
+    alert_time_json(&b, "dateLast", say->now);
     evidence_attr(&b, j, say->at);
     if (say->fresh) {
-        text_attr(&b, "status", JD_STR("open"));
-        words_attr(&b, "title", x->title.zh, x->title.en);
-        text_attr(&b, "rule", x->id);
-        text_attr(&b, "pack", x->pack);
-        if (x->category.en.p) text_attr(&b, "category", x->category.en);
+        alert_text_json(&b, "status", JD_STR("open"));
+        alert_words_json(&b, "title", x->title.zh, x->title.en);
+        alert_text_json(&b, "rule", x->id);
+        alert_text_json(&b, "pack", x->pack);
+        if (x->category.en.p) alert_text_json(&b, "category", x->category.en);
         jd_buf_z(&b, ",\"alertSource\":{\"object\":");
         jd_json_write_str(&b, entity);
         jd_buf_c(&b, '}');
-        time_attr(&b, "dateIssued", say->now);
-        time_attr(&b, "validFrom", say->at);
+        alert_time_json(&b, "dateIssued", say->now);
+        alert_time_json(&b, "validFrom", say->at);
         jd_buf_printf(&b, ",\"times\":%u", say->times);
         location_attr(&b, j);
     }
     jd_buf_c(&b, '}');
-    return say->fresh ? to_write(r, JD_OP_CREATE, JD_AP_REPLACE_EXISTING, JD_IN_ENTITY, id, &b, a, w, err)
-                      : to_write(r, JD_OP_APPEND, 0, JD_IN_FRAGMENT, id, &b, a, w, err);
+    return say->fresh ? alert_to_write(r, JD_OP_CREATE, JD_AP_REPLACE_EXISTING, JD_IN_ENTITY, id, &b, a, w, err)
+                      : alert_to_write(r, JD_OP_APPEND, 0, JD_IN_FRAGMENT, id, &b, a, w, err);
 }
 
 int alert_close_write(jd_rules *r, jd_str rule_key, jd_str entity, jd_time now, jd_time at, const char *why,
@@ -188,11 +185,11 @@ int alert_close_write(jd_rules *r, jd_str rule_key, jd_str entity, jd_time now, 
     jd_buf b = {0};
     jd_str id = alert_id(rule_key, entity, a);
     jd_buf_z(&b, "{\"status\":\"cleared\"");
-    text_attr(&b, "clearedBy", jd_str_of(why));
-    time_attr(&b, "dateCleared", now);
-    time_attr(&b, "validTo", at);
+    alert_text_json(&b, "clearedBy", jd_str_of(why));
+    alert_time_json(&b, "dateCleared", now);
+    alert_time_json(&b, "validTo", at);
     jd_buf_c(&b, '}');
-    return to_write(r, JD_OP_APPEND, 0, JD_IN_FRAGMENT, id, &b, a, w, err);
+    return alert_to_write(r, JD_OP_APPEND, 0, JD_IN_FRAGMENT, id, &b, a, w, err);
 }
 
 /* ---- what people do ---- */
@@ -204,6 +201,22 @@ jd_sym alert_sym(const jd_rules *r, const char *name) {
     jd_sym s = jd_sym_find(jd_engine_symbols(r->o.engine), iri);
     jd_arena_fini(&a);
     return s;
+}
+
+jd_words alert_words(const jd_rules *r, const jd_doc *d, const char *name, jd_arena *a) {
+    jd_attrview v;
+    jd_words w = {{NULL, 0}, {NULL, 0}};
+    jd_sym key;
+    jd_str raw;
+    jd_node item;
+    jd_sym sym = alert_sym(r, name);
+    if (!sym || !jd_doc_attr(d, sym, &v, NULL) || v.kind != JD_LANGUAGEPROPERTY) return w;
+    for (jd_nodeiter it = jd_node_items(v.value); jd_node_member(&it, &key, &raw, &item);) {
+        if (jd_node_type(item) != JD_N_STR) continue;
+        if (jd_str_is(raw, "zh")) w.zh = jd_arena_dup(a, jd_node_str(item));
+        if (jd_str_is(raw, "en")) w.en = jd_arena_dup(a, jd_node_str(item));
+    }
+    return w;
 }
 
 static jd_str status_of(const jd_rules *r, const jd_doc *d) {
@@ -226,8 +239,8 @@ static void comments_attr(jd_rules *r, const jd_doc *d, const jd_alert_ticket *t
     }
     jd_buf_printf(b, "{\"what\":\"%s\",\"at\":", what);
     time_json(b, now);
-    if (t->by.p) text_attr(b, "by", t->by);
-    if (t->comment.p) text_attr(b, "comment", t->comment);
+    if (t->by.p) alert_text_json(b, "by", t->by);
+    if (t->comment.p) alert_text_json(b, "comment", t->comment);
     jd_buf_z(b, "}]}");
 }
 
@@ -248,19 +261,19 @@ int alert_act_write(jd_rules *r, jd_view *v, const jd_alert_ticket *t, jd_time n
     jd_buf_c(&b, '{');
     if (t->act == JD_ALERT_ACK) {
         jd_buf_z(&b, "\"status\":\"acknowledged\"");
-        if (t->by.p) text_attr(&b, "acknowledgedBy", t->by);
-        time_attr(&b, "dateAcknowledged", now);
+        if (t->by.p) alert_text_json(&b, "acknowledgedBy", t->by);
+        alert_time_json(&b, "dateAcknowledged", now);
     } else if (t->act == JD_ALERT_CLEAR) {
         jd_buf_z(&b, "\"status\":\"cleared\"");
-        text_attr(&b, "clearedBy", t->by.p ? t->by : JD_STR("hand"));
-        time_attr(&b, "dateCleared", now);
-        time_attr(&b, "validTo", now);
+        alert_text_json(&b, "clearedBy", t->by.p ? t->by : JD_STR("hand"));
+        alert_time_json(&b, "dateCleared", now);
+        alert_time_json(&b, "validTo", now);
     } else {
         jd_buf_z(&b, "\"type\":\"Alert\"");
     }
     comments_attr(r, &d, t, what[t->act], now, a, &b);
     jd_buf_c(&b, '}');
-    return to_write(r, JD_OP_APPEND, 0, JD_IN_FRAGMENT, jd_arena_dup(a, t->id), &b, a, w, err);
+    return alert_to_write(r, JD_OP_APPEND, 0, JD_IN_FRAGMENT, jd_arena_dup(a, t->id), &b, a, w, err);
 }
 
 jd_context *jd_alert_names(jd_rules *r) {

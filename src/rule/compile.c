@@ -177,11 +177,13 @@ static int goes_by_time(const rule *x) {
 static int times(making *m) {
     rule *x = m->x;
     const jd_jval *old = jd_jget(m->v, "old");
-    if (duration(m, m->v, "every", &x->every_us) || duration(m, m->v, "for", &x->for_us) ||
+    const jd_jval *every = jd_jget(m->v, "every");
+    int never = every && jd_jis(every, "never");
+    if ((!never && duration(m, m->v, "every", &x->every_us)) || duration(m, m->v, "for", &x->for_us) ||
         duration(m, m->v, "clearAfter", &x->clear_us))
         return -1;
     if (x->every_us && x->every_us < EVERY_LEAST_US) return bad(m, "every", "is one second at least", "至少为一秒");
-    if (!x->every_us && goes_by_time(x)) x->every_us = EVERY_DEFAULT_US;
+    if (!x->every_us && !never && goes_by_time(x)) x->every_us = EVERY_DEFAULT_US;
     if (!old) return 0;
     if (old->type != JD_JOBJ) return bad(m, "old", "must be an object", "须为对象");
     if (duration(m, old, "after", &x->old_us)) {

@@ -247,6 +247,10 @@ int effects_idle(effects *f) {
     return !f->sent && !f->fill->n && !f->fill->states_n && !f->fill->tickets;
 }
 
+uint32_t effects_count(effects *f) {
+    return (uint32_t)(f->fill->n + f->fill->states_n + (f->sent ? f->sent->n : 0));
+}
+
 void effects_wake(effects *f) {
     pthread_mutex_lock(&f->lock);
     pthread_cond_broadcast(&f->is_done);

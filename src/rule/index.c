@@ -97,6 +97,7 @@ void rindex_add(rule_index *x, rule *r) {
     type_rules *t = need_type(x, r->type);
     put(&t->all, r);
     for (uint32_t i = 0; i < r->watched_n; i++) put(need_attr(t, r->watched[i]), r);
+    if (r->device_state) put(need_attr(t, r->device_state), r); /* a device that is claimed is judged then */
 }
 
 void rindex_remove(rule_index *x, rule *r) {
@@ -104,6 +105,7 @@ void rindex_remove(rule_index *x, rule *r) {
     if (!t) return;
     take(&t->all, r);
     for (uint32_t i = 0; i < r->watched_n; i++) take(need_attr(t, r->watched[i]), r);
+    if (r->device_state) take(need_attr(t, r->device_state), r);
 }
 
 size_t rindex_of_type(rule_index *x, jd_sym type, rule ***out) {

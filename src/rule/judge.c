@@ -267,7 +267,7 @@ static void derive(jd_rules *r, rule *x, judging *j) {
     }
     x->failed_run = 0;
     if (v.type == JD_X_NULL || v.type == JD_X_PLACE) return;
-    jd_time at = j->by_time ? j->now - j->now % 60000000 : j->end;
+    jd_time at = j->end == j->now ? j->now - j->now % 60000000 : j->end;
     effects_room(r->out, 1);
     a = effects_arena(r->out);
     jd_buf text = {0};
@@ -323,12 +323,13 @@ static void judge_at(jd_rules *r, rule *x, const jd_doc *was, const jd_doc *is, 
     }
     if (!x->derives && is_unclaimed(x, is)) return;
     jd_time at = time_of_data(x, was, is);
+    if (at == JD_TIME_NONE) at = time_of_data(x, NULL, is); /* it was claimed */
     if (x->old_us && !x->old_count && at != JD_TIME_NONE && now - at > x->old_us) return;
     jd_arena_reset(&r->arena);
     rules_view(r);
     judging j = {.e = r->o.engine, .x = x, .was = was, .is = is, .view = &r->view, .a = &r->arena, .now = now};
     j.by_time = by_time;
-    j.end = !by_time && at != JD_TIME_NONE ? at : now;
+    j.end = at != JD_TIME_NONE && !(by_time && x->every_us) ? at : now;
     j.readings_max = r->o.readings_max;
     judging_ready(&j);
     atomic_fetch_add_explicit(&x->judged, 1, memory_order_relaxed);

@@ -44,8 +44,8 @@ typedef struct jd_ruleset jd_ruleset;
 int jd_ruleset_make(jd_engine *engine, const jd_pack_rules *in, jd_ruleset **out, size_t *at, jd_err *err);
 void jd_ruleset_free(jd_ruleset *s); /* that was not applied; NULL is fine */
 
-/* Loads what was kept; rules are applied next; then jd_rules_watch, before the first write, and jd_rules_go, behind which
- * rules write: when all others watch. */
+/* Loads what was kept; rules are applied next; then jd_rules_watch, before the first write, and jd_rules_go, behind
+ * which rules write: when all others watch. */
 int jd_rules_start(jd_rules **out, const jd_rules_opts *opts, jd_err *err);
 void jd_rules_links(jd_rules *r, jd_links *links); /* where commands go; NULL: nowhere any more */
 void jd_rules_watch(jd_rules *r);
@@ -80,6 +80,14 @@ typedef struct jd_alert_ticket {
 void jd_alert_act_on(jd_rules *r, jd_alert_ticket *t);
 /* The @context of an alert's names; borrowed, lives as long as the room. */
 jd_context *jd_alert_names(jd_rules *r);
+/* An alert as a message of CAP 1.2: Alert while it stands, Cancel once it is cleared. sender: without blanks and
+ * commas. */
+void jd_alert_to_cap(jd_rules *r, const jd_doc *d, jd_str sender, jd_arena *a, jd_buf *out);
+/* A message of CAP 1.2 becomes an alert, whose id is *id, and clears those that it updates or cancels: *n writes of one
+ * change set, in the arena. JD_E_BAD_REQUEST_DATA, JD_E_TOO_LARGE (cap.h); JD_E_NOT_SUPPORTED (not Actual, Ack, Error);
+ * JD_E_NOT_FOUND (nothing that it cancels is here). */
+int jd_alert_from_cap(jd_rules *r, jd_view *v, jd_str xml, jd_arena *a, jd_write **w, size_t *n, jd_str *id,
+                      jd_err *err);
 /* Its JSON, to be hosted for those who ask with it. */
 jd_str jd_alert_names_text(void);
 #endif

@@ -191,6 +191,14 @@ int alert_close_write(struct jd_rules *r, jd_str rule_key, jd_str entity, jd_tim
                       jd_arena *a, jd_write *w, jd_err *err);
 extern const char jd_alert_context[]; /* of its names, as JSON */
 jd_sym alert_sym(const struct jd_rules *r, const char *name);
+jd_words alert_words(const struct jd_rules *r, const jd_doc *d, const char *name, jd_arena *a);
+/* Members behind others: ,"name":... */
+void alert_text_json(jd_buf *b, const char *name, jd_str s);
+void alert_time_json(jd_buf *b, const char *name, jd_time t);
+void alert_words_json(jd_buf *b, const char *name, jd_str zh, jd_str en);
+/* A write of that JSON (emptied) in the names of alerts. */
+int alert_to_write(struct jd_rules *r, jd_op op, unsigned flags, jd_input shape, jd_str id, jd_buf *json, jd_arena *a,
+                   jd_write *w, jd_err *err);
 /* What somebody does with it. JD_E_NOT_FOUND, JD_E_CONFLICT. */
 int alert_act_write(struct jd_rules *r, jd_view *v, const jd_alert_ticket *t, jd_time now, jd_arena *a, jd_write *w,
                     jd_err *err);
@@ -223,8 +231,9 @@ typedef struct rcommand {
 void effects_command(effects *f, rcommand *c);
 /* Hands over what there is when nothing is under way, and sees to what became durable. now: as soon as can be. */
 void effects_turn(effects *f, int now);
-int effects_idle(effects *f);  /* nothing is under way, nothing waits */
-void effects_wake(effects *f); /* it is stopping */
+int effects_idle(effects *f);       /* nothing is under way, nothing waits */
+uint32_t effects_count(effects *f); /* writes that are not durable yet */
+void effects_wake(effects *f);      /* it is stopping */
 void effects_drop_tickets(effects *f, const jd_err *err);
 
 typedef struct walk { /* rules that judge all entities of a type */
@@ -273,6 +282,7 @@ struct jd_rules {
     _Atomic uint64_t judged_to; /* every group up to this one was judged */
     _Atomic uint64_t seen_to;   /* the newest of them that held changes for rules */
     _Atomic uint64_t position;  /* durable */
+    _Atomic uint32_t pending;   /* writes that are not durable yet */
     _Atomic uint64_t changes, judgements, raised, cleared;
 };
 uint64_t rules_ms(void);

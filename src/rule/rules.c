@@ -87,7 +87,8 @@ static void on_changes(jd_rules *r, uint64_t group, const jd_seen *seen, size_t 
         p = copy(copy(p, &to->was), &to->is);
     }
     /* rules are behind: writers wait, so that nothing is forgotten */
-    while (may_wait && r->waiting > r->o.changes_bytes && !atomic_load(&r->stopping)) pthread_cond_wait(&r->gone, &r->queue);
+    while (may_wait && r->waiting > r->o.changes_bytes && !atomic_load(&r->stopping))
+        pthread_cond_wait(&r->gone, &r->queue);
     put(r, it);
     pthread_mutex_unlock(&r->queue);
 }
@@ -438,6 +439,7 @@ static ritem *take(jd_rules *r, int64_t us, jd_alert_ticket **tickets) {
 }
 
 static void through(jd_rules *r, ritem *it) {
+    atomic_store(&r->pending, effects_count(r->out)); /* before it is said that all is judged */
     if (it->n && it->group) atomic_store(&r->seen_to, it->group);
     if (it->group) atomic_store(&r->judged_to, it->group);
     pthread_mutex_lock(&r->queue);
@@ -474,6 +476,7 @@ static void *thread_main(void *user) {
         view_end(r);
         tell_turn(r);
         effects_turn(r->out, 1);
+        atomic_store(&r->pending, effects_count(r->out));
         view_end(r);
     }
     return NULL;

@@ -108,10 +108,12 @@ void jd_rules_metrics(jd_rules *r, jd_buf *out) {
                   "jindu_alerts_raised_total %llu\n"
                   "# HELP jindu_alerts_cleared_total Alerts cleared.\n# TYPE jindu_alerts_cleared_total counter\n"
                   "jindu_alerts_cleared_total %llu\n"
-                  "# HELP jindu_rules_behind_groups Commit groups whose effects are not durable yet.\n"
+                  "# HELP jindu_rule_effects_pending Writes of rules that are not durable yet.\n"
+                  "# TYPE jindu_rule_effects_pending gauge\njindu_rule_effects_pending %u\n"
+                  "# HELP jindu_rules_behind_groups Commit groups that are not judged yet.\n"
                   "# TYPE jindu_rules_behind_groups gauge\njindu_rules_behind_groups %llu\n",
                   atomic_load(&r->wanted), (unsigned long long)atomic_load(&r->changes),
                   (unsigned long long)atomic_load(&r->judgements), (unsigned long long)atomic_load(&r->raised),
-                  (unsigned long long)atomic_load(&r->cleared),
+                  (unsigned long long)atomic_load(&r->cleared), atomic_load(&r->pending),
                   (unsigned long long)(jd_engine_group(r->o.engine) - atomic_load(&r->judged_to)));
 }

@@ -51,26 +51,6 @@ static void came_back(jd_rules *r, rtelling *t) {
     free(t);
 }
 
-static jd_words words_of(const jd_rules *r, const jd_doc *d, const char *name, jd_arena *a) {
-    jd_attrview v;
-    jd_words w = {{NULL, 0}, {NULL, 0}};
-    jd_sym key;
-    jd_str raw;
-    jd_node item;
-    jd_arena tmp;
-    jd_arena_init(&tmp);
-    jd_str iri = jd_ctx_expand(r->alert_ctx, &tmp, jd_str_of(name));
-    jd_sym sym = jd_sym_find(jd_engine_symbols(r->o.engine), iri);
-    jd_arena_fini(&tmp);
-    if (!sym || !jd_doc_attr(d, sym, &v, NULL) || v.kind != JD_LANGUAGEPROPERTY) return w;
-    for (jd_nodeiter it = jd_node_items(v.value); jd_node_member(&it, &key, &raw, &item);) {
-        if (jd_node_type(item) != JD_N_STR) continue;
-        if (jd_str_is(raw, "zh")) w.zh = jd_arena_dup(a, jd_node_str(item));
-        if (jd_str_is(raw, "en")) w.en = jd_arena_dup(a, jd_node_str(item));
-    }
-    return w;
-}
-
 static void tell(jd_rules *r, rstate *st, const rule *x) {
     jd_doc d;
     jd_err err = {0};
@@ -94,8 +74,8 @@ static void tell(jd_rules *r, rstate *st, const rule *x) {
     jd_telling what = {.id = jd_arena_printf(&t->arena, "alert-%016llx-%u-%d",
                                              (unsigned long long)jd_hash_fixed(id.p, id.n), st->times, st->level),
                        .severity = severity,
-                       .title = words_of(r, &d, "title", &t->arena),
-                       .text = words_of(r, &d, "description", &t->arena),
+                       .title = alert_words(r, &d, "title", &t->arena),
+                       .text = alert_words(r, &d, "description", &t->arena),
                        .about = st->entity,
                        .group = st->rule,
                        .to = to,

@@ -83,7 +83,8 @@ async function settled(of: Server): Promise<void> {
         "rest",
         async () => {
             const text = (await of.call("GET", "/metrics")).text;
-            return /^jindu_rules_behind_groups 0$/m.test(text) || undefined;
+            const rest = /^jindu_rules_behind_groups 0$/m.test(text) && /^jindu_rule_effects_pending 0$/m.test(text);
+            return rest || undefined;
         },
         60_000,
     );
@@ -148,7 +149,7 @@ test("an alert is raised, becomes less bad, and is cleared, with its evidence", 
     const names = linkTo(`${server.url}/api/alerts/context.jsonld`);
     const found = await server.call("GET", `${api}/entities?type=Alert&q=severity==%22red%22&pick=id`, undefined, names);
     assert.deepEqual(found.json.map((e: Json) => e.id), [id]);
-    const past = await server.call("GET", `${api}/temporal/entities/${id}?attrs=severity&options=temporalValues`, undefined, names);
+    const past = await server.call("GET", `${api}/temporal/entities/${id}?attrs=severity&options=temporalValues&timeproperty=modifiedAt`, undefined, names);
     assert.ok(past.json.severity?.values?.length >= 3, past.text);
 });
 
@@ -293,4 +294,72 @@ test("a storm of readings over the limit is one alert for each rule and entity, 
     assert.ok(got.length < 10, `${got.length} messages for one storm`);
     gateway.close();
     gateway.closeAllConnections();
+});
+
+test("alerts leave and come as messages of CAP 1.2", async () => {
+    await install(server, "cap-out", [rule("high", { category: "environment" })]);
+    const location = { type: "GeoProperty", value: { type: "Point", coordinates: [119.45, 32.2] } };
+    await upsert(server, [sensor("c", 95, { location })]);
+    const id = alertId("cap-out", "high", "c");
+    await status(server, id, "open");
+    const cap = async (): Promise<string> => {
+        const answer = await server.call("GET", `/api/alerts/${encodeURIComponent(id)}/cap`);
+        assert.equal(answer.status, 200, answer.text);
+        assert.match(answer.headers["content-type"] ?? "", /^application\/cap\+xml/);
+        return answer.text;
+    };
+    const raised = await cap();
+    assert.match(raised, /<msgType>Alert<\/msgType>/);
+    assert.match(raised, /<severity>Extreme<\/severity>/);
+    assert.match(raised, /<category>Env<\/category>/);
+    assert.match(raised, /<circle>32\.200000,119\.450000 0<\/circle>/);
+    assert.match(raised, /<headline>超限<\/headline>/);
+    await upsert(server, [sensor("c", 1)]);
+    await status(server, id, "cleared");
+    const over = await cap();
+    assert.match(over, /<msgType>Cancel<\/msgType>/);
+    const xml = { "Content-Type": "application/cap+xml" };
+    const post = (text: string): Promise<Answer> =>
+        server.call("POST", "/api/alerts/cap", text, { ...xml, "Content-Length": String(Buffer.byteLength(text)) });
+    assert.equal((await post(over)).status, 404); // what it cancels never came
+    const came = await post(raised);
+    assert.equal(came.status, 201, came.text);
+    const taken = await one(server, came.json.id);
+    assert.equal(taken.status, "open");
+    assert.equal(taken.severity, "red");
+    assert.equal(taken.pack, "cap");
+    assert.deepEqual(taken.location.coordinates, [119.45, 32.2]);
+    assert.deepEqual(taken.title.languageMap ?? taken.title, { zh: "超限", en: "Over the limit" });
+    assert.equal((await post(raised)).status, 200); // the same again
+    assert.equal((await post(over)).status, 200);
+    assert.equal((await one(server, came.json.id)).status, "cleared");
+    const bad = await post(raised.replace("<msgType>Alert</msgType>", "<msgType>Alarm</msgType>"));
+    assert.equal(bad.status, 400);
+    assert.match(bad.text, /msgType/);
+});
+
+test("a device is judged when it is claimed; a rule that goes never by time goes by the time of the data", async () => {
+    const state = (value: string): Json => ({ deviceState: { type: "Property", value } });
+    await install(server, "claimed", [
+        rule("high", {}),
+        rule("mean", { every: "never", levels: [{ severity: "blue", when: "avg(n, 1h) > 50" }] }),
+    ]);
+    const at = "2020-05-01T08:00:00Z";
+    await upsert(server, [
+        sensor("new", 0, { [`${context}n`]: { type: "Property", value: 100, observedAt: at }, ...state("new") }),
+    ]);
+    await settled(server);
+    const id = alertId("claimed", "high", "new");
+    assert.equal((await server.call("GET", `/api/alerts/${encodeURIComponent(id)}`)).status, 404);
+    await upsert(server, [
+        sensor("new", 0, { [`${context}n`]: { type: "Property", value: 100, observedAt: at }, ...state("claimed") }),
+    ]);
+    const a = await status(server, id, "open");
+    assert.equal(a.validFrom, at);
+    /* a rule that is installed later judges what is there, its window ending where the data does */
+    await status(server, alertId("claimed", "mean", "new"), "open");
+    await install(server, "later", [
+        rule("mean", { every: "never", levels: [{ severity: "blue", when: "avg(n, 1h) > 50" }] }),
+    ]);
+    await status(server, alertId("later", "mean", "new"), "open");
 });
