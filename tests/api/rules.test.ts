@@ -143,13 +143,22 @@ test("an alert is raised, becomes less bad, and is cleared, with its evidence", 
     const again = await one(server, id);
     assert.equal(again.status, "open");
     assert.equal(again.times, 2);
-    assert.deepEqual((await alerts(server, { status: "open", pack: "levels" })).map((a) => a.id), [id]);
+    const open = await alerts(server, { status: "open", pack: "levels" });
+    assert.deepEqual(
+        open.map((a) => a.id),
+        [id],
+    );
     assert.deepEqual(await alerts(server, { status: "cleared", pack: "levels" }), []);
     /* it is an entity like all others: NGSI-LD finds it, and knows what it was */
     const names = linkTo(`${server.url}/api/alerts/context.jsonld`);
-    const found = await server.call("GET", `${api}/entities?type=Alert&q=severity==%22red%22&pick=id`, undefined, names);
-    assert.deepEqual(found.json.map((e: Json) => e.id), [id]);
-    const past = await server.call("GET", `${api}/temporal/entities/${id}?attrs=severity&options=temporalValues&timeproperty=modifiedAt`, undefined, names);
+    const red = `${api}/entities?type=Alert&q=severity==%22red%22&pick=id`;
+    const found = await server.call("GET", red, undefined, names);
+    assert.deepEqual(
+        found.json.map((e: Json) => e.id),
+        [id],
+    );
+    const times = "attrs=severity&options=temporalValues&timeproperty=modifiedAt";
+    const past = await server.call("GET", `${api}/temporal/entities/${id}?${times}`, undefined, names);
     assert.ok(past.json.severity?.values?.length >= 3, past.text);
 });
 
@@ -192,7 +201,10 @@ test("what people do with an alert", async () => {
 
 test("windows, missing data, late data, derived attributes", async () => {
     await install(server, "time", [
-        rule("mean", { levels: [{ severity: "orange", when: "avg(n, 1h) > 50" }], old: { after: "30d", count: false } }),
+        rule("mean", {
+            levels: [{ severity: "orange", when: "avg(n, 1h) > 50" }],
+            old: { after: "30d", count: false },
+        }),
         rule("silent", { levels: [{ severity: "yellow", when: "missing(n, 2s)" }], every: "1s" }),
         { derive: 1, id: "twice", type: "Sensor", attribute: "twice", value: "n * 2" },
         rule("derived", { levels: [{ severity: "blue", when: "twice > 300" }] }),
