@@ -175,6 +175,12 @@ static void every_relation_is_what_geos_says(void **state) {
                 if (is && n) assert_true(geo__boxes_touch(box[0], jd_shape_box(t)));
                 jd_geoq_fini(q);
             }
+            jd_geoq *held = jd_geoq_within(&a, s); /* the same of shapes at hand */
+            int within = geos_says(&j, 0, g, h);
+            assert_int_equal(jd_geoq_test(held, t), within);
+            assert_int_equal(jd_shape_within(t, s), within);
+            assert_int_equal(jd_shape_intersects(t, s), geos_says(&j, 4, g, h));
+            jd_geoq_fini(held);
             GEOSGeom_destroy_r(j.h, g);
             GEOSGeom_destroy_r(j.h, h);
         }
@@ -184,6 +190,28 @@ static void every_relation_is_what_geos_says(void **state) {
     judge_close(&j);
     jd_buf_fini(&b);
     jd_buf_fini(&c);
+}
+
+static void shapes_at_hand(void **state) {
+    (void)state;
+    jd_arena a;
+    jd_arena_init(&a);
+#define HALVES                                                                  \
+    "{\"type\":\"GeometryCollection\",\"geometries\":["                         \
+    "{\"type\":\"Polygon\",\"coordinates\":[[[0,0],[2,0],[2,4],[0,4],[0,0]]]}," \
+    "{\"type\":\"Polygon\",\"coordinates\":[[[2,0],[4,0],[4,4],[2,4],[2,0]]]}]}"
+    jd_shape *unit = shape(&a, UNIT), *halves = shape(&a, HALVES);
+    jd_shape *line = shape(&a, "{\"type\":\"LineString\",\"coordinates\":[[1,1],[3,3]]}"); /* over both halves */
+    jd_shape *out = shape(&a, "{\"type\":\"LineString\",\"coordinates\":[[1,1],[5,3]]}");
+    assert_int_equal(jd_shape_within(halves, unit), 1);
+    assert_int_equal(jd_shape_within(unit, halves), 1);
+    assert_int_equal(jd_shape_within(line, halves), 1);
+    assert_int_equal(jd_shape_within(out, halves), 0);
+    assert_int_equal(jd_shape_intersects(out, halves), 1);
+    assert_int_equal(jd_shape_within(halves, line), 0);
+    assert_int_equal(jd_shape_within(halves, halves), -1);
+    assert_null(jd_geoq_within(&a, halves));
+    jd_arena_fini(&a);
 }
 
 static void direction(void **state) {
@@ -508,6 +536,7 @@ int main(void) {
         cmocka_unit_test(georel_refusals),
         cmocka_unit_test(geometry_refusals),
         cmocka_unit_test(every_relation_is_what_geos_says),
+        cmocka_unit_test(shapes_at_hand),
         cmocka_unit_test(direction),
         cmocka_unit_test(near),
         cmocka_unit_test(near_agrees_with_distance),
