@@ -45,6 +45,9 @@ int jd_json_parse(jd_arena *a, jd_str text, const jd_jlimits *limits, jd_jval *o
 static inline jd_str jd_jstr(const jd_jval *v) { /* of JD_JSTR or JD_JNUM */
     return (jd_str){v->s, v->n};
 }
+static inline int jd_jis_num(const jd_jval *v) {
+    return v->type == JD_JNUM || v->type == JD_JDEC;
+}
 static inline int jd_jis(const jd_jval *v, const char *z) { /* is the string z? */
     return v->type == JD_JSTR && jd_str_is(jd_jstr(v), z);
 }

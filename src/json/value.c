@@ -51,10 +51,6 @@ static int objects_equal(const jd_jval *a, const jd_jval *b) {
     return same;
 }
 
-static int is_number(const jd_jval *v) {
-    return v->type == JD_JNUM || v->type == JD_JDEC;
-}
-
 static int same_number(const jd_jval *a, const jd_jval *b) {
     double x = jd_jnum(a), y = jd_jnum(b);
     return isfinite(x) && x == y;
@@ -62,7 +58,7 @@ static int same_number(const jd_jval *a, const jd_jval *b) {
 
 /* As deep as the trees, which the parser's depth limit bounds. */
 int jd_jequal(const jd_jval *a, const jd_jval *b) {
-    if (a->type != b->type) return is_number(a) && is_number(b) && same_number(a, b);
+    if (a->type != b->type) return jd_jis_num(a) && jd_jis_num(b) && same_number(a, b);
     switch (a->type) {
     case JD_JNULL:
     case JD_JFALSE:

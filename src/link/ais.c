@@ -616,7 +616,7 @@ static int read_message(const jd_link_set *set, const bits *b, jd_arena *a, jd_f
 
 static void put_row(jd_arena *a, jd_frame *out, int rc) {
     const jd_jval *type = jd_jget(&out->fields, "type");
-    const layout *l = !rc && type ? layout_of((unsigned)whole_number(jd_jstr(type), 2)) : NULL;
+    const layout *l = !rc && type ? layout_of((unsigned)type->dec) : NULL;
     if (!l || !l->report) return;
     out->rows = jd_arena_alloc(a, sizeof *out->rows);
     *out->rows = out->fields;

@@ -513,7 +513,7 @@ static int decode(const jd_link_set *set, const jd_peer *peer, jd_str bytes, jd_
 
 /* A whole number, exactly. */
 static int whole(const jd_jval *v, unsigned least, unsigned most, const char *place, unsigned *out, jd_err *err) {
-    double d = v && v->type == JD_JNUM ? jd_jnum(v) : -1;
+    double d = v && jd_jis_num(v) ? jd_jnum(v) : -1;
     if (d >= least && d <= most && d == (double)(unsigned)d) {
         *out = (unsigned)d;
         return 0;

@@ -92,7 +92,7 @@ static int number_of(jd_feed *f, const map_attr *a, const jd_table_cell *c, jd_a
         *out = *c->value;
         return bounded(a, out, a->ref, x);
     }
-    int kind = !c->value || c->value->type == JD_JNUM || c->value->type == JD_JSTR || c->value->type == JD_JDEC;
+    int kind = !c->value || jd_jis_num(c->value) || c->value->type == JD_JSTR;
     if (!kind || to_number(f, a, c->text, &n)) {
         if (c->text.n)
             return FEED_FAIL(x, VALUE, a->ref, "\"%.*s\" is no number", "“%.*s”不是数字", shown(c->text), c->text.p);
@@ -219,9 +219,7 @@ static int plain_value(jd_feed *f, const map_attr *a, const jd_table_cell *c, jd
     jd_str s;
     switch (a->as) {
     case AS_NUMBER: return number_of(f, a, c, to, out, x) ? -1 : 1;
-    case AS_ANY:
-        *out = any_of(f, a, c, to);
-        return (out->type == JD_JNUM || out->type == JD_JDEC) && bounded(a, out, a->ref, x) ? -1 : 1;
+    case AS_ANY: *out = any_of(f, a, c, to); return jd_jis_num(out) && bounded(a, out, a->ref, x) ? -1 : 1;
     case AS_BOOLEAN: {
         int yes = is_one_of(a->yes, a->yes_n, c->text);
         if (!yes && !is_one_of(a->no, a->no_n, c->text))
