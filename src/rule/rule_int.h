@@ -282,7 +282,8 @@ struct jd_rules {
     _Atomic uint64_t judged_to; /* every group up to this one was judged */
     _Atomic uint64_t seen_to;   /* the newest of them that held changes for rules */
     _Atomic uint64_t position;  /* durable */
-    _Atomic uint32_t pending;   /* writes that are not durable yet */
+    _Atomic uint32_t pending;   /* walks, and writes that are not durable yet */
+    _Atomic uint32_t edits;     /* that wait */
     _Atomic uint64_t changes, judgements, raised, cleared;
 };
 uint64_t rules_ms(void);

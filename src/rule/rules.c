@@ -438,8 +438,15 @@ static ritem *take(jd_rules *r, int64_t us, jd_alert_ticket **tickets) {
     return all;
 }
 
+/* What is still to be done beside the groups that wait. */
+static void pending_tell(jd_rules *r) {
+    uint32_t walks = 0;
+    for (const walk *w = r->walks; w; w = w->next) walks++;
+    atomic_store(&r->pending, effects_count(r->out) + walks);
+}
+
 static void through(jd_rules *r, ritem *it) {
-    atomic_store(&r->pending, effects_count(r->out)); /* before it is said that all is judged */
+    pending_tell(r); /* before it is said that all is judged */
     if (it->n && it->group) atomic_store(&r->seen_to, it->group);
     if (it->group) atomic_store(&r->judged_to, it->group);
     pthread_mutex_lock(&r->queue);
@@ -462,6 +469,8 @@ static void *thread_main(void *user) {
             if (it->set) {
                 edit(r, it->set);
                 it->set = NULL;
+                pending_tell(r);
+                atomic_fetch_sub(&r->edits, 1);
             } else if (!atomic_load(&r->stopping)) {
                 judge_group(r, it);
             }
@@ -476,7 +485,7 @@ static void *thread_main(void *user) {
         view_end(r);
         tell_turn(r);
         effects_turn(r->out, 1);
-        atomic_store(&r->pending, effects_count(r->out));
+        pending_tell(r);
         view_end(r);
     }
     return NULL;
@@ -546,8 +555,10 @@ void jd_rules_watch(jd_rules *r) {
     for (ritem *it = r->first, *next; it; it = next) { /* the packs of the start: before all else */
         next = it->next;
         edit(r, it->set);
+        atomic_fetch_sub(&r->edits, 1);
         free(it);
     }
+    pending_tell(r);
     r->first = NULL;
     r->last = &r->first;
     r->waiting = 0;
@@ -581,6 +592,7 @@ static void push_edit(jd_rules *r, jd_ruleset *s) {
     ritem *it = jd_xcalloc(1, sizeof *it);
     it->bytes = sizeof *it;
     it->set = s;
+    atomic_fetch_add(&r->edits, 1);
     pthread_mutex_lock(&r->queue);
     put(r, it);
     pthread_mutex_unlock(&r->queue);

@@ -97,23 +97,24 @@ int jd_rule_explain(jd_rules *r, jd_str pack, jd_str id, const jd_doc *d, jd_buf
 
 void jd_rules_metrics(jd_rules *r, jd_buf *out) {
     if (!r) return;
-    jd_buf_printf(out,
-                  "# HELP jindu_rules Rules and derivations of installed packs.\n# TYPE jindu_rules gauge\n"
-                  "jindu_rules %u\n"
-                  "# HELP jindu_rule_changes_total Changes that rules looked at.\n"
-                  "# TYPE jindu_rule_changes_total counter\njindu_rule_changes_total %llu\n"
-                  "# HELP jindu_rule_judgements_total Rules judged on a change.\n"
-                  "# TYPE jindu_rule_judgements_total counter\njindu_rule_judgements_total %llu\n"
-                  "# HELP jindu_alerts_raised_total Alerts raised.\n# TYPE jindu_alerts_raised_total counter\n"
-                  "jindu_alerts_raised_total %llu\n"
-                  "# HELP jindu_alerts_cleared_total Alerts cleared.\n# TYPE jindu_alerts_cleared_total counter\n"
-                  "jindu_alerts_cleared_total %llu\n"
-                  "# HELP jindu_rule_effects_pending Writes of rules that are not durable yet.\n"
-                  "# TYPE jindu_rule_effects_pending gauge\njindu_rule_effects_pending %u\n"
-                  "# HELP jindu_rules_behind_groups Commit groups that are not judged yet.\n"
-                  "# TYPE jindu_rules_behind_groups gauge\njindu_rules_behind_groups %llu\n",
-                  atomic_load(&r->wanted), (unsigned long long)atomic_load(&r->changes),
-                  (unsigned long long)atomic_load(&r->judgements), (unsigned long long)atomic_load(&r->raised),
-                  (unsigned long long)atomic_load(&r->cleared), atomic_load(&r->pending),
-                  (unsigned long long)(jd_engine_group(r->o.engine) - atomic_load(&r->judged_to)));
+    jd_buf_printf(
+        out,
+        "# HELP jindu_rules Rules and derivations of installed packs.\n# TYPE jindu_rules gauge\n"
+        "jindu_rules %u\n"
+        "# HELP jindu_rule_changes_total Changes that rules looked at.\n"
+        "# TYPE jindu_rule_changes_total counter\njindu_rule_changes_total %llu\n"
+        "# HELP jindu_rule_judgements_total Rules judged on a change.\n"
+        "# TYPE jindu_rule_judgements_total counter\njindu_rule_judgements_total %llu\n"
+        "# HELP jindu_alerts_raised_total Alerts raised.\n# TYPE jindu_alerts_raised_total counter\n"
+        "jindu_alerts_raised_total %llu\n"
+        "# HELP jindu_alerts_cleared_total Alerts cleared.\n# TYPE jindu_alerts_cleared_total counter\n"
+        "jindu_alerts_cleared_total %llu\n"
+        "# HELP jindu_rules_pending Edits of the list, walks over all entities, and writes that are not durable yet.\n"
+        "# TYPE jindu_rules_pending gauge\njindu_rules_pending %u\n"
+        "# HELP jindu_rules_behind_groups Commit groups that are not judged yet.\n"
+        "# TYPE jindu_rules_behind_groups gauge\njindu_rules_behind_groups %llu\n",
+        atomic_load(&r->wanted), (unsigned long long)atomic_load(&r->changes),
+        (unsigned long long)atomic_load(&r->judgements), (unsigned long long)atomic_load(&r->raised),
+        (unsigned long long)atomic_load(&r->cleared), atomic_load(&r->pending) + atomic_load(&r->edits),
+        (unsigned long long)(jd_engine_group(r->o.engine) - atomic_load(&r->judged_to)));
 }

@@ -83,7 +83,7 @@ async function settled(of: Server): Promise<void> {
         "rest",
         async () => {
             const text = (await of.call("GET", "/metrics")).text;
-            const rest = /^jindu_rules_behind_groups 0$/m.test(text) && /^jindu_rule_effects_pending 0$/m.test(text);
+            const rest = /^jindu_rules_behind_groups 0$/m.test(text) && /^jindu_rules_pending 0$/m.test(text);
             return rest || undefined;
         },
         60_000,

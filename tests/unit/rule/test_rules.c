@@ -153,7 +153,7 @@ static void settle(void) {
         jd_arena_init(&a);
         jd_rules_metrics(rules, &b);
         jd_buf_c(&b, 0);
-        int behind = strstr(b.p, "jindu_rules_behind_groups 0\n") == NULL;
+        int behind = !strstr(b.p, "jindu_rules_behind_groups 0\n") || !strstr(b.p, "jindu_rules_pending 0\n");
         jd_buf_fini(&b);
         jd_arena_fini(&a);
         if (!behind && jd_engine_group(e) == to) return;
