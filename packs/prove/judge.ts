@@ -64,7 +64,7 @@ function worst<T>(levels: Level<T>[], open: number, x: T): number | undefined {
 
 /**
  * The events of the alert of one entity. `suppressed`: when one of the rules of `unless` has an open alert. Where one
- * ends, the rule looks again, by the clock, at what it knew before; what it raises then has the time "released".
+ * ends, the rule looks again at what it knew before; what it raises then has the time of that.
  */
 export function follow<T>(rule: Rule<T>, points: Point<T>[], suppressed: Span[] = []): Event[] {
     const events: Event[] = [];
@@ -73,6 +73,7 @@ export function follow<T>(rule: Rule<T>, points: Point<T>[], suppressed: Span[] 
     let open = -1;
     let clearSince: string | undefined;
     let known: T | undefined;
+    let knownAt = "";
     const raise = (at: string, level: number): void => {
         events.push({ at, what: levels[level]!.severity });
         open = level;
@@ -82,9 +83,10 @@ export function follow<T>(rule: Rule<T>, points: Point<T>[], suppressed: Span[] 
             const end = ends.shift()!;
             const still = suppressed.some((span) => covers(span, end));
             const level = known === undefined || still || open >= 0 ? -1 : worst(levels, open, known);
-            if (level !== undefined && level >= 0) raise("released", level);
+            if (level !== undefined && level >= 0) raise(knownAt, level);
         }
         known = x;
+        knownAt = at;
         const level = worst(levels, open, x);
         if (level === undefined) continue;
         if (level === open) {

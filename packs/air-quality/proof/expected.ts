@@ -69,12 +69,12 @@ const frozen: Rule<{ value: number; hours: number }> = {
     levels: [{ severity: "yellow", when: (x) => x.hours >= 5 && x.value > 10 }],
 };
 
-/** The first report makes the station known; it is claimed behind it, and rules look from the second on. */
+/** The first report makes the station known; it is claimed behind it, and rules look at that report then. */
 function judged<T>(reports: Report[], of: (report: Report, at: number) => T | undefined): Point<T>[] {
     const points: Point<T>[] = [];
     reports.forEach((report, at) => {
         const x = of(report, at);
-        if (at > 0 && x !== undefined) points.push({ at: iso(report.at), x });
+        if (x !== undefined) points.push({ at: iso(report.at), x });
     });
     return points;
 }
