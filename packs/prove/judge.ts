@@ -57,7 +57,7 @@ function worst<T>(levels: Level<T>[], open: number, x: T): number | undefined {
     for (const [i, level] of levels.entries()) {
         const yes = holds(level, i, open, x);
         if (yes === true) return unknown && open >= 0 && i > open ? undefined : i;
-        if (yes === undefined) unknown = true;
+        if (yes === undefined && (open < 0 || i >= open)) unknown = true;
     }
     return unknown ? undefined : -1;
 }

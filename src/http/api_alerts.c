@@ -75,6 +75,23 @@ static int find(api_ask *k, filtering *f, uint64_t offset, uint64_t limit, uint6
     return rc;
 }
 
+static const char *const states[] = {"open", "acknowledged", "cleared"};
+static const char *const severities[] = {"red", "orange", "yellow", "blue", "info"};
+
+/* Each of the words of a parameter is one of those. */
+static int words_known(api_ask *k, const char *name, const char *const *known, size_t n) {
+    jd_str *part, list = api_param(k, name);
+    size_t parts = 0;
+    if (!list.p) return 0;
+    int bad = api_split(k->a, list, &part, &parts);
+    for (size_t i = 0; i < parts && !bad; i++) {
+        size_t j = 0;
+        while (j < n && !jd_str_is(part[i], known[j])) j++;
+        bad = j == n;
+    }
+    return bad ? api_bad(k, name, "has a word that is none of those of alerts", "含有告警所没有的取值") : 0;
+}
+
 /* GET /api/alerts?status=&severity=&pack=&rule=&entity=&category=: the worst first, then the newest. */
 jd_turn api_alerts_list(jd_req *r) {
     jd_turn turn;
@@ -84,6 +101,9 @@ jd_turn api_alerts_list(jd_req *r) {
     if (api_number(k, "limit", 100, k->app->limit_max, &limit) || api_number(k, "offset", 0, UINT32_MAX, &offset))
         return api_fail(k);
     filtering f = {.k = k, .render = form(k)};
+    if (words_known(k, "status", states, sizeof states / sizeof *states) ||
+        words_known(k, "severity", severities, sizeof severities / sizeof *severities))
+        return api_fail(k);
     for (int i = 0; i < FILTERS; i++) {
         f.value[i] = api_param(k, filters[i]);
         f.attr[i] = sym_of(k, names[i]);

@@ -167,13 +167,21 @@ static jd_attr state_attr(jd_sym name, const char *state) {
                      .has_value = 1};
 }
 
-/* The entity gets what the claim says of it (types, place, name), and its state. */
+/* The entity gets what the claim says of it (types, place, name), and its state. Who claims without an @context speaks
+ * in the link's names, in which the readings are. */
 static int claim_entity(api_ask *k, jd_str entity, jd_write *w) {
-    jd_parse p = api_parser(k, k->ctx);
-    jd_ent *e = JD_NEW(k->a, jd_ent);
-    if (jd_ent_parse(&p, &k->body, JD_IN_FRAGMENT, (jd_str){NULL, 0}, e, &k->err)) return -1;
     jd_context *ctx = jd_link_context(k->app->links, k->r->parts[0]);
     if (!ctx) return no_link(k);
+    if (!k->link.p && !k->body_is_ld) {
+        jd_ctx_unref(k->ctx);
+        k->ctx = jd_ctx_ref(ctx);
+    }
+    jd_parse p = api_parser(k, k->ctx);
+    jd_ent *e = JD_NEW(k->a, jd_ent);
+    if (jd_ent_parse(&p, &k->body, JD_IN_FRAGMENT, (jd_str){NULL, 0}, e, &k->err)) {
+        jd_ctx_unref(ctx);
+        return -1;
+    }
     jd_str iri = jd_ctx_expand(ctx, k->a, JD_STR("deviceState"));
     jd_sym name = jd_sym_find(jd_engine_symbols(k->app->engine), iri);
     jd_ctx_unref(ctx);

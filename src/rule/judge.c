@@ -29,14 +29,14 @@ static int level_holds(judging *j, uint32_t i, int stands, jd_err *err) {
     return !until_known ? UNKNOWN : !over;
 }
 
-/* The worst level that holds. */
+/* The worst level that holds. Of one that is worse than what stands nothing needs to be known: it did not come. */
 static int worst(judging *j, int now_at, int *out, jd_err *err) {
     int unknown = 0;
     for (uint32_t i = 0; i < j->x->levels_n; i++) {
         int yes = level_holds(j, i, now_at >= 0 && (int)i >= now_at, err);
         if (yes == -1) return -1;
         if (yes == UNKNOWN) {
-            unknown = 1;
+            unknown |= now_at < 0 || (int)i >= now_at;
         } else if (yes) {
             /* it would be less than what stands, and of that nothing is known */
             *out = unknown && now_at >= 0 && (int)i > now_at ? UNKNOWN : (int)i;
@@ -49,11 +49,16 @@ static int worst(judging *j, int now_at, int *out, jd_err *err) {
 
 /* ---- what follows ---- */
 
-static void failed(jd_rules *r, rule *x, jd_str entity, const jd_err *err) {
+void rule_failed(jd_rules *r, rule *x, jd_str entity, const jd_err *err) {
     atomic_fetch_add(&x->failures, 1);
     pthread_mutex_lock(&r->lock);
     snprintf(x->why, sizeof x->why, "%.*s: %.130s", (int)(entity.n > 60 ? 60 : entity.n), entity.p, err->en);
     pthread_mutex_unlock(&r->lock);
+}
+
+/* An evaluation failed: a rule that only fails is switched off. */
+static void failed(jd_rules *r, rule *x, jd_str entity, const jd_err *err) {
+    rule_failed(r, x, entity, err);
     if (++x->failed_run < r->o.failures_max) return;
     x->off = 1;
     jd_log(JD_LOG_ERROR, "rule.off", "rule=%.*s why=\"%s\"", JD_STR_ARG(x->key), x->why);
@@ -237,21 +242,22 @@ static void follow(jd_rules *r, rule *x, rstate *st, uint64_t hash, uint64_t ent
 
 /* ---- when, and whether ---- */
 
-/* The time of what is judged: the newest observedAt among the attributes that changed (all that it reads, by time). */
+/* The time of what is judged: the newest observedAt among the attributes that changed (of all that it reads, by time);
+ * when they were written, where none of them has any. */
 static jd_time time_of_data(const rule *x, const jd_doc *was, const jd_doc *is) {
-    jd_time newest = JD_TIME_NONE;
+    jd_time observed = JD_TIME_NONE, written = JD_TIME_NONE;
     jd_attrview a, b;
     for (uint32_t i = 0; i < x->watched_n; i++) {
         if (!jd_doc_attr(is, x->watched[i], &a, NULL)) continue;
         if (was && jd_doc_attr(was, x->watched[i], &b, NULL) && a.observed == b.observed && a.modified == b.modified)
             continue;
-        jd_time t = a.observed == JD_TIME_NONE ? a.modified : a.observed;
-        if (t > newest) newest = t;
+        if (a.observed > observed) observed = a.observed;
+        if (a.modified > written) written = a.modified;
     }
-    return newest;
+    return observed == JD_TIME_NONE ? written : observed;
 }
 
-static int is_unclaimed(const rule *x, const jd_doc *is) {
+int judge_is_unclaimed(const rule *x, const jd_doc *is) {
     jd_attrview a;
     return x->device_state && jd_doc_attr(is, x->device_state, &a, NULL) && jd_node_type(a.value) == JD_N_STR &&
            jd_str_is(jd_node_str(a.value), "new");
@@ -321,7 +327,7 @@ static void judge_at(jd_rules *r, rule *x, const jd_doc *was, const jd_doc *is, 
         gone(r, x, st, now);
         return;
     }
-    if (!x->derives && is_unclaimed(x, is)) return;
+    if (!x->derives && judge_is_unclaimed(x, is)) return;
     jd_time at = time_of_data(x, was, is);
     if (at == JD_TIME_NONE) at = time_of_data(x, NULL, is); /* it was claimed */
     if (x->old_us && !x->old_count && at != JD_TIME_NONE && now - at > x->old_us) return;

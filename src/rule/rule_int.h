@@ -209,7 +209,10 @@ int alert_id_split(jd_str id, jd_str *rule_key, jd_str *entity, jd_arena *a);
 /* A change of that group. */
 void judge(struct jd_rules *r, rule *x, const jd_doc *was, const jd_doc *is, uint64_t group, jd_time now);
 void judge_by_time(struct jd_rules *r, rule *x, const jd_doc *is, jd_time now); /* is: of r->view */
-void judge_removed(struct jd_rules *r, rstate *st, jd_time now);                /* its rule is gone */
+/* Something about it failed: counted, and said in its record. */
+void rule_failed(struct jd_rules *r, rule *x, jd_str entity, const jd_err *err);
+int judge_is_unclaimed(const rule *x, const jd_doc *is);         /* a device that nobody has claimed raises nothing */
+void judge_removed(struct jd_rules *r, rstate *st, jd_time now); /* its rule is gone */
 
 /* ---- effects.c: what is to be written, in change sets that are durable or not at all ---- */
 typedef struct effects effects;

@@ -43,8 +43,11 @@ static void came_back(jd_rules *r, rtelling *t) {
         t->st->again_ms = rules_ms() + AGAIN_MS;
         rules_todo(r, t->st);
     } else {
-        if (err->code != JD_E_OK)
+        if (err->code != JD_E_OK) {
+            rule *x = rules_find(r, t->st->rule);
             jd_log(JD_LOG_ERROR, "rule.tell", "rule=%.*s why=\"%s\"", JD_STR_ARG(t->st->rule), err->en);
+            if (x) rule_failed(r, x, t->st->entity, err);
+        }
         done_with(r, t->st, 0);
     }
     jd_arena_fini(&t->arena);
@@ -94,6 +97,8 @@ static void tell(jd_rules *r, rstate *st, const rule *x) {
 static void no_command(jd_rules *r, rstate *st, const jd_err *err) {
     jd_log(JD_LOG_ERROR, "rule.command", "rule=%.*s entity=%.*s why=\"%s\"", JD_STR_ARG(st->rule),
            JD_STR_ARG(st->entity), err->en);
+    rule *x = rules_find(r, st->rule);
+    if (x) rule_failed(r, x, st->entity, err);
     done_with(r, st, 1);
 }
 
