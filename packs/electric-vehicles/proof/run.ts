@@ -129,7 +129,9 @@ export async function check(city: City, all: Expected[]): Promise<Check[]> {
     }
     checks.push(same("alerts of all cars", alerts, (await city.alerts()).length));
     const open = all.flatMap(({ car, alerts: courses }) =>
-        [...courses].filter(([, events]) => (events.at(-1)?.what ?? "cleared") !== "cleared").map(([rule]) => `${rule} ${car.id}`),
+        [...courses]
+            .filter(([, events]) => (events.at(-1)?.what ?? "cleared") !== "cleared")
+            .map(([rule]) => `${rule} ${car.id}`),
     );
     const openNow = (await city.alerts({ status: "open" })).map((one) => `${one.rule} ${one.alertSource}`);
     checks.push(same("alerts that are open at the end", open.sort(), openNow.sort()));
