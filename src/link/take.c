@@ -27,6 +27,7 @@ typedef struct link_part {
 typedef struct link_message {
     struct link_message *next; /* the one begun before */
     char *key;                 /* NUL-terminated */
+    uint64_t hash;             /* of the key: 256 messages are passed over without reading theirs */
     uint32_t parts, got;
     size_t weight;    /* bytes of all that is kept of it */
     uint64_t came_us; /* the newest part */
@@ -56,7 +57,9 @@ void link_parts_free(link_conn *c) {
 
 static link_message **message_of(link_conn *c, const jd_frame *f) {
     link_message **at = &c->messages;
-    while (*at && !((*at)->parts == f->parts && jd_str_is(f->part_key, (*at)->key))) at = &(*at)->next;
+    uint64_t hash = jd_hash(f->part_key.p, f->part_key.n);
+    while (*at && !((*at)->hash == hash && (*at)->parts == f->parts && jd_str_is(f->part_key, (*at)->key)))
+        at = &(*at)->next;
     return at;
 }
 
@@ -92,6 +95,7 @@ static link_message *part_keep(link_conn *c, const jd_frame *f) {
     if (!m) {
         m = jd_xcalloc(1, sizeof *m + f->parts * sizeof *m->part);
         m->key = jd_xstrdup(f->part_key);
+        m->hash = jd_hash(f->part_key.p, f->part_key.n);
         m->parts = f->parts;
         m->next = c->messages;
         c->messages = m;
