@@ -243,11 +243,16 @@ export class City {
 
     // ---- input
 
+    /** Where a link of the pack listens, or what it dials. */
+    port(link: string): number {
+        const port = this.#ports.get(link);
+        if (port === undefined) throw new Error(`the pack has no link ${link} with a port`);
+        return port;
+    }
+
     /** A device's line to a link of the pack. */
     line(link: string, read: ReadAnswers): Line {
-        const port = this.#ports.get(link);
-        if (port === undefined) throw new Error(`the pack has no link ${link} that listens`);
-        const line = new Line("127.0.0.1", port, read);
+        const line = new Line("127.0.0.1", this.port(link), read);
         this.#lines.push(line);
         return line;
     }

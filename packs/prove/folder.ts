@@ -43,7 +43,10 @@ export function freePort(): Promise<number> {
     });
 }
 
-/** Copies the pack; each link that listens gets a free port in the copy. Answers the ports by the links' names. */
+/**
+ * Copies the pack; each link that listens gets a free port in the copy, and so does one that dials the loopback address
+ * (what it dials, the proof plays there). Answers the ports by the links' names.
+ */
 export async function copyOf(pack: Pack): Promise<{ dir: string; ports: Map<string, number> }> {
     const dir = mkdtempSync(join(tmpdir(), "jindu-pack-"));
     cpSync(pack.dir, dir, { recursive: true });
@@ -51,11 +54,12 @@ export async function copyOf(pack: Pack): Promise<{ dir: string; ports: Map<stri
     const links = join(dir, "links");
     for (const file of existsSync(links) ? readdirSync(links) : []) {
         const path = join(links, file);
-        const link = json(path) as { listen?: string };
-        if (link.listen === undefined) continue;
+        const link = json(path) as { listen?: string; dial?: string };
+        const way = link.listen !== undefined ? "listen" : "dial";
+        if (way === "dial" && !link.dial?.startsWith("127.0.0.1:")) continue;
         const port = await freePort();
         ports.set(file.replace(/\.json$/, ""), port);
-        writeFileSync(path, JSON.stringify({ ...link, listen: `127.0.0.1:${port}` }, null, 2));
+        writeFileSync(path, JSON.stringify({ ...link, [way]: `127.0.0.1:${port}` }, null, 2));
     }
     return { dir, ports };
 }
