@@ -96,7 +96,7 @@ static void refresh(jd_rules *r, rule *x, rstate *st, judging *j) {
 }
 
 static void judge_at(jd_rules *r, rule *x, const jd_doc *was, const jd_doc *is, uint64_t group, int by_time,
-                     jd_time now);
+                     jd_time now, found *f);
 
 /* Rules that waited for this one look again. */
 static void free_those_that_waited(jd_rules *r, const rule *x, const jd_doc *is, jd_time now) {
@@ -104,10 +104,10 @@ static void free_those_that_waited(jd_rules *r, const rule *x, const jd_doc *is,
     if (!is || !x) return;
     jd_sym type;
     for (jd_bytes rest = is->types; jd_syms_next(&rest, &type);) {
-        size_t n = rindex_of_type(r->index, type, &all);
+        size_t n = rindex_waiting(r->index, type, &all);
         for (size_t i = 0; i < n; i++)
             for (uint32_t k = 0; k < all[i]->unless_n; k++)
-                if (jd_str_eq(all[i]->unless[k], x->key)) judge_at(r, all[i], NULL, is, 0, 1, now);
+                if (jd_str_eq(all[i]->unless[k], x->key)) judge_at(r, all[i], NULL, is, 0, 1, now, NULL);
     }
 }
 
@@ -238,23 +238,24 @@ static void follow(jd_rules *r, rule *x, rstate *st, uint64_t hash, uint64_t ent
 /* ---- when, and whether ---- */
 
 /* The time of what is judged: the newest observedAt among the attributes that changed (all that it reads, by time). */
-static jd_time time_of_data(const rule *x, const jd_doc *was, const jd_doc *is) {
+static jd_time time_of_data(const rule *x, const jd_doc *was, const jd_doc *is, found *f) {
     jd_time newest = JD_TIME_NONE;
-    jd_attrview a, b;
+    jd_attrview room, older;
     for (uint32_t i = 0; i < x->watched_n; i++) {
-        if (!jd_doc_attr(is, x->watched[i], &a, NULL)) continue;
-        if (was && jd_doc_attr(was, x->watched[i], &b, NULL) && a.observed == b.observed && a.modified == b.modified)
-            continue;
-        jd_time t = a.observed == JD_TIME_NONE ? a.modified : a.observed;
+        const jd_attrview *a = found_attr(f, is, 0, x->watched[i], &room), *b;
+        if (!a) continue;
+        b = was ? found_attr(f, was, 1, x->watched[i], &older) : NULL;
+        if (b && a->observed == b->observed && a->modified == b->modified) continue;
+        jd_time t = a->observed == JD_TIME_NONE ? a->modified : a->observed;
         if (t > newest) newest = t;
     }
     return newest;
 }
 
-static int is_unclaimed(const rule *x, const jd_doc *is) {
-    jd_attrview a;
-    return x->device_state && jd_doc_attr(is, x->device_state, &a, NULL) && jd_node_type(a.value) == JD_N_STR &&
-           jd_str_is(jd_node_str(a.value), "new");
+static int is_unclaimed(const rule *x, const jd_doc *is, found *f) {
+    jd_attrview room;
+    const jd_attrview *a = x->device_state ? found_attr(f, is, 0, x->device_state, &room) : NULL;
+    return a && jd_node_type(a->value) == JD_N_STR && jd_str_is(jd_node_str(a->value), "new");
 }
 
 static void derive(jd_rules *r, rule *x, judging *j) {
@@ -311,7 +312,7 @@ static void gone(jd_rules *r, rule *x, rstate *st, jd_time now) {
 
 /* group: up to which the entity was seen; what is older is not judged any more. */
 static void judge_at(jd_rules *r, rule *x, const jd_doc *was, const jd_doc *is, uint64_t group, int by_time,
-                     jd_time now) {
+                     jd_time now, found *f) {
     jd_str id = is ? is->id : was->id;
     uint64_t entity_hash = jd_hash(id.p, id.n), hash = rstate_hash(x->hash, entity_hash);
     rstate *st = rstates_find(&r->states, hash, x->key, id);
@@ -321,12 +322,13 @@ static void judge_at(jd_rules *r, rule *x, const jd_doc *was, const jd_doc *is, 
         gone(r, x, st, now);
         return;
     }
-    if (!x->derives && is_unclaimed(x, is)) return;
-    jd_time at = time_of_data(x, was, is);
+    if (!x->derives && is_unclaimed(x, is, f)) return;
+    jd_time at = time_of_data(x, was, is, f);
     if (x->old_us && !x->old_count && at != JD_TIME_NONE && now - at > x->old_us) return;
     jd_arena_reset(&r->arena);
     rules_view(r);
     judging j = {.e = r->o.engine, .x = x, .was = was, .is = is, .view = &r->view, .a = &r->arena, .now = now};
+    j.found = f;
     j.by_time = by_time;
     j.end = !by_time && at != JD_TIME_NONE ? at : now;
     j.readings_max = r->o.readings_max;
@@ -350,12 +352,12 @@ static void judge_at(jd_rules *r, rule *x, const jd_doc *was, const jd_doc *is, 
     if (group && !st && (st = rstates_find(&r->states, hash, x->key, id))) st->group = group;
 }
 
-void judge(jd_rules *r, rule *x, const jd_doc *was, const jd_doc *is, uint64_t group, jd_time now) {
-    judge_at(r, x, was, is, group, 0, now);
+void judge(jd_rules *r, rule *x, const jd_doc *was, const jd_doc *is, uint64_t group, jd_time now, found *f) {
+    judge_at(r, x, was, is, group, 0, now, f);
 }
 
 void judge_by_time(jd_rules *r, rule *x, const jd_doc *is, jd_time now) {
-    judge_at(r, x, NULL, is, r->view.group, 1, now);
+    judge_at(r, x, NULL, is, r->view.group, 1, now, NULL);
 }
 
 void judge_removed(jd_rules *r, rstate *st, jd_time now) {

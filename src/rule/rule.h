@@ -44,8 +44,8 @@ typedef struct jd_ruleset jd_ruleset;
 int jd_ruleset_make(jd_engine *engine, const jd_pack_rules *in, jd_ruleset **out, size_t *at, jd_err *err);
 void jd_ruleset_free(jd_ruleset *s); /* that was not applied; NULL is fine */
 
-/* Loads what was kept; rules are applied next; then jd_rules_watch, before the first write, and jd_rules_go, behind which
- * rules write: when all others watch. */
+/* Loads what was kept; rules are applied next; then jd_rules_watch, before the first write, and jd_rules_go, behind
+ * which rules write: when all others watch. */
 int jd_rules_start(jd_rules **out, const jd_rules_opts *opts, jd_err *err);
 void jd_rules_links(jd_rules *r, jd_links *links); /* where commands go; NULL: nowhere any more */
 void jd_rules_watch(jd_rules *r);
