@@ -3,7 +3,7 @@
  * `nobody`). */
 #ifndef JD_BENCH_HISTORY_PEERS_H
 #define JD_BENCH_HISTORY_PEERS_H
-#include "history_http.h"
+#include "http_link.h"
 
 #include <pwd.h>
 

@@ -3,17 +3,12 @@
  *
  *     http JINDU CONSTANT FOLDER [seconds]
  */
-#include "load.h"
+#include "city_http.h"
 
 #include <stdlib.h>
 #include <unistd.h>
 
 enum { CITY = 100000, CONNECTIONS = 64, PORT = 19480, PORT_CONSTANT = 19481 };
-
-typedef struct asker {
-    uint64_t rng;
-    uint32_t first, n; /* entities from..from+n-1 */
-} asker;
 
 static void get_one(void *user, jd_buf *out) {
     asker *a = user;
@@ -29,33 +24,10 @@ static void patch_one(void *user, jd_buf *out) {
     asker *a = user;
     char id[BENCH_ID_MAX], body[200];
     bench_id(id, bench_below(&a->rng, CITY));
-    int n =
-        snprintf(body, sizeof body,
-                 "{\"type\":\"Property\",\"value\":%u.%u,\"unitCode\":\"GQ\",\"observedAt\":\"2026-11-23T09:00:00Z\"}",
-                 bench_below(&a->rng, 400), bench_below(&a->rng, 10));
-    jd_buf_printf(out,
-                  "PATCH /ngsi-ld/v1/entities/%s/attrs/pm25 HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: "
-                  "application/json\r\nUser-Agent: "
-                  "bench\r\nContent-Length: %d\r\n\r\n%s",
-                  id, n, body);
-}
-
-static void upsert_next(void *user, jd_buf *out) {
-    asker *a = user;
-    jd_buf body = {0};
-    jd_buf_c(&body, '[');
-    for (uint32_t i = 0; i < a->n; i++) {
-        if (i) jd_buf_c(&body, ',');
-        bench_entity(&body, a->first + i, 1);
-    }
-    jd_buf_c(&body, ']');
-    a->first += a->n;
-    jd_buf_printf(out,
-                  "POST /ngsi-ld/v1/entityOperations/upsert HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: "
-                  "application/json\r\nContent-Length: %zu\r\n\r\n",
-                  body.n);
-    jd_buf_str(out, jd_buf_view(&body));
-    jd_buf_fini(&body);
+    snprintf(body, sizeof body,
+             "{\"type\":\"Property\",\"value\":%u.%u,\"unitCode\":\"GQ\",\"observedAt\":\"2026-11-23T09:00:00Z\"}",
+             bench_below(&a->rng, 400), bench_below(&a->rng, 10));
+    city_patch(out, id, "pm25", body);
 }
 
 static load_result run(unsigned port, void (*request)(void *, jd_buf *), int status, double seconds, double rate,
@@ -69,38 +41,18 @@ static load_result run(unsigned port, void (*request)(void *, jd_buf *), int sta
                    .user = &a,
                    .status = status,
                    .samples = samples};
-    load_result r;
-    load_run(&p, &r);
-    if (r.wrong)
-        bench_die("%llu answers were not %d, the first: %s", (unsigned long long)r.wrong, status, r.first_wrong);
-    return r;
-}
-
-static void fill(void) {
-    for (uint32_t first = 0; first < CITY; first += 500) {
-        asker a = {.first = first, .n = 500};
-        load_plan p = {.port = PORT, .connections = 1, .seconds = 0, .request = upsert_next, .user = &a, .status = 201};
-        load_result r;
-        load_run(&p, &r);
-        if (r.wrong) bench_die("filling: %s", r.first_wrong);
-    }
+    return city_run(&p);
 }
 
 int main(int argc, char **argv) {
     if (argc < 4) bench_die("usage: http JINDU CONSTANT FOLDER [seconds]");
     double seconds = argc > 4 ? atof(argv[4]) : 60;
-    char listen[32], port[16];
-    snprintf(listen, sizeof listen, "127.0.0.1:%d", PORT);
+    char port[16];
     snprintf(port, sizeof port, "%d", PORT_CONSTANT);
-    const char *const jindu[] = {argv[1],    "serve", "--open",      "--data", argv[3],
-                                 "--listen", listen,  "--log-level", "error",  NULL};
     const char *const constant[] = {argv[2], port, NULL};
     jd_buf cmd = {0};
-    jd_buf_printf(&cmd, "rm -rf '%s'", argv[3]);
-    jd_buf_c(&cmd, 0);
-    if (system(cmd.p)) bench_die("cannot remove %s", argv[3]);
-    pid_t bare = server_start(constant, PORT_CONSTANT), city = server_start(jindu, PORT);
-    fill();
+    pid_t bare = server_start(constant, PORT_CONSTANT), city = city_start(argv[1], argv[3], PORT);
+    city_fill(PORT, 0, CITY);
     bench_samples get_bare = {0}, get_city = {0};
     double slice = seconds / 24; /* in turns, so that what else the machine does falls on both */
     for (int i = 0; i < 6; i++) {
@@ -136,7 +88,6 @@ int main(int argc, char **argv) {
         o.per_second, bench_quantile(&o.latency, 0.5) * 1e3, bench_quantile(&o.latency, 0.99) * 1e3,
         bench_quantile(&o.latency, 0.999) * 1e3, o.longest_gap * 1e3);
     printf("  resident %.0f MB\n", (double)bench_rss(city) / 1e6);
-    cmd.n = 0;
     jd_buf_printf(
         &cmd, "curl -s http://127.0.0.1:%d/metrics | grep -E '^jindu_store_(log_bytes|dirty|wal_bytes|file_bytes) '",
         PORT);
@@ -145,10 +96,7 @@ int main(int argc, char **argv) {
     if (system(cmd.p)) printf("  (no metrics)\n");
     server_stop(city);
     server_stop(bare);
-    cmd.n = 0;
-    jd_buf_printf(&cmd, "rm -rf '%s'", argv[3]);
-    jd_buf_c(&cmd, 0);
-    if (system(cmd.p)) bench_die("cannot remove %s", argv[3]);
+    city_remove(argv[3]);
     jd_buf_fini(&cmd);
     return 0;
 }

@@ -4,7 +4,7 @@
  *
  *     link JINDU FIXED FOLDER VECTORS [seconds of a turn] [seconds of a probe] [seconds of the burst]
  */
-#include "history_http.h"
+#include "http_link.h"
 #include "link/protocol.h"
 #include "link_load.h"
 #include "load.h"

@@ -115,7 +115,8 @@ void load_run(const load_plan *plan, load_result *out) {
                 snprintf(out->first_wrong, sizeof out->first_wrong, "%.*s", (int)(c->in_n < 190 ? c->in_n : 190),
                          c->in);
             }
-            if (plan->answered) plan->answered(plan->user, c->number, c->due, now);
+            if (plan->answered)
+                plan->answered(plan->answered_user ? plan->answered_user : plan->user, c->number, c->due, now);
             if (plan->samples) bench_add(&out->latency, now - c->due);
             if (closing || plan->rate > 0) {
                 c->busy = 0;

@@ -15,8 +15,9 @@ typedef struct load_plan {
     void *user;
     /* Request `number` (from 0, in the order of request()) was answered; may be NULL. Times as bench_seconds(). */
     void (*answered)(void *user, uint64_t number, double due, double now);
-    int status;  /* the status that counts as an answer */
-    int samples; /* keep latencies */
+    void *answered_user; /* NULL: user */
+    int status;          /* the status that counts as an answer */
+    int samples;         /* keep latencies */
 } load_plan;
 
 typedef struct load_result {

@@ -7,7 +7,7 @@
  * three of ten updates are. They go to 16 endpoints. Then one subscription for each of 16 stamped entities; and 16
  * subscriptions that share out 1,600 entities, each update of which is told, as fast as the machine can: how many of
  * the acknowledged updates came? */
-#include "load.h"
+#include "city_http.h"
 #include "told_receiver.h"
 
 #include <stdlib.h>
@@ -27,39 +27,10 @@ enum {
 
 static uint32_t entities, subscriptions;
 
-typedef struct asker {
-    uint64_t rng;
-    uint32_t first, n, i;
-} asker;
-
-static void post(jd_buf *out, const char *path, const jd_buf *body) {
-    jd_buf_printf(out,
-                  "POST /ngsi-ld/v1/%s HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nUser-Agent: "
-                  "bench\r\nContent-Length: %zu\r\n\r\n",
-                  path, body->n);
-    jd_buf_str(out, jd_buf_view(body));
-}
-
-static void upsert_next(void *user, jd_buf *out) {
-    asker *a = user;
-    jd_buf body = {0};
-    jd_buf_c(&body, '[');
-    for (uint32_t i = 0; i < a->n; i++) {
-        if (i) jd_buf_c(&body, ',');
-        bench_entity(&body, a->first + i, 1);
-    }
-    jd_buf_c(&body, ']');
-    a->first += a->n;
-    post(out, "entityOperations/upsert", &body);
-    jd_buf_fini(&body);
-}
-
 static void patch(jd_buf *out, const char *id, const char *attr, const char *value) {
-    jd_buf_printf(out,
-                  "PATCH /ngsi-ld/v1/entities/%s/attrs/%s HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: "
-                  "application/json\r\nUser-Agent: bench\r\nContent-Length: %zu\r\n\r\n"
-                  "{\"type\":\"Property\",\"value\":%s}",
-                  id, attr, strlen(value) + 28, value);
+    char body[80];
+    snprintf(body, sizeof body, "{\"type\":\"Property\",\"value\":%s}", value);
+    city_patch(out, id, attr, body);
 }
 
 static void patch_one(void *user, jd_buf *out) {
@@ -84,7 +55,7 @@ static void make_stamped(void *user, jd_buf *out) {
     jd_buf_printf(
         &body, "{\"id\":\"urn:ngsi-ld:Stamped:%u\",\"type\":\"Stamped\",\"stamp\":{\"type\":\"Property\",\"value\":0}}",
         a->i++);
-    post(out, "entities", &body);
+    city_post(out, "entities", jd_buf_view(&body));
     jd_buf_fini(&body);
 }
 
@@ -94,7 +65,7 @@ static void subscribe(jd_buf *out, const char *selector, const char *more, unsig
                   "{\"type\":\"Subscription\",\"entities\":[{%s}]%s,\"notification\":{\"format\":\"keyValues\","
                   "\"attributes\":[\"pm25\",\"stamp\",\"n\"],\"endpoint\":{\"uri\":\"http://127.0.0.1:%u/told\"}}}",
                   selector, more, port);
-    post(out, "subscriptions", &body);
+    city_post(out, "subscriptions", jd_buf_view(&body));
     jd_buf_fini(&body);
 }
 
@@ -135,7 +106,7 @@ static void make_busy(void *user, jd_buf *out) {
                       i % ENDPOINTS, i);
     jd_buf_c(&body, ']');
     a->i++;
-    post(out, "entityOperations/upsert", &body);
+    city_post(out, "entityOperations/upsert", jd_buf_view(&body));
     jd_buf_fini(&body);
 }
 
@@ -161,7 +132,7 @@ static void bare_post(void *user, jd_buf *out) {
     jd_buf body = {0};
     (void)user;
     for (int i = 0; i < 300; i++) jd_buf_c(&body, 'x');
-    post(out, "x", &body);
+    city_post(out, "x", jd_buf_view(&body));
     jd_buf_fini(&body);
 }
 
@@ -175,24 +146,11 @@ static load_result run(unsigned port, void (*request)(void *, jd_buf *), asker *
                    .user = a,
                    .status = status,
                    .samples = 1};
-    load_result r;
-    load_run(&p, &r);
-    if (r.wrong) bench_die("%llu answers were not %d: %s", (unsigned long long)r.wrong, status, r.first_wrong);
-    return r;
+    return city_run(&p);
 }
 
-/* One request after the other until so many are answered. */
 static void times(void (*request)(void *, jd_buf *), asker *a, int status, uint32_t n) {
-    for (uint32_t i = 0; i < n; i++) {
-        load_result r = run(PORT, request, a, status, 1, 0, 0);
-        bench_free(&r.latency);
-    }
-}
-
-static void rate_line(const char *what, const load_result *r) {
-    bench_samples l = r->latency;
-    printf("%-44s %9.0f/s   p50 %.2f ms, p99 %.2f ms\n", what, r->per_second, bench_quantile(&l, 0.5) * 1e3,
-           bench_quantile(&l, 0.99) * 1e3);
+    city_times(PORT, request, a, status, n);
 }
 
 static double delays(receiver *told, const char *what, double seconds, double rate, double *p99) {
@@ -238,25 +196,18 @@ int main(int argc, char **argv) {
     double seconds = argc > 4 ? atof(argv[4]) : 20;
     entities = argc > 5 ? (uint32_t)atoi(argv[5]) : 1000000;
     subscriptions = argc > 6 ? (uint32_t)atoi(argv[6]) : 100000;
-    char listen[32], port[16];
-    snprintf(listen, sizeof listen, "127.0.0.1:%d", PORT);
+    char port[16];
     snprintf(port, sizeof port, "%d", PORT_CONSTANT);
-    const char *const jindu[] = {argv[1],    "serve", "--open",      "--data", argv[3],
-                                 "--listen", listen,  "--log-level", "error",  NULL};
     const char *const constant[] = {argv[2], port, NULL};
-    jd_buf cmd = {0};
-    jd_buf_printf(&cmd, "rm -rf '%s'", argv[3]);
-    jd_buf_c(&cmd, 0);
-    if (system(cmd.p)) bench_die("cannot remove %s", argv[3]);
     receiver *told = receiver_start(PORT_TOLD, ENDPOINTS, 0);
-    pid_t bare = server_start(constant, PORT_CONSTANT), city = server_start(jindu, PORT);
-    asker fill = {.n = 1000}, load = {.rng = 7}, subs = {.rng = 8}, stamped = {0}, own = {0};
-    times(upsert_next, &fill, 201, entities / 1000);
+    pid_t bare = server_start(constant, PORT_CONSTANT), city = city_start(argv[1], argv[3], PORT);
+    asker load = {.rng = 7}, subs = {.rng = 8}, stamped = {0}, own = {0};
+    city_fill(PORT, 0, entities);
     printf("%u entities\n", entities);
     bench_samples none = {0}, with = {0};
     for (int i = 0; i < 3; i++) {
         load_result r = run(PORT, patch_one, &load, 204, CONNECTIONS, seconds / 3, 0);
-        rate_line("updates, no subscription", &r);
+        city_rate_line("updates, no subscription", &r);
         bench_add(&none, r.per_second);
         bench_free(&r.latency);
     }
@@ -270,7 +221,7 @@ int main(int argc, char **argv) {
         double t0 = bench_seconds();
         load_result r = run(PORT, patch_one, &load, 204, CONNECTIONS, seconds / 3, 0);
         double took = bench_seconds() - t0;
-        rate_line("updates, with subscriptions", &r);
+        city_rate_line("updates, with subscriptions", &r);
         printf("  %.0f entities told of a second\n", (double)(receiver_entities(told) - before) / took);
         bench_add(&with, r.per_second);
         bench_free(&r.latency);
@@ -280,7 +231,7 @@ int main(int argc, char **argv) {
     times(make_stamped, &stamped, 201, STAMPED);
     times(subscribe_stamped, &own, 201, STAMPED);
     load_result posts = run(PORT_CONSTANT, bare_post, &load, 204, 8, seconds / 4, 1000);
-    rate_line("a bare POST over loopback", &posts);
+    city_rate_line("a bare POST over loopback", &posts);
     double alone, beside;
     delays(told, "from update (asked) to notification (received)", seconds / 2, 1000, &alone);
     exact(told, seconds / 2);
@@ -296,7 +247,6 @@ int main(int argc, char **argv) {
     server_stop(bare);
     receiver_stop(slow);
     receiver_stop(told);
-    if (system(cmd.p)) bench_die("cannot remove %s", argv[3]);
-    jd_buf_fini(&cmd);
+    city_remove(argv[3]);
     return 0;
 }

@@ -235,7 +235,7 @@ static int place_of(jd_str s, place *p, jd_err *err) {
 static int check_polygon(jd_str s, jd_err *err) {
     enum { LEAST = 4 };
     jd_str all = trimmed(s);
-    place first, last;
+    place first = {0}, last = {0};
     size_t n = 0;
     for (jd_str one; (one = next(&s)).n; n++) {
         if (place_of(one, &last, err)) return -1;

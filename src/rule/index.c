@@ -1,4 +1,5 @@
-/* Rules by type, and by type and attribute: a change costs by what it touches, not by how many rules there are. */
+/* Rules by type, by type and attribute, and by entity: a change costs by what it touches, not by how many rules there
+ * are. */
 #include "rule/rule_int.h"
 
 #include <stdlib.h>
@@ -10,19 +11,25 @@ typedef struct rules_of { /* a type, or an attribute of it */
 } rules_of;
 typedef struct type_rules {
     jd_sym type;
-    rules_of all;
-    rules_of *attrs; /* by attribute, sorted */
+    rules_of all;     /* those of one entity are not among these, nor among `attrs` */
+    rules_of *attrs;  /* by attribute, sorted */
+    rules_of waiting; /* with an `unless` */
     size_t attrs_n;
 } type_rules;
 struct rule_index {
     type_rules *types; /* sorted */
     size_t n;
+    jd_strmap entities; /* id -> place in `own` */
+    rules_of *own;      /* of one entity, whatever its type */
+    size_t own_n, own_cap;
     uint64_t mark;
     rules_of found; /* of one offer */
 };
 
 rule_index *rindex_make(void) {
-    return jd_xcalloc(1, sizeof(rule_index));
+    rule_index *x = jd_xcalloc(1, sizeof *x);
+    jd_strmap_init(&x->entities);
+    return x;
 }
 
 void rindex_free(rule_index *x) {
@@ -31,7 +38,11 @@ void rindex_free(rule_index *x) {
         for (size_t k = 0; k < x->types[i].attrs_n; k++) free(x->types[i].attrs[k].r);
         free(x->types[i].attrs);
         free(x->types[i].all.r);
+        free(x->types[i].waiting.r);
     }
+    for (size_t i = 0; i < x->own_n; i++) free(x->own[i].r);
+    jd_strmap_fini(&x->entities);
+    free(x->own);
     free(x->types);
     free(x->found.r);
     free(x);
@@ -93,8 +104,30 @@ static rules_of *need_attr(type_rules *t, jd_sym attr) {
     return &t->attrs[i];
 }
 
+static rules_of *find_own(const rule_index *x, jd_str entity) {
+    uint32_t i = jd_strmap_get(&x->entities, entity);
+    return i == JD_STRMAP_NONE ? NULL : &x->own[i];
+}
+
+static rules_of *need_own(rule_index *x, jd_str entity) {
+    rules_of *o = find_own(x, entity);
+    if (o) return o;
+    if (x->own_n == x->own_cap) {
+        x->own_cap = x->own_cap ? x->own_cap * 2 : 64;
+        x->own = jd_xrealloc(x->own, x->own_cap * sizeof *x->own);
+    }
+    x->own[x->own_n] = (rules_of){.attr = 0};
+    jd_strmap_put(&x->entities, entity, (uint32_t)x->own_n);
+    return &x->own[x->own_n++];
+}
+
 void rindex_add(rule_index *x, rule *r) {
     type_rules *t = need_type(x, r->type);
+    if (r->unless_n) put(&t->waiting, r);
+    if (r->entity.p) {
+        put(need_own(x, r->entity), r);
+        return;
+    }
     put(&t->all, r);
     for (uint32_t i = 0; i < r->watched_n; i++) put(need_attr(t, r->watched[i]), r);
     if (r->device_state) put(need_attr(t, r->device_state), r); /* a device that is claimed is judged then */
@@ -103,18 +136,24 @@ void rindex_add(rule_index *x, rule *r) {
 void rindex_remove(rule_index *x, rule *r) {
     type_rules *t = find_type(x, r->type);
     if (!t) return;
+    if (r->unless_n) take(&t->waiting, r);
+    if (r->entity.p) {
+        rules_of *o = find_own(x, r->entity);
+        if (o) take(o, r);
+        return;
+    }
     take(&t->all, r);
     for (uint32_t i = 0; i < r->watched_n; i++) take(need_attr(t, r->watched[i]), r);
     if (r->device_state) take(need_attr(t, r->device_state), r);
 }
 
-size_t rindex_of_type(rule_index *x, jd_sym type, rule ***out) {
+size_t rindex_waiting(rule_index *x, jd_sym type, rule ***out) {
     type_rules *t = find_type(x, type);
-    *out = t ? t->all.r : NULL;
-    return t ? t->all.n : 0;
+    *out = t ? t->waiting.r : NULL;
+    return t ? t->waiting.n : 0;
 }
 
-static void found(rule_index *x, const rules_of *o) {
+static void collect(rule_index *x, const rules_of *o) {
     for (size_t i = 0; i < o->n; i++) {
         if (o->r[i]->mark == x->mark) continue;
         o->r[i]->mark = x->mark;
@@ -134,8 +173,25 @@ static void by_attributes(rule_index *x, const type_rules *t, const jd_doc *was,
         jd_attrview a, b;
         if (!t->attrs[i].n) continue;
         int there = jd_doc_attr(is, t->attrs[i].attr, &a, NULL);
-        if (there ? !same(was, &a) : jd_doc_attr(was, t->attrs[i].attr, &b, NULL)) found(x, &t->attrs[i]);
+        if (there ? !same(was, &a) : jd_doc_attr(was, t->attrs[i].attr, &b, NULL)) collect(x, &t->attrs[i]);
     }
+}
+
+static int reads_a_change(const rule *r, const jd_doc *was, const jd_doc *is) {
+    for (uint32_t i = 0; i < r->watched_n; i++) {
+        jd_attrview a, b;
+        int there = jd_doc_attr(is, r->watched[i], &a, NULL);
+        if (there ? !same(was, &a) : jd_doc_attr(was, r->watched[i], &b, NULL)) return 1;
+    }
+    return 0;
+}
+
+static void of_entity(rule_index *x, const jd_doc *was, const jd_doc *is) {
+    const jd_doc *d = is ? is : was;
+    const rules_of *o = x->entities.n ? find_own(x, d->id) : NULL;
+    for (size_t i = 0; o && i < o->n; i++)
+        if (jd_doc_has_type(d, o->r[i]->type) && (!was || !is || reads_a_change(o->r[i], was, is)))
+            put(&x->found, o->r[i]);
 }
 
 static int by_rank(const void *a, const void *b) {
@@ -153,8 +209,9 @@ void rindex_offer(rule_index *x, const jd_doc *was, const jd_doc *is, rindex_fn 
         if (was && is)
             by_attributes(x, t, was, is);
         else
-            found(x, &t->all);
+            collect(x, &t->all);
     }
+    of_entity(x, was, is);
     int ranked = 0;
     for (size_t i = 0; i < x->found.n; i++) ranked |= x->found.r[i]->rank != 0;
     if (ranked) qsort(x->found.r, x->found.n, sizeof *x->found.r, by_rank);

@@ -101,7 +101,7 @@ static void refresh(jd_rules *r, rule *x, rstate *st, judging *j) {
 }
 
 static void judge_at(jd_rules *r, rule *x, const jd_doc *was, const jd_doc *is, uint64_t group, int by_time,
-                     jd_time now);
+                     jd_time now, found *f);
 
 /* Rules that waited for this one look again. */
 static void free_those_that_waited(jd_rules *r, const rule *x, const jd_doc *is, jd_time now) {
@@ -109,10 +109,10 @@ static void free_those_that_waited(jd_rules *r, const rule *x, const jd_doc *is,
     if (!is || !x) return;
     jd_sym type;
     for (jd_bytes rest = is->types; jd_syms_next(&rest, &type);) {
-        size_t n = rindex_of_type(r->index, type, &all);
+        size_t n = rindex_waiting(r->index, type, &all);
         for (size_t i = 0; i < n; i++)
             for (uint32_t k = 0; k < all[i]->unless_n; k++)
-                if (jd_str_eq(all[i]->unless[k], x->key)) judge_at(r, all[i], NULL, is, 0, 1, now);
+                if (jd_str_eq(all[i]->unless[k], x->key)) judge_at(r, all[i], NULL, is, 0, 1, now, NULL);
     }
 }
 
@@ -244,23 +244,24 @@ static void follow(jd_rules *r, rule *x, rstate *st, uint64_t hash, uint64_t ent
 
 /* The time of what is judged: the newest observedAt among the attributes that changed (of all that it reads, by time);
  * when they were written, where none of them has any. */
-static jd_time time_of_data(const rule *x, const jd_doc *was, const jd_doc *is) {
+static jd_time time_of_data(const rule *x, const jd_doc *was, const jd_doc *is, found *f) {
     jd_time observed = JD_TIME_NONE, written = JD_TIME_NONE;
-    jd_attrview a, b;
+    jd_attrview room, older;
     for (uint32_t i = 0; i < x->watched_n; i++) {
-        if (!jd_doc_attr(is, x->watched[i], &a, NULL)) continue;
-        if (was && jd_doc_attr(was, x->watched[i], &b, NULL) && a.observed == b.observed && a.modified == b.modified)
-            continue;
-        if (a.observed > observed) observed = a.observed;
-        if (a.modified > written) written = a.modified;
+        const jd_attrview *a = found_attr(f, is, 0, x->watched[i], &room), *b;
+        if (!a) continue;
+        b = was ? found_attr(f, was, 1, x->watched[i], &older) : NULL;
+        if (b && a->observed == b->observed && a->modified == b->modified) continue;
+        if (a->observed > observed) observed = a->observed;
+        if (a->modified > written) written = a->modified;
     }
     return observed == JD_TIME_NONE ? written : observed;
 }
 
-int judge_is_unclaimed(const rule *x, const jd_doc *is) {
-    jd_attrview a;
-    return x->device_state && jd_doc_attr(is, x->device_state, &a, NULL) && jd_node_type(a.value) == JD_N_STR &&
-           jd_str_is(jd_node_str(a.value), "new");
+int judge_is_unclaimed(const rule *x, const jd_doc *is, found *f) {
+    jd_attrview room;
+    const jd_attrview *a = x->device_state ? found_attr(f, is, 0, x->device_state, &room) : NULL;
+    return a && jd_node_type(a->value) == JD_N_STR && jd_str_is(jd_node_str(a->value), "new");
 }
 
 static void derive(jd_rules *r, rule *x, judging *j) {
@@ -317,7 +318,7 @@ static void gone(jd_rules *r, rule *x, rstate *st, jd_time now) {
 
 /* group: up to which the entity was seen; what is older is not judged any more. */
 static void judge_at(jd_rules *r, rule *x, const jd_doc *was, const jd_doc *is, uint64_t group, int by_time,
-                     jd_time now) {
+                     jd_time now, found *f) {
     jd_str id = is ? is->id : was->id;
     uint64_t entity_hash = jd_hash(id.p, id.n), hash = rstate_hash(x->hash, entity_hash);
     rstate *st = rstates_find(&r->states, hash, x->key, id);
@@ -327,13 +328,14 @@ static void judge_at(jd_rules *r, rule *x, const jd_doc *was, const jd_doc *is, 
         gone(r, x, st, now);
         return;
     }
-    if (!x->derives && judge_is_unclaimed(x, is)) return;
-    jd_time at = time_of_data(x, was, is);
-    if (at == JD_TIME_NONE) at = time_of_data(x, NULL, is); /* it was claimed */
+    if (!x->derives && judge_is_unclaimed(x, is, f)) return;
+    jd_time at = time_of_data(x, was, is, f);
+    if (at == JD_TIME_NONE) at = time_of_data(x, NULL, is, f); /* it was claimed */
     if (x->old_us && !x->old_count && at != JD_TIME_NONE && now - at > x->old_us) return;
     jd_arena_reset(&r->arena);
     rules_view(r);
     judging j = {.e = r->o.engine, .x = x, .was = was, .is = is, .view = &r->view, .a = &r->arena, .now = now};
+    j.found = f;
     j.by_time = by_time;
     j.end = at != JD_TIME_NONE && !(by_time && x->every_us) ? at : now;
     j.readings_max = r->o.readings_max;
@@ -357,12 +359,12 @@ static void judge_at(jd_rules *r, rule *x, const jd_doc *was, const jd_doc *is, 
     if (group && !st && (st = rstates_find(&r->states, hash, x->key, id))) st->group = group;
 }
 
-void judge(jd_rules *r, rule *x, const jd_doc *was, const jd_doc *is, uint64_t group, jd_time now) {
-    judge_at(r, x, was, is, group, 0, now);
+void judge(jd_rules *r, rule *x, const jd_doc *was, const jd_doc *is, uint64_t group, jd_time now, found *f) {
+    judge_at(r, x, was, is, group, 0, now, f);
 }
 
 void judge_by_time(jd_rules *r, rule *x, const jd_doc *is, jd_time now) {
-    judge_at(r, x, NULL, is, r->view.group, 1, now);
+    judge_at(r, x, NULL, is, r->view.group, 1, now, NULL);
 }
 
 void judge_removed(jd_rules *r, rstate *st, jd_time now) {

@@ -150,6 +150,21 @@ keep:
 
 /* ---- when it is judged ---- */
 
+const jd_attrview *found_attr(found *f, const jd_doc *d, int was, jd_sym name, jd_attrview *room) {
+    for (uint32_t i = 0; f && i < f->attrs_n; i++)
+        if (f->attrs[i].name == name && f->attrs[i].was == was) return f->attrs[i].there ? &f->attrs[i].v : NULL;
+    int keep = f && f->attrs_n < FOUND_ATTRS;
+    if (keep) room = &f->attrs[f->attrs_n].v;
+    int there = jd_doc_attr(d, name, room, NULL);
+    if (keep) {
+        struct found_attr *to = &f->attrs[f->attrs_n++];
+        to->name = name;
+        to->was = was;
+        to->there = there;
+    }
+    return there ? room : NULL;
+}
+
 static void place_of(judging *j, jd_node node, jd_xval *out) {
     jd_shape *s;
     jd_jval *tree = JD_NEW(j->a, jd_jval); /* the shape may point into it */
@@ -231,8 +246,14 @@ static void member_value(judging *j, const jd_doc *d, const jd_attrview *a, cons
     if (jd_attr_sub(a, d->created, n->member, &sub, NULL)) attr_value(j, &sub, out);
 }
 
+/* The attribute of the entity, or of one that it is linked with. */
+static const jd_attrview *attr_of(const judging *j, const jd_doc *d, jd_sym name, jd_attrview *room) {
+    int own = d == j->is || d == j->was;
+    return found_attr(own ? j->found : NULL, d, d != j->is, name, room);
+}
+
 static void of_entity(judging *j, const jd_doc *d, const rule_name *n, jd_xval *out) {
-    jd_attrview a;
+    jd_attrview room;
     switch (n->kind) {
     case NAME_ID: *out = (jd_xval){.type = JD_X_TEXT, .text = d->id}; return;
     case NAME_TYPE: {
@@ -245,12 +266,13 @@ static void of_entity(judging *j, const jd_doc *d, const rule_name *n, jd_xval *
     case NAME_MODIFIED: *out = (jd_xval){.type = JD_X_TIME, .us = d->modified}; return;
     default: break;
     }
-    if (!jd_doc_attr(d, n->attr, &a, NULL) || a.dataset.p) return;
-    if (n->kind == NAME_ATTR) attr_value(j, &a, out);
-    if (n->kind == NAME_MEMBER) member_value(j, d, &a, n, out);
-    if (n->kind == NAME_OBSERVED && a.observed != JD_TIME_NONE) *out = (jd_xval){.type = JD_X_TIME, .us = a.observed};
-    if (n->kind == NAME_ATTR_MODIFIED) *out = (jd_xval){.type = JD_X_TIME, .us = a.modified};
-    if (n->kind == NAME_UNIT && a.unit.p) *out = (jd_xval){.type = JD_X_TEXT, .text = a.unit};
+    const jd_attrview *a = attr_of(j, d, n->attr, &room);
+    if (!a || a->dataset.p) return;
+    if (n->kind == NAME_ATTR) attr_value(j, a, out);
+    if (n->kind == NAME_MEMBER) member_value(j, d, a, n, out);
+    if (n->kind == NAME_OBSERVED && a->observed != JD_TIME_NONE) *out = (jd_xval){.type = JD_X_TIME, .us = a->observed};
+    if (n->kind == NAME_ATTR_MODIFIED) *out = (jd_xval){.type = JD_X_TIME, .us = a->modified};
+    if (n->kind == NAME_UNIT && a->unit.p) *out = (jd_xval){.type = JD_X_TEXT, .text = a->unit};
 }
 
 static int let_value(judging *j, uint32_t i, jd_xval *out, jd_err *err) {
@@ -286,9 +308,10 @@ static int host_value(void *user, uint32_t number, jd_xval *out, jd_err *err) {
 
 /* Readings go by observedAt, those of attributes that have none by when they were written. */
 static jd_timeprop time_of(const judging *j, jd_sym attr) {
-    jd_attrview a;
+    jd_attrview room;
     const jd_doc *d = j->is ? j->is : j->was;
-    return d && jd_doc_attr(d, attr, &a, NULL) && a.observed == JD_TIME_NONE ? JD_TP_MODIFIED : JD_TP_OBSERVED;
+    const jd_attrview *a = d ? attr_of(j, d, attr, &room) : NULL;
+    return a && a->observed == JD_TIME_NONE ? JD_TP_MODIFIED : JD_TP_OBSERVED;
 }
 
 static const jd_str none = {"@none", 5};
@@ -342,17 +365,15 @@ static int host_readings(void *user, uint32_t number, jd_time from, jd_time to, 
     return 0;
 }
 
-static int host_fold(void *user, uint32_t number, jd_time from, jd_time to, jd_xfold how, jd_xval *out, jd_err *err) {
+static int fold(judging *j, jd_sym attr, jd_time from, jd_time to, jd_xfold how, jd_xval *out, jd_err *err) {
     static const unsigned methods[] = {
         [JD_XF_AVG] = JD_AGG_AVG,  [JD_XF_SUM] = JD_AGG_SUM,     [JD_XF_LEAST] = JD_AGG_MIN,
         [JD_XF_MOST] = JD_AGG_MAX, [JD_XF_COUNT] = JD_AGG_TOTAL, [JD_XF_STDDEV] = JD_AGG_STDDEV};
-    judging *j = user;
     jd_doc d;
     int hidden;
     jd_taggr *list;
     size_t n = 0;
     const jd_doc *of = j->is ? j->is : j->was;
-    jd_sym attr = j->x->names[number].attr;
     jd_wanted w = {.attrs = &attr, .attrs_n = 1, .datasets = &none, .datasets_n = 1};
     jd_window win = {.property = time_of(j, attr), .given = 1, .from = from + 1, .to = to + 1};
     *out = (jd_xval){.type = how == JD_XF_COUNT ? JD_X_NUM : JD_X_NULL};
@@ -366,6 +387,22 @@ static int host_fold(void *user, uint32_t number, jd_time from, jd_time to, jd_x
         *out = (jd_xval){.type = JD_X_NUM, .num = jd_jnum(&v)};
     }
     jd_buf_fini(&text);
+    return 0;
+}
+
+/* Rules that look at the same window of a change share what it comes to. */
+static int host_fold(void *user, uint32_t number, jd_time from, jd_time to, jd_xfold how, jd_xval *out, jd_err *err) {
+    judging *j = user;
+    jd_sym attr = j->x->names[number].attr;
+    found *f = j->found;
+    for (uint32_t i = 0; f && i < f->folds_n; i++) {
+        const struct found_fold *x = &f->folds[i];
+        if (x->attr != attr || x->how != how || x->from != from || x->to != to) continue;
+        *out = x->value;
+        return 0;
+    }
+    if (fold(j, attr, from, to, how, out, err)) return -1;
+    if (f && f->folds_n < FOUND_FOLDS) f->folds[f->folds_n++] = (struct found_fold){attr, how, from, to, *out};
     return 0;
 }
 

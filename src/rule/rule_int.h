@@ -88,7 +88,7 @@ typedef struct rule {
     /* the thread's */
     uint32_t rank;       /* behind those that it waits for */
     uint64_t due_ms;     /* of `every`, on the steady clock */
-    int walking;         /* a walk that judges it is under way */
+    int walking;         /* it waits in a walk of those that have an entity each */
     uint64_t mark;       /* offered for this change */
     uint32_t failed_run; /* evaluations that failed one after the other */
     int off;
@@ -111,11 +111,31 @@ typedef struct naming { /* the compiler's view of names: user of jd_xnames */
 } naming;
 int naming_find(void *user, const jd_xname *name, uint32_t *number, jd_xtype *type, jd_err *err);
 
+/* What rules found in one change, so that the next one need not look again: attributes, and folds of windows. */
+enum { FOUND_ATTRS = 8, FOUND_FOLDS = 8 };
+typedef struct found {
+    struct found_attr {
+        jd_sym name;
+        int was, there;
+        jd_attrview v;
+    } attrs[FOUND_ATTRS];
+    struct found_fold {
+        jd_sym attr;
+        jd_xfold how;
+        jd_time from, to;
+        jd_xval value; /* a number, or nothing */
+    } folds[FOUND_FOLDS];
+    uint32_t attrs_n, folds_n;
+} found;
+/* The attribute of `d`, or NULL. f NULL: it is looked for; room: where it may be put. was: d is the older document. */
+const jd_attrview *found_attr(found *f, const jd_doc *d, int was, jd_sym name, jd_attrview *room);
+
 /* One rule judged for one entity at one moment: the host of its expressions. */
 typedef struct judging {
     jd_engine *e;
     const rule *x;
     const jd_doc *was, *is;
+    found *found;  /* of the change; NULL: none is kept */
     jd_view *view; /* for history and for other entities */
     jd_arena *a;
     jd_time now, end;
@@ -135,11 +155,11 @@ void rindex_free(rule_index *x);
 void rindex_add(rule_index *x, rule *r);
 void rindex_remove(rule_index *x, rule *r);
 typedef void (*rindex_fn)(void *user, rule *r);
-/* Rules of the entity's types that read an attribute that differs between was and is; each once, those that others
- * wait for first. */
+/* Rules of the entity's types, and of the entity, that read an attribute that differs between was and is; each once,
+ * those that others wait for first. */
 void rindex_offer(rule_index *x, const jd_doc *was, const jd_doc *is, rindex_fn fn, void *user);
-/* Rules of a type. */
-size_t rindex_of_type(rule_index *x, jd_sym type, rule ***out);
+/* Rules of a type that have an `unless`. */
+size_t rindex_waiting(rule_index *x, jd_sym type, rule ***out);
 
 /* ---- state.c: what a rule remembers of an entity ---- */
 typedef struct rstate {
@@ -206,12 +226,12 @@ int alert_act_write(struct jd_rules *r, jd_view *v, const jd_alert_ticket *t, jd
 int alert_id_split(jd_str id, jd_str *rule_key, jd_str *entity, jd_arena *a);
 
 /* ---- judge.c: one rule, one entity ---- */
-/* A change of that group. */
-void judge(struct jd_rules *r, rule *x, const jd_doc *was, const jd_doc *is, uint64_t group, jd_time now);
+/* A change of that group; f: of this change, empty at first. */
+void judge(struct jd_rules *r, rule *x, const jd_doc *was, const jd_doc *is, uint64_t group, jd_time now, found *f);
 void judge_by_time(struct jd_rules *r, rule *x, const jd_doc *is, jd_time now); /* is: of r->view */
 /* Something about it failed: counted, and said in its record. */
 void rule_failed(struct jd_rules *r, rule *x, jd_str entity, const jd_err *err);
-int judge_is_unclaimed(const rule *x, const jd_doc *is);         /* a device that nobody has claimed raises nothing */
+int judge_is_unclaimed(const rule *x, const jd_doc *is, found *f);         /* a device that nobody has claimed raises nothing */
 void judge_removed(struct jd_rules *r, rstate *st, jd_time now); /* its rule is gone */
 
 /* ---- effects.c: what is to be written, in change sets that are durable or not at all ---- */
@@ -239,12 +259,13 @@ uint32_t effects_count(effects *f); /* writes that are not durable yet */
 void effects_wake(effects *f);      /* it is stopping */
 void effects_drop_tickets(effects *f, const jd_err *err);
 
-typedef struct walk { /* rules that judge all entities of a type */
+typedef struct walk { /* rules that judge all entities of a type, or the one entity that each of them has */
     struct walk *next;
     jd_arena arena;
     jd_sym type;
+    int own; /* each its own entity: those that were judged are gone from `rules`; there are no ids */
     rule **rules;
-    size_t rules_n;
+    size_t rules_n, rules_cap;
     jd_str *ids;
     size_t ids_n, at;
 } walk;

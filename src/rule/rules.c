@@ -224,21 +224,36 @@ static void edit(jd_rules *r, jd_ruleset *s) {
 
 /* ---- walks: rules that judge all entities of their type ---- */
 
+/* A rule of one entity need not look at all of them. One that waits for others does, so that they come before it. */
+static int walks_alone(const rule *x) {
+    return x->entity.p && !x->unless_n;
+}
+
+static walk *walk_make(jd_rules *r, const rule *x, int own) {
+    walk *w = jd_xcalloc(1, sizeof *w), **at = &r->walks;
+    jd_arena_init(&w->arena);
+    w->type = x->type;
+    w->own = own;
+    while (!own && *at) at = &(*at)->next; /* others may wait for those that walk alone: they come first */
+    w->next = *at;
+    *at = w;
+    return w;
+}
+
 static void walk_add(jd_rules *r, rule *x) {
+    int own = walks_alone(x);
     walk *w = r->walks;
-    while (w && (w->type != x->type || w->ids)) w = w->next;
-    if (!w) {
-        w = jd_xcalloc(1, sizeof *w);
-        jd_arena_init(&w->arena);
-        w->type = x->type;
-        walk **at = &r->walks;
-        while (*at) at = &(*at)->next;
-        *at = w;
-    }
-    for (size_t i = 0; i < w->rules_n; i++)
+    if (own && x->walking) return;
+    while (w && (w->own != own || (!own && (w->type != x->type || w->ids)))) w = w->next;
+    if (!w) w = walk_make(r, x, own);
+    for (size_t i = 0; !own && i < w->rules_n; i++)
         if (w->rules[i] == x) return;
-    w->rules = jd_xrealloc(w->rules, (w->rules_n + 1) * sizeof *w->rules);
+    if (w->rules_n == w->rules_cap) {
+        w->rules_cap = w->rules_cap ? w->rules_cap * 2 : 16;
+        w->rules = jd_xrealloc(w->rules, w->rules_cap * sizeof *w->rules);
+    }
     w->rules[w->rules_n++] = x;
+    x->walking = own;
 }
 
 static int walk_id(void *user, const jd_doc *d) {
@@ -282,9 +297,25 @@ static int by_rank(const void *a, const void *b) {
     return (x->rank > y->rank) - (x->rank < y->rank);
 }
 
+static void own_step(jd_rules *r, walk *w) {
+    jd_time now = jd_now();
+    for (int i = 0; i < WALK_STEP && w->rules_n && !atomic_load(&r->stopping); i++) {
+        rule *x = w->rules[--w->rules_n];
+        jd_doc d;
+        x->walking = 0;
+        rules_view(r);
+        if (jd_view_get(&r->view, x->entity, &d) && jd_doc_has_type(&d, x->type)) judge_by_time(r, x, &d, now);
+    }
+    if (!w->rules_n) walk_end(r, w);
+}
+
 /* Some of the walk's entities; what comes in meanwhile waits for no longer than that. */
 static void walk_step(jd_rules *r) {
     walk *w = r->walks;
+    if (w->own) {
+        own_step(r, w);
+        return;
+    }
     if (!w->ids) {
         walk_begin(r, w);
         if (w->rules_n > 1) qsort(w->rules, w->rules_n, sizeof *w->rules, by_rank);
@@ -333,12 +364,13 @@ typedef struct changed {
     const jd_doc *was, *is;
     uint64_t group;
     jd_time now;
+    found found;
 } changed;
 
 static void judge_one(void *user, rule *x) {
-    const changed *c = user;
+    changed *c = user;
     atomic_fetch_add_explicit(&c->r->judgements, 1, memory_order_relaxed);
-    judge(c->r, x, c->was, c->is, c->group, c->now);
+    judge(c->r, x, c->was, c->is, c->group, c->now, &c->found);
 }
 
 static void judge_group(jd_rules *r, const ritem *it) {
@@ -346,6 +378,7 @@ static void judge_group(jd_rules *r, const ritem *it) {
     for (size_t i = 0; i < it->n && !atomic_load(&r->stopping); i++) {
         jd_doc was, is;
         c.was = c.is = NULL;
+        c.found.attrs_n = c.found.folds_n = 0;
         if (it->seen[i].was.p) jd_doc_open(&was, it->seen[i].was), c.was = &was;
         if (it->seen[i].is.p) jd_doc_open(&is, it->seen[i].is), c.is = &is;
         rindex_offer(r->index, c.was, c.is, judge_one, &c);

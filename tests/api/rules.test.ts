@@ -162,6 +162,55 @@ test("an alert is raised, becomes less bad, and is cleared, with its evidence", 
     assert.ok(past.json.severity?.values?.length >= 3, past.text);
 });
 
+test("a rule of one entity: the others are none of its business, and it waits for others as they do", async () => {
+    await upsert(server, [sensor("own-a", 90), sensor("own-b", 90)]);
+    const own = (id: string, entity: string, more: Json = {}): Json =>
+        rule(id, { entity: `urn:ngsi-ld:Sensor:${entity}`, ...more });
+    await install(server, "own", [
+        own("late", "own-a", { unless: ["all"] }), // both would hold: the one that is waited for comes first
+        own("here", "own-a"),
+        own("mean", "own-b", { levels: [{ severity: "blue", when: "avg(n, 1h) > 80" }] }),
+        own("mute", "own-b", { unless: ["mean"] }),
+        own("new", "own-c"),
+        rule("all", {}),
+    ]);
+    await status(server, alertId("own", "here", "own-a"), "open"); // it looks at what is there
+    await status(server, alertId("own", "mean", "own-b"), "open");
+    await status(server, alertId("own", "all", "own-b"), "open");
+    await upsert(server, [sensor("own-c", 90), sensor("own-d", 90)]);
+    await settled(server);
+    await status(server, alertId("own", "new", "own-c"), "open");
+    const rules = (await alerts(server, { pack: "own" }))
+        .filter((a) => /:own-[a-d]$/.test(a.id)) // `all` watches those of other tests as well
+        .map((a) => a.id.replace("urn:ngsi-ld:Alert:own:", "").replace(":urn:ngsi-ld:Sensor:", " "))
+        .sort();
+    assert.deepEqual(rules, ["all own-a", "all own-b", "all own-c", "all own-d", "here own-a", "mean own-b", "new own-c"]);
+    await upsert(server, [sensor("own-a", 10), sensor("own-b", 91)]);
+    await settled(server);
+    await status(server, alertId("own", "here", "own-a"), "cleared");
+    assert.equal((await one(server, alertId("own", "mean", "own-b"))).status, "open");
+    const judged = async (id: string): Promise<number> =>
+        ((await server.call("GET", `/api/rules/own/${id}`)).json as { judged: number }).judged;
+    const [here, all] = [await judged("here"), await judged("all")];
+    await upsert(server, [sensor("own-c", 20)]);
+    await settled(server);
+    assert.equal(await judged("here"), here);
+    assert.equal(await judged("all"), all + 1);
+    await upsert(server, [sensor("own-a", 95)]);
+    await settled(server);
+    assert.equal((await one(server, alertId("own", "here", "own-a"))).times, 2);
+    await install(server, "own", [own("here", "own-d")]); // it moves: its alert of the other entity stays as it is
+    await status(server, alertId("own", "here", "own-d"), "open");
+    await status(server, alertId("own", "all", "own-d"), "cleared");
+    await install(server, "own", []);
+    await status(server, alertId("own", "here", "own-d"), "cleared");
+    await settled(server);
+    await upsert(server, [sensor("own-d", 5)]);
+    await upsert(server, [sensor("own-d", 99)]);
+    await settled(server);
+    assert.equal((await one(server, alertId("own", "here", "own-d"))).times, 1);
+});
+
 test("what people do with an alert", async () => {
     await install(server, "people", [rule("high", {})]);
     await upsert(server, [sensor("p", 100)]);

@@ -1,4 +1,4 @@
-#include "history_http.h"
+#include "http_link.h"
 
 #include <arpa/inet.h>
 #include <netinet/tcp.h>

@@ -1,7 +1,7 @@
-/* bench/history_http.h - one blocking HTTP/1.1 connection to 127.0.0.1: a question, its whole answer. For programs that
+/* bench/http_link.h - one blocking HTTP/1.1 connection to 127.0.0.1: a question, its whole answer. For programs that
  * ask one thing at a time; load.h is for many at once. A failure ends the program with what was said. */
-#ifndef JD_BENCH_HISTORY_HTTP_H
-#define JD_BENCH_HISTORY_HTTP_H
+#ifndef JD_BENCH_HTTP_LINK_H
+#define JD_BENCH_HTTP_LINK_H
 #include "bench.h"
 
 typedef struct http_link {
