@@ -57,6 +57,7 @@ function of(centre: Centre): Expected {
     const hours = told((i) => hour(frozen, i));
     const days = told((i) => since(frozen, i, 24, 20));
     const years = told((i) => (i === 0 ? undefined : ratio(frozen[0]!, frozen[i]!)));
+    const known = series(hours);
     const faults = follow(impossible, points(hours));
     const faulty = spans(faults);
     return {
@@ -64,7 +65,7 @@ function of(centre: Centre): Expected {
         series: new Map([
             ["totalEnergy", series(told((i) => Number(frozen[i]!.total) / perKwh))],
             ["itEnergy", series(told((i) => Number(frozen[i]!.it) / perKwh))],
-            ["pueHour", series(hours)],
+            ["pueHour", known],
             ["pueDay", series(days)],
             ["pueYear", series(years)],
             ["hoursCounted", series(told((i) => i + 1))],
@@ -74,9 +75,7 @@ function of(centre: Centre): Expected {
             ["pue-day-over", follow(day, points(days), faulty)],
             ["pue-year-over", follow(year, points(years).slice(enough - 2), faulty)],
         ]),
-        published: new Map(
-            [...(centre.published ?? [])].filter(([at]) => hours.some((one) => one.at === at && one.value !== undefined)),
-        ),
+        published: new Map([...(centre.published ?? [])].filter(([at]) => known.has(at))),
     };
 }
 

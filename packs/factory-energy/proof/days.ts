@@ -34,5 +34,6 @@ export function days(): Day[] {
 /** A table of some rows, with the columns that they have. */
 export function csv(rows: Row[]): string {
     const names = Object.keys(rows[0]!);
-    return [names, ...rows.map((row) => names.map((name) => row[name]!))].map((cells) => `${cells.join(",")}\n`).join("");
+    const lines = [names, ...rows.map((row) => names.map((name) => row[name]!))].map((cells) => cells.join(","));
+    return `${lines.join("\n")}\n`;
 }

@@ -20,14 +20,14 @@ function mutated(input: Input, mutation: string | undefined): Input {
         case undefined:
             break;
         case "quarter":
-            // 23 March, 12:00: as little as at night. The day is above the baseline by its energy then no more.
+            // 23 March, 12:00: as little as at night, so that the day is less above the baseline.
             day("23/03/2018").rows[47]!["Usage_kWh"] = "3.2";
             break;
         case "lost":
             input.days.splice(80, 1);
             break;
         case "reactive":
-            for (const { rows } of input.days) for (const row of rows) row["Leading_Current_Reactive_Power_kVarh"] = "0";
+            for (const row of input.days.flatMap(({ rows }) => rows)) row["Leading_Current_Reactive_Power_kVarh"] = "0";
             break;
         case "baseline":
             input.baseline *= 1.1;
