@@ -111,7 +111,6 @@ struct jd_store {
     int64_t row_last, run_last;   /* the greatest ids */
     uint64_t group_bytes;         /* moving average of a log row */
     uint64_t rows_due;            /* rows the pace asks for, collected into batches */
-    int64_t trim_credit;          /* bytes of log the pace lets go, collected too; below 0: what went beyond it */
     store_log_sizes sizes;
     uint64_t wal_frames, wal_turn; /* where the WAL ended with the last good commit */
     uint64_t wal_retry;            /* frames below which a checkpoint held up by a reader is not tried again */
@@ -199,7 +198,7 @@ typedef struct store_work {
     const jd_store_seal_step *seal; /* with s->planned; or NULL */
     size_t stale;                   /* 1 + index in s->planned of the run whose rows go; 0: none */
     size_t rows;                    /* documents to write behind, at most STORE_SWEEP_ROWS_MAX */
-    uint64_t trim_bytes;            /* log to trim, at least one row when any is due; 0: none */
+    uint64_t trim_bytes;            /* log to trim, at least one row when any is due */
 } store_work;
 /* One transaction. JD_STORE_OK, JD_STORE_REFUSED (rolled back) or JD_STORE_UNKNOWN (the store is dead). */
 int store__transact(jd_store *s, const store_work *w, jd_err *err);

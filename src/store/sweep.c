@@ -6,11 +6,7 @@
  *
  * The pace: while the log is below a quarter of its bound nothing is swept, so that repeated changes coalesce and one
  * leaf page takes several rows. From there the rows per group are such that the sweep ends when the log stands at three
- * quarters, at most 64. Above that they grow to 1024, and at the bound the commit itself sweeps until its row fits.
- *
- * Trimming has a pace too. Often much may go at once (a sweep is through, a run of history is whole), and letting a
- * megabyte go costs as much as some ten groups. While there is room, as many bytes go as a few times what comes, in
- * pieces. */
+ * quarters, at most 64. Above that they grow to 1024, and at the bound the commit itself sweeps until its row fits. */
 #include "store/store_int.h"
 
 #include <stdlib.h>
@@ -20,9 +16,7 @@ enum {
     IDLE_ROWS = 256,
     ROOM_ROWS = STORE_SWEEP_ROWS_MAX,
 };
-#define TRIM_BYTES (UINT64_C(256) << 10) /* with a group, when the log is above three quarters */
-#define TRIM_PIECE (INT64_C(32) << 10)
-#define TRIM_DEBT (-4 * TRIM_PIECE) /* of rows larger than a piece, and of haste: what goes beyond it is forgotten */
+#define TRIM_BYTES (UINT64_C(256) << 10)
 #define TRIM_BYTES_IDLE (UINT64_C(1) << 20)
 #define TRIM_BYTES_ROOM (UINT64_C(8) << 20)
 
@@ -105,9 +99,9 @@ static size_t trim_due(const jd_store *s) {
     return to > s->trimmed ? (size_t)(to - s->trimmed) : 0; /* what is gone cannot be kept */
 }
 
-/* Log rows to trim: from the front, at least one when any is due, no more than `bytes` beyond it; 0 bytes: none. */
+/* Log rows to trim: from the front, at least one when any is due, no more than `bytes` beyond it. */
 static size_t trim_rows(const jd_store *s, uint64_t bytes, uint64_t *sum) {
-    size_t due = bytes ? trim_due(s) : 0, n = 0;
+    size_t due = trim_due(s), n = 0;
     *sum = 0;
     while (n < due && (n == 0 || *sum < bytes)) *sum += s->sizes.at[(s->sizes.head + n++) & (s->sizes.cap - 1)];
     return n;
@@ -157,8 +151,6 @@ static void settled(jd_store *s, const store_work *w, size_t taken, int swept, s
     atomic_fetch_sub(&s->log_bytes, trimmed_bytes);
     if (w->seal || w->stale) store__rows_settled(s, w->seal);
     if (!w->group) return;
-    s->trim_credit -= (int64_t)trimmed_bytes;
-    if (s->trim_credit < TRIM_DEBT) s->trim_credit = TRIM_DEBT;
     for (size_t i = 0; i < w->group->changes_n; i++) {
         if (store__to_seal(s, w->group->changes[i].key))
             store__hold(s, w->group->number);
@@ -216,23 +208,13 @@ static void sweep_begin(jd_store *s) {
     s->rows_due = 0;
 }
 
-/* Bytes of log that may go with a group of so many; `used` with it. */
-static uint64_t trim_pace(jd_store *s, uint64_t bytes, uint64_t used) {
-    uint64_t max = s->log_bytes_max;
-    if (used >= max / 4 * 3) return bytes * 2 > TRIM_BYTES ? bytes * 2 : TRIM_BYTES;
-    if (s->trim_credit > TRIM_PIECE || !trim_due(s)) s->trim_credit = 0; /* what was not needed is not saved up */
-    s->trim_credit += (int64_t)(bytes * (used >= max / 8 * 5 ? 16 : 4));
-    return s->trim_credit >= TRIM_PIECE ? (uint64_t)s->trim_credit : 0;
-}
-
 void store__plan(jd_store *s, uint64_t bytes, store_work *w) {
     uint64_t max = s->log_bytes_max, used = atomic_load(&s->log_bytes) + bytes, high = max / 4 * 3;
-    w->trim_bytes = trim_pace(s, bytes, used);
+    w->trim_bytes = bytes * 2 > TRIM_BYTES ? bytes * 2 : TRIM_BYTES;
     if (!s->current) return;
     if (!s->dirty.sweeping) {
-        /* A sweep that would let nothing be trimmed waits for a while, and so does one while the log is still letting
-         * go what the last one allowed: what changes again is written once. */
-        if (used < max / 4 || (used < high && (is_held(s) || trim_due(s)))) return;
+        /* A sweep that would let nothing be trimmed waits for a while: what changes again is written once. */
+        if (used < max / 4 || (used < high && is_held(s))) return;
         sweep_begin(s);
     }
     if (used >= high) {

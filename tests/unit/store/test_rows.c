@@ -403,46 +403,6 @@ static void test_a_log_of_nothing_but_events(void **state) {
     jd_store_close(s);
 }
 
-/* Groups from..to of one large change each. The most by which the log became shorter with one of them. */
-static uint64_t commit_large(jd_store *s, uint64_t from, uint64_t to) {
-    static char body[2000];
-    uint64_t most = 0;
-    for (uint64_t g = from; g <= to; g++) {
-        jd_err err = {0};
-        uint64_t before = stats_of(s).log_bytes;
-        jd_store_change c = {.key = event_key(0), .body = {body, sizeof body}};
-        fx_ok(jd_store_commit(s, &(jd_store_group){.number = g, .changes = &c, .changes_n = 1}, &err), &err);
-        uint64_t after = stats_of(s).log_bytes;
-        if (before > after && before - after > most) most = before - after;
-    }
-    return most;
-}
-
-/* When much of the log may go at once, it goes in small pieces with the groups that come, so that none of them waits
- * for all of it; near the bound it goes faster. */
-static void test_a_log_is_let_go_in_pieces(void **state) {
-    jd_err err = {0};
-    jd_store *s = NULL;
-    jd_store_opts opts = {.dir = *state, .create = 1, .step = 1, .log_bytes_max = 8 << 20, .log_only = EVENT_LOG_ONLY};
-    static model none;
-    fx_ok(jd_store_open(&s, &opts, &err), &err);
-    jd_store_set_current(s, model_current, &none);
-    assert_int_equal(commit_large(s, 1, 1500), 0); /* held by what is not sealed */
-    seal_run(s, 1, 1, 1, "", 1500);
-    uint64_t most = commit_large(s, 1501, 1600);
-    assert_in_range(most, 20000, 45000);
-    assert_in_range(stats_of(s).log_rows, 1100, 1300); /* four times what came */
-    assert_true(commit_large(s, 1601, 2100) < 45000);
-    assert_in_range(stats_of(s).log_rows, 500, 600); /* what came since, which nothing has sealed */
-    commit_large(s, 2101, 4900);
-    seal_run(s, 2, 2, 1, "", 4900);
-    assert_true(stats_of(s).log_bytes > 6 << 20); /* beyond three quarters */
-    assert_in_range(commit_large(s, 4901, 4910), 200000, 270000);
-    assert_true(stats_of(s).log_bytes < 6 << 20);
-    fx_drain(s);
-    jd_store_close(s);
-}
-
 /* What no engine should ask for is refused, and leaves everything as it was. */
 static void test_wrong_steps(void **state) {
     char long_head[STORE_HEAD_MAX + 1];
@@ -595,7 +555,6 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_a_log_full_of_unsealed_changes, fx_setup, fx_teardown),
         cmocka_unit_test_setup_teardown(test_a_log_full_of_what_is_kept, fx_setup, fx_teardown),
         cmocka_unit_test_setup_teardown(test_a_log_of_nothing_but_events, fx_setup, fx_teardown),
-        cmocka_unit_test_setup_teardown(test_a_log_is_let_go_in_pieces, fx_setup, fx_teardown),
         cmocka_unit_test_setup_teardown(test_wrong_steps, fx_setup, fx_teardown),
         cmocka_unit_test_setup_teardown(test_short_of_space, fx_setup, fx_teardown),
         cmocka_unit_test_setup_teardown(test_a_callback_stops_the_load, fx_setup, fx_teardown),
