@@ -231,7 +231,8 @@ void judge(struct jd_rules *r, rule *x, const jd_doc *was, const jd_doc *is, uin
 void judge_by_time(struct jd_rules *r, rule *x, const jd_doc *is, jd_time now); /* is: of r->view */
 /* Something about it failed: counted, and said in its record. */
 void rule_failed(struct jd_rules *r, rule *x, jd_str entity, const jd_err *err);
-int judge_is_unclaimed(const rule *x, const jd_doc *is, found *f);         /* a device that nobody has claimed raises nothing */
+/* A device that nobody has claimed raises nothing. */
+int judge_is_unclaimed(const rule *x, const jd_doc *is, found *f);
 void judge_removed(struct jd_rules *r, rstate *st, jd_time now); /* its rule is gone */
 
 /* ---- effects.c: what is to be written, in change sets that are durable or not at all ---- */

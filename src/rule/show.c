@@ -81,7 +81,8 @@ int jd_rule_explain(jd_rules *r, jd_str pack, jd_str id, const jd_doc *d, jd_buf
         jd_buf_z(out, "{\"rule\":");
         one(x, out);
         jd_buf_printf(out, ",\"typeMatches\":%s,\"claimed\":%s,\"expressions\":[",
-                      jd_doc_has_type(d, x->type) ? "true" : "false", judge_is_unclaimed(x, d, NULL) ? "false" : "true");
+                      jd_doc_has_type(d, x->type) ? "true" : "false",
+                      judge_is_unclaimed(x, d, NULL) ? "false" : "true");
         said(&j, x->where, "where", out);
         for (uint32_t i = 0; i < x->lets_n; i++) said(&j, x->lets[i].x, "let", out);
         for (uint32_t i = 0; i < x->levels_n; i++) {
