@@ -19,7 +19,7 @@ enum {
     PEOPLE_STEPS_MAX = 16,   /* persons that one receiver goes on to */
     PEOPLE_ATTEMPTS = 4,     /* kept of one address */
     PEOPLE_ANSWER_MAX = 200, /* bytes kept of what a far end said */
-    PEOPLE_JOINED = 128,     /* ids of tellings that joined a message, kept with it */
+    PEOPLE_JOINED = 512,     /* ids of tellings that joined a message, kept with it */
     PEOPLE_KEY_LEN = 32
 };
 
