@@ -157,7 +157,7 @@ static void durable(effects *f, set *s) {
 }
 
 /* A write that can never be taken, of an alert too large say, goes; the rest is tried again. */
-static int drop_the_bad(effects *f, set *s) {
+static int drop_the_bad(set *s) {
     size_t kept = 0, bad = 0;
     for (size_t i = 0; i < s->job.n; i++) {
         jd_write *w = &s->job.writes[i];
@@ -170,7 +170,6 @@ static int drop_the_bad(effects *f, set *s) {
         }
         s->job.writes[kept++] = *w;
     }
-    (void)f;
     s->job.n = s->n = kept;
     return bad > 0;
 }
@@ -185,7 +184,7 @@ static int settle(effects *f) {
         durable(f, s);
         return 1;
     }
-    if (drop_the_bad(f, s)) {
+    if (drop_the_bad(s)) {
         for (size_t i = 0; i < s->job.n; i++) jd_err_none(&s->job.writes[i].err);
         submit(f, s);
         return 0;
@@ -204,11 +203,21 @@ static int settle(effects *f) {
     return 0;
 }
 
+/* While this thread waits for the writer, the writer must not wait for it. */
+static void block(jd_rules *r, int on) {
+    pthread_mutex_lock(&r->queue);
+    r->blocked = on;
+    pthread_cond_broadcast(&r->gone);
+    pthread_mutex_unlock(&r->queue);
+}
+
 static int is_back(effects *f, int wait) {
+    if (wait) block(f->r, 1);
     pthread_mutex_lock(&f->lock);
     while (wait && !f->done && !atomic_load(&f->r->stopping)) pthread_cond_wait(&f->is_done, &f->lock);
     int back = f->done;
     pthread_mutex_unlock(&f->lock);
+    if (wait) block(f->r, 0);
     return back;
 }
 

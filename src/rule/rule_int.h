@@ -294,6 +294,7 @@ struct jd_rules {
     struct ritem *first, **last;
     size_t waiting;              /* bytes */
     int busy;                    /* what was taken is being judged */
+    int blocked;                 /* the thread waits for the writer */
     _Atomic int stopping, quiet; /* quiet: nobody may ask for anything more */
     jd_alert_ticket *tickets, **tickets_last;
     pthread_t thread;

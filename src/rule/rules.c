@@ -87,7 +87,7 @@ static void on_changes(jd_rules *r, uint64_t group, const jd_seen *seen, size_t 
         p = copy(copy(p, &to->was), &to->is);
     }
     /* rules are behind: writers wait, so that nothing is forgotten */
-    while (may_wait && r->waiting > r->o.changes_bytes && !atomic_load(&r->stopping))
+    while (may_wait && r->waiting > r->o.changes_bytes && !r->blocked && !atomic_load(&r->stopping))
         pthread_cond_wait(&r->gone, &r->queue);
     put(r, it);
     pthread_mutex_unlock(&r->queue);
