@@ -19,7 +19,6 @@ typedef struct jd_rules_opts {
     jd_people *people;     /* who is told; NULL: nobody */
     size_t changes_bytes;  /* changes that wait to be judged; beyond, writers wait; 0: a quarter of log_bytes */
     uint64_t log_bytes;    /* the engine's log_bytes_max; 0: its default */
-    uint32_t rules_max;    /* of all packs; 0: 100,000 */
     uint64_t readings_max; /* of one evaluation; 0: 100,000 */
     uint32_t failures_max; /* evaluations that fail one after the other before a rule is switched off; 0: 100 */
     uint32_t group_max;    /* the engine's group_changes_max; 0: its default */

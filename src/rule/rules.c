@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-enum { RULES_MAX = 100000, FAILURES_MAX = 100, LOG_BYTES = 256 << 20, WALK_STEP = 200, TURN_US = 20000 };
+enum { FAILURES_MAX = 100, LOG_BYTES = 256 << 20, WALK_STEP = 200, TURN_US = 20000 };
 
 typedef struct ritem { /* a group, or an edit of the list */
     struct ritem *next;
@@ -551,7 +551,6 @@ int jd_rules_start(jd_rules **out, const jd_rules_opts *opts, jd_err *err) {
     r->o = *opts;
     if (!r->o.log_bytes) r->o.log_bytes = LOG_BYTES;
     if (!r->o.changes_bytes) r->o.changes_bytes = (size_t)(r->o.log_bytes / 4);
-    if (!r->o.rules_max) r->o.rules_max = RULES_MAX;
     if (!r->o.failures_max) r->o.failures_max = FAILURES_MAX;
     r->last = &r->first;
     r->tickets_last = &r->tickets;
