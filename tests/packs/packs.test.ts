@@ -123,7 +123,8 @@ describe("the prover", () => {
         assert.equal(run([0, 11, 9, 6, 4, 11]), "yellow@1 cleared@4 yellow@5");
         assert.equal(run([21, 16, 14, 9, 21, 4]), "red@0 yellow@2 red@4 cleared@5");
         assert.equal(run([11, 4, 6, 4, 4, 4], 2 * 3_600_000), "yellow@0 cleared@5", "6 holds what is open");
-        assert.equal(run([0, 11, 12, 13], 0, [{ from: at(1), to: at(3) }]), "yellow@-");
+        const ended = [{ from: at(1), to: at(3) }];
+        assert.equal(run([0, 11, 12, 13], 0, ended), "yellow@2", "what was known when the cause ended, with its time");
         assert.equal(run([0, 11, 12, 3], 0, [{ from: at(1) }]), "");
         assert.deepEqual(spans([{ at: "1", what: "red" }, { at: "2", what: "blue" }, { at: "3", what: "cleared" }]), [
             { from: "1", to: "3" },
