@@ -1,5 +1,5 @@
 #!/bin/sh
-# format.sh [--check]: lays the C files out by .clang-format, or only says which differ.
+# format.sh [--check]: lays C out by .clang-format and the console by prettier, or only says which differ.
 set -eu
 files=$(find src tests bench -name '*.c' -o -name '*.h' 2>/dev/null | sort)
 [ -n "$files" ] || exit 0
@@ -13,4 +13,13 @@ if [ "${1:-}" = --check ]; then
 else
     # shellcheck disable=SC2086
     clang-format -i $files
+fi
+
+# The console, by prettier, where npm has brought it.
+if [ -x node_modules/.bin/prettier ]; then
+    if [ "${1:-}" = --check ]; then
+        node_modules/.bin/prettier --check --log-level warn 'web/src/**/*.{ts,vue,css}' 'web/*.ts' 'tests/web/*.ts'
+    else
+        node_modules/.bin/prettier --write --log-level warn 'web/src/**/*.{ts,vue,css}' 'web/*.ts' 'tests/web/*.ts'
+    fi
 fi

@@ -1,32 +1,28 @@
-// Builds the page into web/dist: index.html, app.js, style.css, icon.svg, and the city's terms under their own address.
-import { build } from "esbuild";
-import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+// Builds the console into web/dist, with the compressed forms that the program serves, and the sample city's terms.
+import { copyFileSync, readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { brotliCompressSync, gzipSync } from "node:zlib";
+import { brotliCompressSync, constants, gzipSync } from "node:zlib";
+import { build } from "vite";
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 const dist = here("dist");
 
-rmSync(dist, { recursive: true, force: true });
-mkdirSync(dist, { recursive: true });
-await build({
-    entryPoints: [here("src/main.ts")],
-    outfile: here("dist/app.js"),
-    bundle: true,
-    minify: true,
-    format: "esm",
-    target: "es2022",
-    charset: "utf8",
-    legalComments: "none",
-});
-copyFileSync(here("style.css"), here("dist/style.css"));
-copyFileSync(here("icon.svg"), here("dist/icon.svg"));
-copyFileSync(here("../city/contexts/city.jsonld"), here("dist/city.jsonld"));
-// The program serves the compressed forms that it finds beside a file.
-for (const name of ["app.js", "style.css", "city.jsonld"]) {
-    const bytes = readFileSync(here(`dist/${name}`));
-    writeFileSync(here(`dist/${name}.gz`), gzipSync(bytes, { level: 9 }));
-    writeFileSync(here(`dist/${name}.br`), brotliCompressSync(bytes));
+await build({ configFile: here("vite.config.ts"), logLevel: "warn" });
+copyFileSync(here("../city/contexts/city.jsonld"), join(dist, "city.jsonld"));
+
+const files = readdirSync(dist, { recursive: true, encoding: "utf8" }).map((name) => join(dist, name));
+for (const file of files) {
+    if (!statSync(file).isFile() || !/\.(html|js|mjs|css|svg|json|jsonld)$/.test(file)) continue;
+    const bytes = readFileSync(file);
+    if (bytes.length < 1000) continue;
+    writeFileSync(`${file}.gz`, gzipSync(bytes, { level: 9 }));
+    writeFileSync(
+        `${file}.br`,
+        brotliCompressSync(bytes, {
+            params: { [constants.BROTLI_PARAM_QUALITY]: 11, [constants.BROTLI_PARAM_SIZE_HINT]: bytes.length },
+        }),
+    );
 }
-// Last: its time says that the build is whole.
-copyFileSync(here("index.html"), here("dist/index.html"));
+// Its time, the newest of all, says that the build is whole.
+utimesSync(join(dist, "index.html"), new Date(), new Date());

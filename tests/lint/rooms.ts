@@ -128,9 +128,15 @@ test("every header compiles alone", { skip: spawnSync("cc", ["--version"]).statu
 
 test("the TypeScript is sound", () => {
     const tsc = join(root, "node_modules/typescript/bin/tsc");
-    try {
-        execFileSync(process.execPath, [tsc, "-p", root], { encoding: "utf8", stdio: "pipe" });
-    } catch (error) {
-        assert.fail((error as { stdout: string }).stdout);
+    const vue = join(root, "node_modules/vue-tsc/bin/vue-tsc.js");
+    for (const [compiler, project] of [
+        [tsc, root],
+        [vue, join(root, "web")],
+    ] as const) {
+        try {
+            execFileSync(process.execPath, [compiler, "--noEmit", "-p", project], { encoding: "utf8", stdio: "pipe" });
+        } catch (error) {
+            assert.fail((error as { stdout: string }).stdout);
+        }
     }
 });

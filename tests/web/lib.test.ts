@@ -1,0 +1,118 @@
+// The console's plain parts: figures, times, tables, files, questions.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { aggregate, matches } from "../../web/src/lib/figures.ts";
+import { bytes, figure, reading } from "../../web/src/lib/format.ts";
+import { attributeOf, bucketOf, numberOf, textOf, valueOf } from "../../web/src/lib/ngsi.ts";
+import { boxOf, holds, middle, wider } from "../../web/src/lib/shapes.ts";
+import { compare, sorted, type Column } from "../../web/src/lib/table.ts";
+import { fill, language, pick, words } from "../../web/src/lib/words.ts";
+
+test("figures have thin spaces between thousands and no needless zeros", () => {
+    assert.equal(figure(1234567.5), "1\u2009234\u2009567.5");
+    assert.equal(figure(0.1 + 0.2), "0.3");
+    assert.equal(figure(-1000, 0), "-1\u2009000");
+    assert.equal(figure(Number.NaN), "–");
+    assert.equal(reading(0.12345), "0.123");
+    assert.equal(reading(123.456), "123.5");
+    assert.equal(bytes(1_234_567), "1.2 MB");
+});
+
+test("words speak the language of the page, and keep what they do not know", () => {
+    const say = words({ one: { zh: "甲 {n}", en: "A {n}" } });
+    assert.equal(say("one", { n: 3 }), "甲 3");
+    language.value = "en";
+    assert.equal(say("one", { n: 3 }), "A 3");
+    assert.equal(pick({ zh: "乙" }), "乙");
+    assert.equal(pick(undefined, "x"), "x");
+    language.value = "zh";
+    assert.equal(fill("{a}{b}", { a: 1 }), "1{b}");
+});
+
+test("an entity is read in its concise form", () => {
+    const entity = {
+        id: "urn:x:1",
+        type: "T",
+        speed: { value: 3, unitCode: "KMH", observedAt: "2026-01-01T00:00:00Z" },
+        plain: 7,
+        name: { languageMap: { zh: "甲", en: "A" } },
+        since: { value: { "@type": "DateTime", "@value": "2026-01-01T00:00:00Z" } },
+        many: [{ value: 1, datasetId: "urn:d:1" }, { value: 2 }],
+        location: { type: "Point", coordinates: [119, 32] },
+    };
+    assert.equal(numberOf(entity, "speed"), 3);
+    assert.equal(numberOf(entity, "plain"), 7);
+    assert.equal(textOf(entity, "name"), "甲");
+    assert.equal(valueOf(entity, "since"), "2026-01-01T00:00:00Z");
+    assert.equal(numberOf(entity, "many"), 2, "the one without a dataset is the default");
+    assert.deepEqual(attributeOf(entity, "location")?.value, { type: "Point", coordinates: [119, 32] });
+    assert.equal(attributeOf(entity, "none"), undefined);
+});
+
+test("a plain question holds for an entity, or does not", () => {
+    const entity = { id: "a", type: "T", speed: { value: 9 }, state: { value: "open" }, on: { value: true } };
+    for (const q of [
+        "speed>8",
+        'speed>=9;state=="open"',
+        'state!="shut"',
+        "on==true",
+        'state=="shut","open"',
+        "speed",
+        "",
+    ]) {
+        assert.equal(matches(entity, q), true, q);
+    }
+    for (const q of ["speed>9", "speed<9", 'state=="shut"', "depth", "depth>0", "speed>8;on==false"]) {
+        assert.equal(matches(entity, q), false, q);
+    }
+});
+
+test("a figure is counted from its rows", () => {
+    assert.equal(aggregate([1, 2, 6], "avg"), 3);
+    assert.equal(aggregate([1, 2, 6], "sum"), 9);
+    assert.equal(aggregate([1, 2, 6], "max"), 6);
+    assert.equal(aggregate([1, 2, 6], "min"), 1);
+    assert.equal(aggregate([], "count"), 0);
+    assert.equal(aggregate([], "avg"), undefined, "no rows have no mean");
+});
+
+test("tables sort numbers as numbers, and what is missing stands last both ways", () => {
+    const columns: Column<{ v: number | undefined }>[] = [{ id: "v", title: "v", value: (row) => row.v }];
+    const rows = [{ v: 10 }, { v: undefined }, { v: 9 }];
+    assert.deepEqual(
+        sorted(rows, columns, "v").map(({ v }) => v),
+        [9, 10, undefined],
+    );
+    assert.deepEqual(
+        sorted(rows, columns, "v;desc").map(({ v }) => v),
+        [10, 9, undefined],
+    );
+    assert.deepEqual(sorted(rows, columns, undefined), rows);
+    assert.ok(compare("车 10", "车 9") > 0, "numbers in texts count");
+});
+
+test("a curve's buckets grow with its span", () => {
+    assert.equal(bucketOf(0, 3_600_000), "");
+    assert.equal(bucketOf(0, 86_400_000), "PT15M");
+    assert.equal(bucketOf(0, 30 * 86_400_000), "PT3H");
+});
+
+test("a name stands in the middle of the largest ring; a box holds what is in it", () => {
+    const square = (x: number, n: number): number[][] => [
+        [x, 0],
+        [x + n, 0],
+        [x + n, n],
+        [x, n],
+        [x, 0],
+    ];
+    const at = middle({ type: "MultiPolygon", coordinates: [[square(0, 1)], [square(10, 4)]] })!;
+    assert.deepEqual(
+        at.map((n) => Math.round(n * 1e6) / 1e6),
+        [12, 2],
+    );
+    const box = boxOf([
+        { id: "a", type: "T", location: { value: { type: "Polygon", coordinates: [square(10, 4)] } } },
+    ])!;
+    assert.deepEqual(box, [10, 0, 14, 4]);
+    assert.ok(!holds(box, [9.9, 1]) && holds(wider(box, 0.1), [9.9, 1]));
+});

@@ -1,0 +1,67 @@
+// The city's figures: each is counted from rows that can be opened, by a question that can be read.
+import type { FigureSpec } from "./city.ts";
+import { countOf, findAll, findThen, numberOf, observedOf, valueOf, type Entity } from "./ngsi.ts";
+
+export interface Figure {
+    value: number | undefined;
+    /** Entities that have the value, of those that match. */
+    have: number;
+    all: number;
+    newest: string | undefined;
+}
+
+/** A plain question (comparisons joined by ";"), for moments that are not now. */
+export function matches(entity: Entity, q: string | undefined): boolean {
+    return (q ?? "").split(";").every((term) => {
+        if (term === "") return true;
+        const found = /^([\w.]+)(==|!=|>=|<=|>|<)(.+)$/.exec(term);
+        if (!found) return valueOf(entity, term) !== undefined;
+        const value = valueOf(entity, found[1]!);
+        if (value === undefined) return false;
+        const list = found[3]!.split(",").map((one) => one.replace(/^"(.*)"$/, "$1"));
+        const wanted = typeof value === "number" ? Number(list[0]) : list[0]!;
+        const is = typeof value === "number" ? value : String(value);
+        switch (found[2]) {
+            case "==":
+                return list.includes(String(is));
+            case "!=":
+                return is !== wanted;
+            case ">":
+                return is > wanted;
+            case ">=":
+                return is >= wanted;
+            case "<":
+                return is < wanted;
+            default:
+                return is <= wanted;
+        }
+    });
+}
+export function aggregate(values: number[], how: FigureSpec["aggregate"]): number | undefined {
+    if (how === "count") return values.length;
+    if (values.length === 0) return how === "sum" ? 0 : undefined;
+    if (how === "max") return Math.max(...values);
+    if (how === "min") return Math.min(...values);
+    const sum = values.reduce((total, value) => total + value, 0);
+    return how === "sum" ? sum : sum / values.length;
+}
+export async function figureOf(spec: FigureSpec, time: string | undefined, signal?: AbortSignal): Promise<Figure> {
+    const { type, q, attribute } = spec;
+    if (time === undefined && !attribute) {
+        const [value, all] = await Promise.all([countOf({ type, q }), countOf({ type })]);
+        return { value, have: value, all, newest: undefined };
+    }
+    const rows =
+        time === undefined
+            ? await findAll({ type, q, attrs: attribute }, 50_000, signal)
+            : (await findThen({ type }, time, signal)).filter((one) => matches(one, q));
+    if (!attribute) return { value: rows.length, have: rows.length, all: rows.length, newest: undefined };
+    const values = rows.flatMap((row) => numberOf(row, attribute) ?? []);
+    const newest = rows
+        .flatMap((row) => observedOf(row) ?? [])
+        .sort()
+        .at(-1);
+    // Those without the attribute are not in the answer to a question for it.
+    const all = time === undefined ? await countOf({ type, q }) : rows.length;
+    return { value: aggregate(values, spec.aggregate), have: values.length, all, newest };
+}

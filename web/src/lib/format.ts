@@ -1,0 +1,86 @@
+// Figures and times as the page writes them.
+import { language } from "./words.ts";
+import { words } from "./words.ts";
+
+const say = words({
+    secondsAgo: { zh: "{n} 秒前", en: "{n} s ago" },
+    minutesAgo: { zh: "{n} 分钟前", en: "{n} min ago" },
+    hoursAgo: { zh: "{n} 小时前", en: "{n} h ago" },
+    seconds: { zh: "{n} 秒", en: "{n} s" },
+    minutes: { zh: "{n} 分钟", en: "{n} min" },
+    hours: { zh: "{n} 小时", en: "{n} h" },
+    days: { zh: "{n} 天", en: "{n} d" },
+});
+
+/** The city's zone; set once its settings are known. */
+let zone: string | undefined;
+export const setZone = (next: string | undefined): void => {
+    zone = next;
+};
+const locale = (): string => (language.value === "zh" ? "zh-CN" : "en-GB");
+const formats = new Map<string, Intl.DateTimeFormat>();
+function format(kind: string, options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat {
+    const key = `${kind} ${locale()} ${zone ?? ""}`;
+    let found = formats.get(key);
+    if (!found) {
+        found = new Intl.DateTimeFormat(locale(), {
+            ...options,
+            hourCycle: "h23",
+            ...(zone ? { timeZone: zone } : {}),
+        });
+        formats.set(key, found);
+    }
+    return found;
+}
+type Time = number | string | Date;
+
+export const clockTime = (time: Time): string =>
+    format("clock", { hour: "2-digit", minute: "2-digit", second: "2-digit" }).format(new Date(time));
+export const hourTime = (time: Time): string =>
+    format("hour", { hour: "2-digit", minute: "2-digit" }).format(new Date(time));
+export const dayTime = (time: Time): string =>
+    format("day", { month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit" }).format(new Date(time));
+export const day = (time: Time): string =>
+    format("date", { month: "2-digit", day: "2-digit" }).format(new Date(time));
+export const moment = (time: Time): string =>
+    format("moment", {
+        year: "numeric",
+        month: "2-digit",
+        day: "2-digit",
+        hour: "2-digit",
+        minute: "2-digit",
+        second: "2-digit",
+    }).format(new Date(time));
+
+export function ago(time: Time, now: number): string {
+    const seconds = Math.max(0, Math.round((now - new Date(time).getTime()) / 1000));
+    if (seconds < 90) return say("secondsAgo", { n: seconds });
+    if (seconds < 5400) return say("minutesAgo", { n: Math.round(seconds / 60) });
+    return seconds < 172_800 ? say("hoursAgo", { n: Math.round(seconds / 3600) }) : dayTime(time);
+}
+export function duration(ms: number): string {
+    const seconds = Math.round(ms / 1000);
+    if (seconds < 90) return say("seconds", { n: seconds });
+    if (seconds < 5400) return say("minutes", { n: Math.round(seconds / 60) });
+    if (seconds < 172_800) return say("hours", { n: Math.round(seconds / 3600) });
+    return say("days", { n: Math.round(seconds / 86_400) });
+}
+
+/** A number with thin spaces between thousands and at most `digits` decimals. */
+export function figure(value: number, digits = 2): string {
+    if (!Number.isFinite(value)) return "–";
+    const [whole, rest] = String(Number(value.toFixed(digits))).split(".") as [string, string?];
+    return whole.replace(/\B(?=(\d{3})+$)/g, "\u2009") + (rest ? `.${rest}` : "");
+}
+/** As many decimals as the size of a number deserves. */
+export const reading = (value: number): string =>
+    figure(value, Math.abs(value) >= 100 ? 1 : Math.abs(value) >= 1 ? 2 : 3);
+export function bytes(n: number): string {
+    const units = ["B", "kB", "MB", "GB", "TB"];
+    let at = 0;
+    while (n >= 1000 && at < units.length - 1) {
+        n /= 1000;
+        at++;
+    }
+    return `${figure(n, at === 0 ? 0 : 1)} ${units[at]}`;
+}

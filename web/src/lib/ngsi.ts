@@ -1,0 +1,239 @@
+// NGSI-LD (ETSI GS CIM 009) as far as the console asks it. Entities are in the concise form, with the city's own
+// names.
+import { call, type Ask } from "./http.ts";
+import { pick, type Text } from "./words.ts";
+
+export interface Attribute {
+    type?: string;
+    value?: unknown;
+    json?: unknown;
+    vocab?: string | string[];
+    object?: string | string[];
+    objectList?: unknown;
+    valueList?: unknown[];
+    languageMap?: Partial<Text>;
+    unitCode?: string;
+    observedAt?: string;
+    datasetId?: string;
+    [sub: string]: unknown;
+}
+export interface Geometry {
+    type: string;
+    coordinates: unknown;
+}
+export interface Entity {
+    id: string;
+    type: string | string[];
+    [name: string]: unknown;
+}
+
+/** The program puts all names of the city together under this address: its settings', its packs', its alerts'. */
+export const contextPath = "api/console/context.jsonld";
+export const contextUrl = (): string => new URL(contextPath, document.baseURI).href;
+const link = (): Record<string, string> => ({
+    Link: `<${contextUrl()}>; rel="http://www.w3.org/ns/json-ld#context"; type="application/ld+json"`,
+});
+
+const base = "ngsi-ld/v1/";
+export const pageMax = 1000;
+
+function ask(path: string, more: Ask = {}): Promise<Response> {
+    return call(base + path, { ...more, headers: { ...link(), ...more.headers } });
+}
+const text = (parameters: Record<string, string | undefined>): string =>
+    new URLSearchParams(
+        Object.entries(parameters).filter((entry): entry is [string, string] => entry[1] !== undefined),
+    ).toString();
+
+export interface Page {
+    entities: Entity[];
+    count: number | undefined;
+}
+/** One page of what matches (clause 5.7.2). */
+export async function find(parameters: Record<string, string | undefined>, signal?: AbortSignal): Promise<Page> {
+    const answer = await ask(`entities?${text({ options: "concise", ...parameters })}`, { signal });
+    const count = answer.headers.get("NGSILD-Results-Count");
+    return { entities: (await answer.json()) as Entity[], count: count === null ? undefined : Number(count) };
+}
+/** All that matches, page by page, at most `most`. */
+export async function findAll(
+    parameters: Record<string, string | undefined>,
+    most = 50_000,
+    signal?: AbortSignal,
+): Promise<Entity[]> {
+    const all: Entity[] = [];
+    for (let offset = 0; offset < most; offset += pageMax) {
+        const page = await find({ ...parameters, limit: String(pageMax), offset: String(offset) }, signal);
+        all.push(...page.entities);
+        if (page.entities.length < pageMax) break;
+    }
+    return all;
+}
+export const countOf = async (parameters: Record<string, string | undefined>): Promise<number> =>
+    (await find({ ...parameters, limit: "0", count: "true" })).count ?? 0;
+export async function retrieve(id: string, signal?: AbortSignal): Promise<Entity> {
+    return (await (await ask(`entities/${encodeURIComponent(id)}?options=concise`, { signal })).json()) as Entity;
+}
+export async function retrieveRaw(id: string): Promise<Entity> {
+    return (await (await ask(`entities/${encodeURIComponent(id)}?options=sysAttrs`)).json()) as Entity;
+}
+export interface TypeInfo {
+    id: string;
+    typeName: string;
+    attributeNames: string[];
+}
+export async function types(): Promise<TypeInfo[]> {
+    return (await (await ask("types?details=true")).json()) as TypeInfo[];
+}
+
+/** How the city was: of each entity the newest instance of each attribute before `time` (clause 5.7.4). */
+export async function findThen(
+    parameters: Record<string, string | undefined>,
+    time: string,
+    signal?: AbortSignal,
+): Promise<Entity[]> {
+    const { q: _, ...rest } = parameters;
+    const entities: Entity[] = [];
+    for (let offset = 0; ; offset += pageMax) {
+        const asked = {
+            ...rest,
+            timerel: "before",
+            timeAt: time,
+            lastN: "1",
+            limit: String(pageMax),
+            offset: String(offset),
+        };
+        const answer = await ask(`temporal/entities?${text(asked)}`, { signal });
+        const page = (await answer.json()) as Entity[];
+        entities.push(...page.map(newest));
+        if (page.length < pageMax) return entities;
+    }
+}
+export async function retrieveThen(id: string, time: string, signal?: AbortSignal): Promise<Entity> {
+    const asked = text({ timerel: "before", timeAt: time, lastN: "1" });
+    const answer = await ask(`temporal/entities/${encodeURIComponent(id)}?${asked}`, { signal });
+    return newest((await answer.json()) as Entity);
+}
+function newest(temporal: Entity): Entity {
+    const entity: Entity = { id: temporal.id, type: temporal.type };
+    for (const [name, value] of Object.entries(temporal)) {
+        if (name === "id" || name === "type" || name === "@context") continue;
+        entity[name] = Array.isArray(value) ? value[0] : value;
+    }
+    return entity;
+}
+
+export interface Point {
+    at: number;
+    value: number;
+    min?: number;
+    max?: number;
+}
+/** Buckets of a span so that a curve has about `points` of them; "" when readings come as they were. */
+export function bucketOf(fromMs: number, untilMs: number, points = 240): string {
+    const seconds = (untilMs - fromMs) / 1000 / points;
+    const steps: [number, string][] = [
+        [60, "PT1M"],
+        [300, "PT5M"],
+        [900, "PT15M"],
+        [3600, "PT1H"],
+        [10_800, "PT3H"],
+        [86_400, "P1D"],
+    ];
+    return seconds <= 20 ? "" : (steps.find(([step]) => seconds <= step)?.[1] ?? "P7D");
+}
+/** The course of a number: averages with least and most of each bucket, or the readings themselves. */
+export async function course(
+    id: string,
+    attribute: string,
+    fromMs: number,
+    untilMs: number,
+    bucket = bucketOf(fromMs, untilMs),
+    signal?: AbortSignal,
+): Promise<Point[]> {
+    const asked: Record<string, string> = {
+        attrs: attribute,
+        timerel: "between",
+        timeAt: new Date(fromMs).toISOString(),
+        endTimeAt: new Date(untilMs).toISOString(),
+    };
+    if (bucket === "") asked["options"] = "temporalValues";
+    else {
+        asked["options"] = "aggregatedValues";
+        asked["aggrMethods"] = "avg,min,max";
+        asked["aggrPeriodDuration"] = bucket;
+    }
+    const answer = await ask(`temporal/entities/${encodeURIComponent(id)}?${text(asked)}`, { signal });
+    const found = ((await answer.json()) as Entity)[attribute] as
+        Record<string, [unknown, string, string?][]> | undefined;
+    if (!found) return [];
+    const byTime = (a: Point, b: Point): number => a.at - b.at;
+    if (bucket === "") {
+        return (found["values"] ?? [])
+            .flatMap(([value, time]) => (typeof value === "number" ? [{ at: Date.parse(time), value }] : []))
+            .sort(byTime);
+    }
+    const least = new Map((found["min"] ?? []).map(([value, time]) => [time, Number(value)]));
+    const most = new Map((found["max"] ?? []).map(([value, time]) => [time, Number(value)]));
+    return (found["avg"] ?? [])
+        .map(([value, time]) => ({
+            at: Date.parse(time),
+            value: Number(value),
+            min: least.get(time) ?? Number(value),
+            max: most.get(time) ?? Number(value),
+        }))
+        .sort(byTime);
+}
+
+// Reading an entity. In the concise form a plain value may stand for its attribute.
+export function attributeOf(entity: Entity, name: string): Attribute | undefined {
+    let found = entity[name];
+    if (Array.isArray(found) && found.some((one) => typeof one === "object" && one !== null && "datasetId" in one)) {
+        found = found.find((one) => !("datasetId" in (one as object))) ?? found[0];
+    }
+    if (found === undefined || found === null) return undefined;
+    if (typeof found !== "object" || Array.isArray(found)) return { value: found };
+    if ("coordinates" in found && "type" in found) return { value: found };
+    return found as Attribute;
+}
+export function valueOf(entity: Entity, name: string): unknown {
+    const found = attributeOf(entity, name);
+    if (!found) return undefined;
+    if (found.languageMap) return pick(found.languageMap);
+    const value = found.value ?? found.object ?? found.vocab ?? found.json ?? found.valueList ?? found.objectList;
+    return typeof value === "object" && value !== null && "@value" in value ? value["@value"] : value;
+}
+export const numberOf = (entity: Entity, name: string): number | undefined => {
+    const value = valueOf(entity, name);
+    return typeof value === "number" ? value : undefined;
+};
+export const textOf = (entity: Entity, name: string): string => {
+    const value = valueOf(entity, name);
+    return value === undefined || value === null
+        ? ""
+        : typeof value === "object"
+          ? JSON.stringify(value)
+          : String(value);
+};
+export const typeOf = (entity: Entity): string => (Array.isArray(entity.type) ? entity.type[0]! : entity.type);
+export const nameOf = (entity: Entity): string =>
+    textOf(entity, "name") || entity.id.split(":").slice(3).join(":") || entity.id;
+export function geometryOf(entity: Entity): Geometry | undefined {
+    const value = attributeOf(entity, "location")?.value as Geometry | undefined;
+    return value && typeof value.type === "string" && "coordinates" in value ? value : undefined;
+}
+export function pointOf(entity: Entity): [number, number] | undefined {
+    const geometry = geometryOf(entity);
+    if (geometry?.type !== "Point") return undefined;
+    const [lng, lat] = geometry.coordinates as number[];
+    return typeof lng === "number" && typeof lat === "number" ? [lng, lat] : undefined;
+}
+/** The newest time that the entity's own readings say. */
+export function observedOf(entity: Entity): string | undefined {
+    let best: string | undefined;
+    for (const name of Object.keys(entity)) {
+        const time = attributeOf(entity, name)?.observedAt;
+        if (typeof time === "string" && (best === undefined || time > best)) best = time;
+    }
+    return best;
+}

@@ -1,0 +1,38 @@
+// What a table shows and what an export writes are the same columns and the same rows.
+import type { RouteLocationRaw } from "vue-router";
+
+export interface Column<Row> {
+    id: string;
+    title: string;
+    /** What is sorted by and what an export writes. */
+    value: (row: Row) => string | number | boolean | Date | undefined;
+    /** As it is shown; the value itself when absent. */
+    text?: (row: Row) => string;
+    unit?: string;
+    numeric?: boolean;
+    link?: (row: Row) => RouteLocationRaw | undefined;
+    /** Pixels at 1x; columns share what is left. */
+    width?: number;
+}
+
+export function compare(a: unknown, b: unknown): number {
+    if (a === undefined || a === "") return b === undefined || b === "" ? 0 : 1;
+    if (b === undefined || b === "") return -1;
+    if (typeof a === "number" && typeof b === "number") return a - b;
+    if (a instanceof Date && b instanceof Date) return a.getTime() - b.getTime();
+    return String(a).localeCompare(String(b), "zh-CN", { numeric: true });
+}
+
+/** "name" or "name;desc". */
+export function sorted<Row>(rows: readonly Row[], columns: Column<Row>[], order: string | undefined): Row[] {
+    const [id, direction] = (order ?? "").split(";");
+    const column = columns.find((one) => one.id === id);
+    if (!column) return [...rows];
+    const sign = direction === "desc" ? -1 : 1;
+    const missing = (value: unknown): boolean => value === undefined || value === "";
+    return [...rows].sort((a, b) => {
+        const [x, y] = [column.value(a), column.value(b)];
+        // What is missing stands last, whichever way the rest goes.
+        return missing(x) || missing(y) ? compare(x, y) : sign * compare(x, y);
+    });
+}
