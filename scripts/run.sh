@@ -41,7 +41,8 @@ trap 'stop 0' INT TERM HUP
 trap 'stop 1' EXIT
 
 [ ! -f "$log" ] || mv -f "$log" "$log.1"
-build/jindu serve --data "$data" --listen "$listen" --open --contexts city/contexts --web web/dist 2>"$log" &
+build/jindu serve --data "$data" --listen "$listen" --open --contexts city/contexts \
+    --console city/console.json --web web/dist 2>"$log" &
 server=$!
 
 tries=0

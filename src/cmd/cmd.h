@@ -99,6 +99,10 @@ int cmd_config_read(const char *path, const cmd_line *line, jd_arena *a, jd_err 
 
 /* ---- files ---- */
 
+/* Settings of the console (schemas/console.schema.json), into the arena. 0, or -1: all that is wrong with the file was
+ * said. */
+int cmd_console_read(const char *path, jd_arena *a, jd_str *out);
+
 enum { CMD_FILE_MAX = 64 << 20 };
 /* The whole of a small file, at most CMD_FILE_MAX bytes. 0 or -1. */
 int cmd_file_read(const char *path, jd_buf *out, jd_err *err);

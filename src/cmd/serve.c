@@ -21,8 +21,8 @@
 enum { DEAD_STOP_SECONDS = 10 };
 
 typedef struct serving {
-    const char *data, *listen, *contexts, *web, *config, *log_level, *base_url, *alias, *fetch_allow, *history_off,
-        *notify_ca;
+    const char *data, *listen, *contexts, *console, *web, *config, *log_level, *base_url, *alias, *fetch_allow,
+        *history_off, *notify_ca;
     int open, no_fetch;
     uint64_t min_free, log_bytes_max, names_max, tenants_max, group_changes_max, queue_bytes_max, query_scan_max;
     uint64_t limit_default, limit_max, batch_max, temporal_page;
@@ -61,6 +61,8 @@ static const cmd_opt opts[] = {
     FLAG("no-fetch", no_fetch, "never fetch an @context", "从不下载 @context"),
     TEXT("fetch-allow", "LIST", fetch_allow, "URL prefixes to fetch @contexts from, by comma",
          "允许下载 @context 的 URL 前缀，以逗号分隔"),
+    TEXT("console", "FILE", console, "settings of the console: its city, views, figures, words",
+         "控制台设置文件：城市、视图、指标与用语"),
     TEXT("web", "DIR", web, "the page: static files served at /", "网页静态文件目录"),
     TEXT("base-url", "URL", base_url, "how others reach this server", "他人访问本服务的地址"),
     TEXT("alias", "NAME", alias, "contextSourceAlias", "contextSourceAlias"),
@@ -310,7 +312,7 @@ static const jd_str *types(jd_arena *a, const char *list, size_t *n) {
     return out;
 }
 
-static int serve_city(const serving *s, const cmd_address *at, jd_arena *a) {
+static int serve_city(const serving *s, const cmd_address *at, jd_str console, jd_arena *a) {
     fate f = {0};
     uint64_t began = jd_mono_ns();
     char url[300];
@@ -324,6 +326,8 @@ static int serve_city(const serving *s, const cmd_address *at, jd_arena *a) {
         .contexts_dir = s->contexts,
         .no_fetch = s->no_fetch,
         .web_dir = s->web,
+        .console = console,
+        .version = JD_VERSION,
         .fetch_allow = prefixes(a, s->fetch_allow),
         .limit_default = (uint32_t)s->limit_default,
         .limit_max = (uint32_t)s->limit_max,
@@ -410,6 +414,7 @@ static int serve(const cmd_line *line) {
     cmd_address at;
     jd_arena a;
     jd_err err = {0};
+    jd_str console = {NULL, 0};
     jd_arena_init(&a);
     int code = CMD_OK;
     if (s->config && cmd_config_read(s->config, line, &a, &err)) {
@@ -426,9 +431,10 @@ static int serve(const cmd_line *line) {
         if (!code) code = check_folder(line, "web", s->web);
         if (!code) code = check_file(line, "notify-ca", s->notify_ca);
     }
+    if (!code && s->console && cmd_console_read(s->console, &a, &console)) code = CMD_USAGE;
     if (!code) {
         set_log_level(s->log_level);
-        code = serve_city(s, &at, &a);
+        code = serve_city(s, &at, console, &a);
     }
     jd_arena_fini(&a);
     return code;

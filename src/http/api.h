@@ -19,11 +19,14 @@ typedef struct jd_api {
     jd_people *people;
     jd_rules *rules;
     jd_packs *packs;
-    jd_links *links;   /* NULL: there are none (the routes are not asked then) */
-    jd_tables *tables; /* likewise */
-    jd_str base_url;   /* http://host:port, for URLs of our own contexts */
-    jd_str alias;      /* contextSourceAlias of the default tenant; a token (RFC 9110 5.6.2) */
-    int open;          /* no sign-in: whoever asks may also administer */
+    jd_links *links;             /* NULL: there are none (the routes are not asked then) */
+    jd_tables *tables;           /* likewise */
+    jd_str base_url;             /* http://host:port, for URLs of our own contexts */
+    jd_str alias;                /* contextSourceAlias of the default tenant; a token (RFC 9110 5.6.2) */
+    int open;                    /* no sign-in: whoever asks may also administer */
+    jd_str console_text;         /* settings of the console, checked (jd_console_check); p NULL: none */
+    const char *version;         /* of the program */
+    struct api_console *console; /* made of both by jd_api_start */
     jd_time started;
     uint32_t limit_default; /* entities of a page when none is asked */
     uint32_t limit_max;
@@ -36,4 +39,5 @@ typedef struct jd_api {
 const jd_route *jd_api_routes(size_t *n);
 /* Fills in limits that are 0, and hands the contexts hosted by all tenants to the registry. */
 int jd_api_start(jd_api *api, jd_err *err);
+void jd_api_stop(jd_api *api); /* behind the door */
 #endif

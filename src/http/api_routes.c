@@ -144,6 +144,9 @@ static const jd_route rows[] = {
     {JD_GET, "/api/rules/{pack}/{rule}/explain", api_rule_explain, "entity", JD_R_OWN,
      "What a rule says of an entity now, expression by expression"},
 
+    {JD_GET, "/api/console", api_console_get, NULL, JD_R_SLASH | JD_R_OWN,
+     "Settings of the console: what it shows of its city"},
+
     {JD_GET, "/api/contacts", api_contacts_list, "limit offset", JD_R_SLASH | JD_R_OWN, "People who are told"},
     {JD_GET, "/api/contacts/{id}", api_contact_get, NULL, JD_R_OWN, "One contact"},
     {JD_PUT, "/api/contacts/{id}", api_contact_put, NULL, JD_R_BODY | JD_R_OWN,
@@ -242,5 +245,9 @@ int jd_api_start(jd_api *api, jd_err *err) {
     if (!api->fast_max) api->fast_max = 500;
     if (!api->alias.n) api->alias = JD_STR("jindu");
     api->started = jd_now();
-    return api_contexts_load(api, err);
+    return api_contexts_load(api, err) || api_console_open(api, err);
+}
+
+void jd_api_stop(jd_api *api) {
+    api_console_close(api);
 }

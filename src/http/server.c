@@ -131,6 +131,8 @@ int jd_server_start(const jd_server_opts *opts, jd_server **out, jd_err *err) {
     s->api.batch_max = opts->batch_max;
     s->api.temporal_page = opts->temporal_page;
     s->api.open = opts->open;
+    s->api.console_text = opts->console;
+    s->api.version = opts->version;
     name_ourselves(s, opts);
     jd_links_opts lo = opts->links;
     int rc = open_rooms(s, opts, err) || jd_api_start(&s->api, err);
@@ -177,6 +179,7 @@ void jd_server_stop(jd_server *s) {
         drain(&s->api);
     /* behind the last request: some of them work on these */
     jd_packs_stop(s->api.packs);
+    jd_api_stop(&s->api);
     jd_rules_stop(s->api.rules);
     jd_told_stop(s->api.told);
     jd_people_stop(s->api.people);

@@ -19,6 +19,8 @@ typedef struct jd_server_opts {
     int no_fetch;                   /* never fetch an @context */
     const char *const *fetch_allow; /* prefixes of URLs that may be fetched, ended by NULL; NULL: any */
     const char *web_dir;            /* static files; NULL: none */
+    jd_str console;                 /* settings of the console, checked (jd_console_check); p NULL: none */
+    const char *version;            /* of the program, for whoever asks */
     int open;                       /* no sign-in, loopback only: whoever asks may also administer (POST /api/backup) */
     uint32_t limit_default, limit_max, batch_max, temporal_page;        /* 0: 20, 1,000, 10,000, 10,000 */
     uint32_t names_max, tenants_max, group_changes_max, query_scan_max; /* see engine.h */

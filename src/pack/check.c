@@ -100,12 +100,27 @@ void pack_fault_context(pack_check *c, pack_file *f, const jd_jval *in, const jd
         fault_step(c, f, pack_step(c, at, in, "@context"), err->en, err->zh);
 }
 
+void pack_fault_json(pack_check *c, pack_file *f, const jd_err *err) {
+    unsigned line, column;
+    if (sscanf(err->place, "line %u column %u", &line, &column) != 2) line = column = 1;
+    pack_fault_at(c, f, line, column, (jd_str){"", 0}, err->en, err->zh);
+}
+
+void pack_fault_schema(pack_check *c, pack_file *f, const jd_schema *schema) {
+    const jd_schema_fault *fault = jd_schema_check(schema, &f->v, c->a);
+    for (; fault; fault = fault->next) fault_step(c, f, fault->at, fault->en, fault->zh);
+}
+
 static int by_place(const void *x, const void *y) {
     const jd_pack_fault *a = x, *b = y;
     int by_file = jd_str_cmp(a->file, b->file);
     if (by_file) return by_file;
     if (a->line != b->line) return a->line < b->line ? -1 : 1;
     return a->column < b->column ? -1 : a->column > b->column;
+}
+
+void pack_faults_sort(jd_pack_faults *f) {
+    qsort(f->v, f->n, sizeof *f->v, by_place);
 }
 
 void jd_pack_faults_json(const jd_pack_faults *f, int zh, jd_buf *out) {
@@ -145,15 +160,12 @@ const jd_jstep *pack_item(pack_check *c, const jd_jstep *up, uint32_t i) {
 
 static void read_file(pack_check *c, pack_file *f) {
     jd_err err = {0};
-    unsigned line, column;
     if (jd_json_parse(&c->k->arena, f->text, NULL, &f->v, &err)) {
         f->v = jd_jmake_null();
-        if (sscanf(err.place, "line %u column %u", &line, &column) != 2) line = column = 1;
-        pack_fault_at(c, f, line, column, (jd_str){"", 0}, err.en, err.zh);
+        pack_fault_json(c, f, &err);
         return;
     }
-    const jd_schema_fault *fault = jd_schema_check(c->p->schemas[f->kind], &f->v, c->a);
-    for (; fault; fault = fault->next) fault_step(c, f, fault->at, fault->en, fault->zh);
+    pack_fault_schema(c, f, c->p->schemas[f->kind]);
 }
 
 /* Texts as the pack's own: they outlive the request. Files without a place are named, and left out. */
@@ -304,7 +316,7 @@ pack *pack_make(jd_packs *p, const jd_bundle *b, jd_pack_faults *faults) {
         }
     }
     if (!faults->n) return k;
-    qsort(faults->v, faults->n, sizeof *faults->v, by_place);
+    pack_faults_sort(faults);
     pack_free(k);
     return NULL;
 }

@@ -7,5 +7,5 @@ typedef struct pack_embedded {
     const char *name, *text;
     size_t n;
 } pack_embedded;
-extern const pack_embedded pack__embedded[]; /* in the order of pack_kind */
+extern const pack_embedded pack__embedded[]; /* in the order of pack_kind, then the console's */
 #endif

@@ -85,8 +85,13 @@ int jd_packs_context(jd_packs *p, jd_str name, jd_buf *out);      /* {"@context"
 jd_str jd_packs_owner(jd_packs *p, jd_dkind kind, jd_str id, jd_arena *a);
 
 /* ---- the published schemas ---- */
-/* The text of one; p NULL: there is none. Kinds: pack, model, link, mapping, rule, view, proof. */
+/* The text of one; p NULL: there is none. Kinds: pack, model, link, mapping, rule, view, proof, console. */
 jd_str jd_pack_schema(jd_str kind);
 /* The i-th kind; NULL behind the last. */
 const char *jd_pack_schema_kind(size_t i);
+
+/* ---- settings of the console (docs/console.md) ---- */
+/* Of the file `name`, by their schema and by their meaning. 0: *out, in the arena and in the text; -1: *faults has
+ * some. */
+int jd_console_check(jd_str name, jd_str text, jd_arena *a, jd_jval *out, jd_pack_faults *faults);
 #endif

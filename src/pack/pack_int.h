@@ -15,7 +15,7 @@ typedef enum pack_kind { /* in the order of schemas.c */
                          PACK_RULE,
                          PACK_VIEW,
                          PACK_PROOF,
-                         PACK_KINDS
+                         PACK_KINDS /* behind them: the schema of the console's settings, which are no part of a pack */
 } pack_kind;
 /* What a file of that name is, and its stem; -1: it has no place in a pack. */
 int pack_kind_of(jd_str name, jd_str *stem);
@@ -106,6 +106,11 @@ void pack_fault_at(pack_check *c, pack_file *f, unsigned line, unsigned column, 
 /* What an error says of a member of `in` (which stands at `at`): its place is a path in it, or "NAME:LINE:COLUMN" of
  * the file's text. */
 void pack_fault_err(pack_check *c, pack_file *f, const jd_jval *in, const jd_jstep *at, const jd_err *err);
+void pack_faults_sort(jd_pack_faults *f);
+/* What the JSON parser says of the file's text. */
+void pack_fault_json(pack_check *c, pack_file *f, const jd_err *err);
+/* All that a schema says of the file's value. */
+void pack_fault_schema(pack_check *c, pack_file *f, const jd_schema *schema);
 /* The same of an error of the @context in `in`. */
 void pack_fault_context(pack_check *c, pack_file *f, const jd_jval *in, const jd_jstep *at, const jd_err *err);
 const jd_jstep *pack_step(pack_check *c, const jd_jstep *up, const jd_jval *object, const char *member);
@@ -134,6 +139,7 @@ void pack_links(pack_check *c);
 void pack_rules(pack_check *c);
 
 /* ---- schemas.c ---- */
+int pack_schema_open(size_t i, jd_schema **out, jd_err *err);
 int pack_schemas_open(jd_schema *schemas[PACK_KINDS], jd_err *err);
 void pack_schemas_close(jd_schema *schemas[PACK_KINDS]);
 

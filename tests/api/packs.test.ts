@@ -526,7 +526,7 @@ test("the published schemas are served as they stand", async () => {
     const list = await get(server, "/api/schemas");
     assert.deepEqual(
         list.map((one: Json) => one.kind),
-        ["pack", "model", "link", "mapping", "rule", "view", "proof"],
+        ["pack", "model", "link", "mapping", "rule", "view", "proof", "console"],
     );
     for (const { kind, url } of list) {
         const answer = await server.call("GET", url);
