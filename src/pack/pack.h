@@ -80,7 +80,9 @@ int jd_packs_remove(jd_packs *p, jd_str name, jd_err *err);
 /* ---- what is to be seen ---- */
 void jd_packs_list(jd_packs *p, int zh, jd_buf *out);             /* an array */
 int jd_packs_show(jd_packs *p, jd_str name, int zh, jd_buf *out); /* 0: there is no such pack */
-int jd_packs_context(jd_packs *p, jd_str name, jd_buf *out);      /* {"@context": ...}; 0: likewise */
+/* The declaration of one rule or derivation, as the pack has it; 0: there is none. */
+int jd_packs_rule(jd_packs *p, jd_str name, jd_str id, jd_buf *out);
+int jd_packs_context(jd_packs *p, jd_str name, jd_buf *out); /* {"@context": ...}; 0: likewise */
 /* The pack that owns a link, a mapping or a policy of that name, in the arena; p NULL: none does. */
 jd_str jd_packs_owner(jd_packs *p, jd_dkind kind, jd_str id, jd_arena *a);
 

@@ -306,6 +306,20 @@ int jd_packs_show(jd_packs *p, jd_str name, int zh, jd_buf *out) {
     return 1;
 }
 
+int jd_packs_rule(jd_packs *p, jd_str name, jd_str id, jd_buf *out) {
+    int found = 0;
+    pthread_mutex_lock(&p->lock);
+    const pack_entry *e = named(p, name);
+    for (size_t i = 0; e && e->pack && i < e->pack->rules_n && !found; i++) {
+        const jd_jval *own = jd_jget(e->pack->rules[i], "id");
+        if (!own || own->type != JD_JSTR || !jd_str_eq(jd_jstr(own), id)) continue;
+        jd_json_write(out, e->pack->rules[i]);
+        found = 1;
+    }
+    pthread_mutex_unlock(&p->lock);
+    return found;
+}
+
 int jd_packs_context(jd_packs *p, jd_str name, jd_buf *out) {
     pthread_mutex_lock(&p->lock);
     const pack_entry *e = named(p, name);
