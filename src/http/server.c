@@ -112,7 +112,10 @@ static int start_rules(jd_server *s, const jd_server_opts *o, jd_err *err) {
     po.contexts = s->api.contexts;
     po.rules = s->api.rules;
     po.group_max = o->group_changes_max;
+    po.changed = jd_api_names;
+    po.changed_user = &s->api;
     if (jd_packs_start(&s->api.packs, &po, err)) return -1;
+    jd_api_names(&s->api);
     jd_rules_watch(s->api.rules);
     return 0;
 }
