@@ -117,6 +117,14 @@ int api_console_open(jd_api *api, jd_err *err) {
     return 0;
 }
 
+const char *jd_api_tiles(const jd_api *api) {
+    struct api_console *c = api->console;
+    const jd_jval *tiles = jd_jget(&c->settings, "tiles"), *url = tiles ? jd_jget(tiles, "url") : NULL;
+    if (!url) return NULL;
+    jd_str all = jd_jstr(url), path = path_of(all);
+    return jd_arena_dup(&c->arena, (jd_str){all.p, all.n - path.n}).p;
+}
+
 void api_console_close(jd_api *api) {
     if (!api->console) return;
     jd_buf_fini(&api->console->names);

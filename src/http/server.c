@@ -75,6 +75,7 @@ static int open_door(jd_server *s, const jd_server_opts *o, jd_err *err) {
     d.host = o->host ? o->host : "127.0.0.1";
     d.port = o->port;
     d.web_dir = o->web_dir;
+    d.tiles = jd_api_tiles(&s->api);
     d.routes = jd_api_routes(&d.routes_n);
     d.app = &s->api;
     d.taken_max = o->live.readers_max;

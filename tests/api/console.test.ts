@@ -1,7 +1,7 @@
 // Own: settings of the console (docs/console.md): checked at the start, answered with who answers; the @context of all
 // names that this city knows.
 import assert from "node:assert/strict";
-import { readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { Watch } from "./events.ts";
@@ -299,4 +299,37 @@ test("live views tell by these names", async () => {
     assert.deepEqual(told.data, { id: "urn:x:2", type: "Flow", value: 2 });
     live.close();
     await own.stop();
+});
+
+/* ---- what a page may load ---- */
+
+test("a page may load from this program, tiles also from where they are, and nothing else", async () => {
+    const web = join(dir, "web");
+    mkdirSync(web);
+    writeFileSync(join(web, "index.html"), "<!doctype html><title>page</title>");
+    const policy = async (...options: string[]): Promise<string | undefined> => {
+        const own = await start("--web", web, ...options);
+        const answer = await own.call("GET", "/", undefined, { Accept: "text/html" });
+        assert.equal(answer.status, 200);
+        assert.match(answer.text, /<title>page/);
+        // The console's places are behind "#": an unknown path is unknown, whoever asks.
+        for (const unknown of ["/alerts", "/alerts/1", "/index"]) {
+            const none = await own.call("GET", unknown, undefined, { Accept: "text/html" });
+            assert.equal(none.status, 404, unknown);
+            assert.doesNotMatch(none.text, /<title>/);
+        }
+        await own.stop();
+        return answer.headers["content-security-policy"];
+    };
+    const csp = (tiles: string): string =>
+        `default-src 'self'; img-src 'self' data: blob:${tiles}; worker-src 'self'; connect-src 'self'${tiles}; ` +
+        "base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'";
+    assert.equal(await policy(), csp(""));
+    assert.equal(await policy("--console", file(minimal)), csp(""));
+    const tiles = {
+        url: "https://tiles.example.cn:8443/vec_w/wmts?z={z}&x={x}&y={y}",
+        attribution: minimal.city,
+        approval: "GS(2024)0001",
+    };
+    assert.equal(await policy("--console", file({ ...minimal, tiles })), csp(" https://tiles.example.cn:8443"));
 });
