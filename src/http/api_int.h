@@ -298,6 +298,7 @@ jd_turn api_schema_get(jd_req *r);
 int api_console_open(jd_api *api, jd_err *err);
 void api_console_close(jd_api *api);
 jd_turn api_console_get(jd_req *r);
+jd_turn api_console_context(jd_req *r);
 jd_turn api_rules_list(jd_req *r);
 jd_turn api_rule_get(jd_req *r);
 jd_turn api_rule_explain(jd_req *r);

@@ -146,6 +146,8 @@ static const jd_route rows[] = {
 
     {JD_GET, "/api/console", api_console_get, NULL, JD_R_SLASH | JD_R_OWN,
      "Settings of the console: what it shows of its city"},
+    {JD_GET, "/api/console/context.jsonld", api_console_context, NULL, JD_R_OWN,
+     "All names of the city, its packs and alerts, as one @context"},
 
     {JD_GET, "/api/contacts", api_contacts_list, "limit offset", JD_R_SLASH | JD_R_OWN, "People who are told"},
     {JD_GET, "/api/contacts/{id}", api_contact_get, NULL, JD_R_OWN, "One contact"},

@@ -104,6 +104,7 @@ typedef struct jd_door_opts {
     unsigned taken_max;              /* sockets that may be handed over: for the limit of open files */
     unsigned idle_ms;                /* keep-alive and slow clients, rounded up to whole seconds; 0: 30,000 */
     const char *web_dir;             /* static files served at / when no route matches; NULL: none */
+    const char *tiles;               /* origin of map tiles that pages may load beside their own; NULL: none */
     const jd_route *routes;
     size_t routes_n;
     void *app;

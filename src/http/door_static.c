@@ -65,15 +65,21 @@ static const char *type_of(jd_str path) {
     return "application/octet-stream";
 }
 
-/* A name with a hash of its content ("app-5X3KQ2AB.js") never changes its meaning. */
-static int hashed_name(jd_str path) {
-    for (size_t i = 0; i + 9 < path.n; i++) {
-        if (path.p[i] != '-' || path.p[i + 9] != '.') continue;
-        size_t k = i + 1, digits = 0;
-        while (k < i + 9 && ((path.p[k] >= 'A' && path.p[k] <= 'Z') || (path.p[k] >= '0' && path.p[k] <= '9')))
-            digits += path.p[k] <= '9', k++;
-        if (k == i + 9 && digits) return 1;
+/* Digits and letters of one case, at least one digit: a word is none. */
+static int is_hash(const char *p, size_t n) {
+    size_t digits = 0, upper = 0, lower = 0;
+    for (size_t i = 0; i < n; i++) {
+        digits += p[i] >= '0' && p[i] <= '9';
+        upper += p[i] >= 'A' && p[i] <= 'Z';
+        lower += p[i] >= 'a' && p[i] <= 'z';
     }
+    return digits && digits + upper + lower == n && !(upper && lower);
+}
+
+/* A name with a hash of its content ("app-5X3KQ2AB.js", "app-5x3kq2ab.js") never changes its meaning. */
+static int hashed_name(jd_str path) {
+    for (size_t i = 0; i + 9 < path.n; i++)
+        if (path.p[i] == '-' && path.p[i + 9] == '.' && is_hash(path.p + i + 1, 8)) return 1;
     return 0;
 }
 
@@ -167,7 +173,19 @@ static void common(struct MHD_Response *m, const file *f, int form, int varies) 
     if (varies) header(m, "Vary", "Accept-Encoding");
 }
 
-static void make_answers(file *f) {
+/* What a page may load, and from where. Tiles are images that some map libraries fetch. */
+static const char *policy(jd_arena *a, const char *tiles) {
+    const char *blank = tiles ? " " : "";
+    if (!tiles) tiles = "";
+    return jd_arena_printf(a,
+                           "default-src 'self'; img-src 'self' data: blob:%s%s; worker-src 'self'; "
+                           "connect-src 'self'%s%s; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; "
+                           "object-src 'none'",
+                           blank, tiles, blank, tiles)
+        .p;
+}
+
+static void make_answers(file *f, const char *csp) {
     static const char *const codings[FORMS] = {NULL, "br", "gzip"};
     const char *type = type_of(f->path);
     int varies = f->bytes[BROTLI] || f->bytes[GZIP];
@@ -180,9 +198,7 @@ static void make_answers(file *f) {
         header(m, "X-Content-Type-Options", "nosniff");
         if (i) header(m, "Content-Encoding", codings[i]);
         if (!strncmp(type, "text/html", 9)) {
-            header(
-                m, "Content-Security-Policy",
-                "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'");
+            header(m, "Content-Security-Policy", csp);
             header(m, "Referrer-Policy", "same-origin");
         }
         common(m, f, i, varies);
@@ -199,7 +215,7 @@ static void add_indexes(jd_static *s) {
             jd_strmap_add(&s->by_path, (jd_str){s->files[i].path.p, s->files[i].path.n - 10}, i);
 }
 
-int jd_static_load(jd_static **out, const char *dir, jd_err *err) {
+int jd_static_load(jd_static **out, const char *dir, const char *tiles, jd_err *err) {
     jd_static *s = jd_xcalloc(1, sizeof *s);
     jd_arena_init(&s->arena);
     jd_strmap_init(&s->by_path);
@@ -211,7 +227,8 @@ int jd_static_load(jd_static **out, const char *dir, jd_err *err) {
         jd_static_free(s);
         return -1;
     }
-    for (uint32_t i = 0; i < s->n; i++) make_answers(&s->files[i]);
+    const char *csp = policy(&s->arena, tiles);
+    for (uint32_t i = 0; i < s->n; i++) make_answers(&s->files[i], csp);
     add_indexes(s);
     *out = s;
     return 0;

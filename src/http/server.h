@@ -40,7 +40,7 @@ typedef struct jd_server_opts {
     jd_live_opts live;     /* the engine is filled in here */
     jd_people_opts people; /* likewise engine and base_url */
     jd_packs_opts packs;   /* likewise engine, contexts, rules, group_max */
-    /* of the door; see door.h. host, port, web_dir, routes and app are filled in here. */
+    /* of the door; see door.h. host, port, web_dir, tiles, routes and app are filled in here. */
     jd_door_opts door;
     void (*on_dead)(void *user, const char *why); /* after a failed sync; from the writer thread */
     void *on_dead_user;

@@ -43,6 +43,10 @@ static int open_door(void **state) {
     put_file("app-5X3KQ2AB.js", "let a = 1;");
     put_file("app-5X3KQ2AB.js.br", "pretend brotli");
     put_file("app-5X3KQ2AB.js.gz", "pretend gzip");
+    put_file("app-5x3kq2ab.js", "lower");
+    put_file("map-overlays.js", "a word");
+    put_file("app-5x3Kq2ab.js", "both cases");
+    put_file("app-5x3kq2a.js", "seven");
     put_file("style.css", "a{}");
     put_file("routed.js", "never seen");
     put_file("镇江.svg", "<svg/>");
@@ -132,6 +136,22 @@ static void serves_compressed_forms(void **state) {
     assert_string_equal(tags[0], tags[5]);
 }
 
+static void keeps_what_has_a_hash_in_its_name(void **state) {
+    static const struct {
+        const char *path;
+        int kept;
+    } names[] = {{"/app-5X3KQ2AB.js", 1}, {"/app-5x3kq2ab.js", 1}, {"/map-overlays.js", 0},
+                 {"/app-5x3Kq2ab.js", 0}, {"/app-5x3kq2a.js", 0},  {"/style.css", 0}};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        reply r = get(*state, names[i].path, "");
+        assert_int_equal(r.status, 200);
+        const char *control = reply_header(&r, "Cache-Control");
+        if (strcmp(control, names[i].kept ? "public, max-age=31536000, immutable" : "no-cache") != 0)
+            fail_msg("%s: %s", names[i].path, control);
+        reply_free(&r);
+    }
+}
+
 static void stays_inside_its_folder(void **state) {
     static const char *const no[] = {"/.secret",
                                      "/outside",
@@ -194,7 +214,8 @@ static void writes_openapi(void **state) {
 
 #define T(f) cmocka_unit_test_setup_teardown(f, open_door, close_door)
 int main(void) {
-    const struct CMUnitTest tests[] = {T(serves_files), T(serves_compressed_forms), T(stays_inside_its_folder),
+    const struct CMUnitTest tests[] = {T(serves_files), T(serves_compressed_forms),
+                                       T(keeps_what_has_a_hash_in_its_name), T(stays_inside_its_folder),
                                        T(writes_openapi)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
