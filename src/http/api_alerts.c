@@ -18,7 +18,9 @@ typedef struct filtering {
     jd_sym silenced;
     int silent;
     jd_render render;
+    api_select page;
     uint64_t n;
+    int more;
 } filtering;
 
 static int one_of(jd_str list, jd_str s) {
@@ -49,6 +51,10 @@ static int passes(void *user, const jd_doc *d) {
 
 static int show(void *user, const jd_doc *d) {
     filtering *f = user;
+    if (f->n == f->page.limit) {
+        f->more = 1;
+        return 0; /* not 1: the rest may have to be counted */
+    }
     if (f->n++) jd_buf_c(&f->k->r->out, ',');
     jd_render_entity(&f->render, d, &f->k->r->out);
     return 0;
@@ -66,16 +72,24 @@ static jd_render form(const api_ask *k) {
                        .arena = k->a};
 }
 
-static int find(api_ask *k, filtering *f, uint64_t offset, uint64_t limit, uint64_t *total) {
+/* 0, -1, or 1: there are so many that a worker is to look. */
+static int find(api_ask *k, filtering *f, uint64_t *total) {
     jd_names n = {k->a, jd_alert_names(k->app->rules), jd_engine_symbols(k->app->engine)};
     jd_typeq *types;
     jd_order *order;
     if (jd_typeq_compile(&n, JD_STR("Alert"), &types, &k->err) ||
         jd_order_compile(&n, JD_STR("level,dateIssued;desc"), (jd_str){NULL, 0}, &order, &k->err))
         return -1;
-    jd_question q = {
-        .types = types, .order = order, .also = passes, .also_user = f, .offset = offset, .limit = limit, .count = 1};
-    int rc = jd_view_query(&k->view, &q, f, show, total, NULL, &k->err);
+    jd_question q = {.types = types,
+                     .order = order,
+                     .also = passes,
+                     .also_user = f,
+                     .offset = f->page.offset,
+                     .limit = f->page.limit ? f->page.limit + 1 : 0, /* one more tells whether there is a next page */
+                     .count = f->page.count};
+    int rc = 1;
+    if (k->r->may_block || jd_view_estimate(&k->view, &q) <= k->app->fast_max)
+        rc = jd_view_query(&k->view, &q, f, show, total, NULL, &k->err);
     jd_order_fini(order);
     return rc;
 }
@@ -97,17 +111,20 @@ static int words_known(api_ask *k, const char *name, const char *const *known, s
     return bad ? api_bad(k, name, "has a word that is none of those of alerts", "含有告警所没有的取值") : 0;
 }
 
-/* GET /api/alerts?status=&severity=&pack=&rule=&entity=&category=&silenced=: the worst first, then the newest. */
+/* GET /api/alerts?status=&severity=&pack=&rule=&entity=&category=&silenced=&limit=&offset=&count=: the worst first,
+ * then the newest. How many there are is told unless count is false. */
 jd_turn api_alerts_list(jd_req *r) {
     jd_turn turn;
-    uint64_t limit, offset, total = 0;
+    uint64_t total = 0;
+    int silenced;
     api_ask *k = api_begin(r, API_ANY_TENANT, &turn);
     if (!k) return turn;
-    if (api_number(k, "limit", 100, k->app->limit_max, &limit) || api_number(k, "offset", 0, UINT32_MAX, &offset))
-        return api_fail(k);
-    int silenced;
     filtering f = {.k = k, .render = form(k), .silenced = sym_of(k, "silencedUntil")};
-    if (api_bool(k, "silenced", &silenced)) return api_fail(k);
+    if (api_number(k, "limit", 100, k->app->limit_max, &f.page.limit) ||
+        api_number(k, "offset", 0, UINT32_MAX, &f.page.offset) || api_bool(k, "count", &f.page.count) ||
+        api_bool(k, "silenced", &silenced))
+        return api_fail(k);
+    if (!api_param(k, "count").p) f.page.count = 1;
     if (api_param(k, "silenced").p) f.silent = silenced ? SILENT : NOT_SILENT;
     if (words_known(k, "status", states, sizeof states / sizeof *states) ||
         words_known(k, "severity", severities, sizeof severities / sizeof *severities))
@@ -119,9 +136,10 @@ jd_turn api_alerts_list(jd_req *r) {
     jd_view_begin(&k->view, k->app->engine, 0, k->a);
     k->viewing = 1;
     jd_buf_c(&r->out, '[');
-    if (sym_of(k, "Alert") && find(k, &f, offset, limit, &total)) return api_fail(k);
+    int rc = sym_of(k, "Alert") ? find(k, &f, &total) : 0;
+    if (rc) return rc > 0 ? api_wait(k) : api_fail(k);
     jd_buf_c(&r->out, ']');
-    jd_req_add_header(r, "NGSILD-Results-Count", jd_arena_printf(k->a, "%llu", (unsigned long long)total));
+    api_page_links(k, &f.page, f.more, total);
     return api_json(k);
 }
 

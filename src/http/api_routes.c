@@ -163,7 +163,7 @@ static const jd_route rows[] = {
     {JD_DELETE, "/api/channels/{id}", api_channel_delete, NULL, JD_R_OWN, "Forget a channel that no contact names"},
     {JD_POST, "/api/channels/{id}/test", api_channel_test, NULL, JD_R_BODY | JD_R_OWN,
      "Send a test through a channel, and tell what its far end said"},
-    {JD_GET, "/api/alerts", api_alerts_list, "status severity pack rule entity category silenced limit offset",
+    {JD_GET, "/api/alerts", api_alerts_list, "status severity pack rule entity category silenced limit offset count",
      JD_R_SLASH | JD_R_OWN, "Alerts, the worst first, then the newest"},
     {JD_GET, "/api/alerts/context.jsonld", api_alerts_context, NULL, JD_R_OWN, "The names of alerts, as an @context"},
     {JD_POST, "/api/alerts/cap", api_alert_cap_post, NULL, JD_R_BODY | JD_R_OWN,

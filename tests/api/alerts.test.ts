@@ -147,6 +147,42 @@ test("an alert that came as CAP is silenced too, and its Cancel ends that", asyn
     assert.deepEqual([a.status, a.silencedBy], ["cleared", undefined]);
 });
 
+test("pages of many alerts: no one twice, none left out, the worst first", async () => {
+    const own = await new Server(folder()).start();
+    await install(own, "sensors", []);
+    await install(own, "many", [rule("high", two)]);
+    const all = Array.from({ length: 1234 }, (_, i) => sensor(`p${i}`, i % 3 ? 60 : 90));
+    await upsert(own, all);
+    await settled(own);
+    const ids: string[] = [];
+    const reds: number[] = [];
+    let path: string | undefined = "/api/alerts?limit=500&status=open";
+    let pages = 0;
+    for (; path !== undefined; pages++) {
+        const page: Answer = await own.call("GET", path);
+        assert.equal(page.status, 200, page.text);
+        assert.equal(page.headers["ngsild-results-count"], "1234");
+        for (const a of page.json as Json[]) {
+            ids.push(a.id);
+            if (a.severity === "red") reds.push(ids.length);
+        }
+        const links: string = page.headers["link"] ?? "";
+        path = /<([^>]*)>;rel="next"/.exec(links)?.[1];
+        assert.equal(/rel="prev"/.test(links), pages > 0);
+    }
+    assert.deepEqual([pages, ids.length, new Set(ids).size], [3, 1234, 1234]);
+    assert.equal(reds.at(-1), Math.ceil(1234 / 3));
+    const uncounted = await own.call("GET", "/api/alerts?limit=2&offset=1233&count=false");
+    assert.deepEqual(
+        [(uncounted.json as Json[]).length, uncounted.headers["ngsild-results-count"]],
+        [1, undefined],
+    );
+    assert.match((await own.call("GET", "/api/alerts?limit=2&count=false")).headers["link"] ?? "", /rel="next"/);
+    const counted = await own.call("GET", "/api/alerts?limit=0&severity=red");
+    assert.deepEqual([counted.json, counted.headers["ngsild-results-count"]], [[], "412"]);
+    await own.stop();
+});
+
 const clockless = !faketime || process.env["TSAN_OPTIONS"] !== undefined ? "no clock that can be set" : false;
 test("a silence ends at its time, across kill -9 and steps of the clock", { skip: clockless }, async () => {
     const clock = new Clock(folder());
