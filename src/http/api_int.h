@@ -307,6 +307,8 @@ jd_turn api_alert_get(jd_req *r);
 jd_turn api_alert_acknowledge(jd_req *r);
 jd_turn api_alert_comment(jd_req *r);
 jd_turn api_alert_clear(jd_req *r);
+jd_turn api_alert_silence(jd_req *r);
+jd_turn api_alert_unsilence(jd_req *r);
 jd_turn api_alerts_context(jd_req *r);
 jd_turn api_alert_cap_get(jd_req *r);
 jd_turn api_alert_cap_post(jd_req *r);
