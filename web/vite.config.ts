@@ -1,23 +1,14 @@
 // How the console is built: everything beside the page, nothing from elsewhere, names that say their content's hash.
 import vue from "@vitejs/plugin-vue";
-import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vite";
-
-/** What docs/plan.md says of each pack: the classes of its input, and what its proof came to. */
-function proofs(): Record<string, { input: string[]; result: string }> {
-    const page = readFileSync(new URL("../docs/plan.md", import.meta.url), "utf8");
-    const rows = page.matchAll(/^\|.*\]\(\.\.\/packs\/([\w-]+)\/.*\| ([a-z, ]*) \| ([^|]*) \|$/gm);
-    return Object.fromEntries(
-        [...rows].map(([, name, input, result]) => [name!, { input: input!.split(", "), result: result! }]),
-    );
-}
+import { plan } from "./plan.ts";
 
 export default defineConfig({
     root: fileURLToPath(new URL(".", import.meta.url)),
     base: "./",
-    plugins: [vue()],
-    define: { __VUE_OPTIONS_API__: "false", __VUE_PROD_DEVTOOLS__: "false", __PROOFS__: JSON.stringify(proofs()) },
+    plugins: [vue(), plan()],
+    define: { __VUE_OPTIONS_API__: "false", __VUE_PROD_DEVTOOLS__: "false" },
     build: {
         outDir: "dist",
         emptyOutDir: true,

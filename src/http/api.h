@@ -39,5 +39,9 @@ typedef struct jd_api {
 const jd_route *jd_api_routes(size_t *n);
 /* Fills in limits that are 0, and hands the contexts hosted by all tenants to the registry. */
 int jd_api_start(jd_api *api, jd_err *err);
+/* Behind the start of the packs, and as their jd_packs_opts.changed: the @context of all names is made anew. */
+void jd_api_names(void *api);
+/* Where the console's map tiles come from ("https://host:port"); NULL: from nowhere. It lives as long as the api. */
+const char *jd_api_tiles(const jd_api *api);
 void jd_api_stop(jd_api *api); /* behind the door */
 #endif

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 static const char *const filters[] = {"status", "severity", "pack", "rule", "entity", "category"};
+enum { EITHER, SILENT, NOT_SILENT };
 static const char *const names[] = {"status", "severity", "pack", "rule", "alertSource", "category"};
 enum { FILTERS = 6 };
 
@@ -14,8 +15,12 @@ typedef struct filtering {
     api_ask *k;
     jd_sym attr[FILTERS];
     jd_str value[FILTERS]; /* p NULL: any; several with commas */
+    jd_sym silenced;
+    int silent;
     jd_render render;
+    api_select page;
     uint64_t n;
+    int more;
 } filtering;
 
 static int one_of(jd_str list, jd_str s) {
@@ -30,6 +35,8 @@ static int one_of(jd_str list, jd_str s) {
 
 static int passes(void *user, const jd_doc *d) {
     const filtering *f = user;
+    jd_attrview until;
+    if (f->silent && (f->silenced && jd_doc_attr(d, f->silenced, &until, NULL)) != (f->silent == SILENT)) return 0;
     for (int i = 0; i < FILTERS; i++) {
         jd_attrview v;
         char scratch[JD_TIME_TEXT_MAX];
@@ -44,6 +51,10 @@ static int passes(void *user, const jd_doc *d) {
 
 static int show(void *user, const jd_doc *d) {
     filtering *f = user;
+    if (f->n == f->page.limit) {
+        f->more = 1;
+        return 0; /* not 1: the rest may have to be counted */
+    }
     if (f->n++) jd_buf_c(&f->k->r->out, ',');
     jd_render_entity(&f->render, d, &f->k->r->out);
     return 0;
@@ -61,16 +72,24 @@ static jd_render form(const api_ask *k) {
                        .arena = k->a};
 }
 
-static int find(api_ask *k, filtering *f, uint64_t offset, uint64_t limit, uint64_t *total) {
+/* 0, -1, or 1: there are so many that a worker is to look. */
+static int find(api_ask *k, filtering *f, uint64_t *total) {
     jd_names n = {k->a, jd_alert_names(k->app->rules), jd_engine_symbols(k->app->engine)};
     jd_typeq *types;
     jd_order *order;
     if (jd_typeq_compile(&n, JD_STR("Alert"), &types, &k->err) ||
         jd_order_compile(&n, JD_STR("level,dateIssued;desc"), (jd_str){NULL, 0}, &order, &k->err))
         return -1;
-    jd_question q = {
-        .types = types, .order = order, .also = passes, .also_user = f, .offset = offset, .limit = limit, .count = 1};
-    int rc = jd_view_query(&k->view, &q, f, show, total, NULL, &k->err);
+    jd_question q = {.types = types,
+                     .order = order,
+                     .also = passes,
+                     .also_user = f,
+                     .offset = f->page.offset,
+                     .limit = f->page.limit ? f->page.limit + 1 : 0, /* one more tells whether there is a next page */
+                     .count = f->page.count};
+    int rc = 1;
+    if (k->r->may_block || jd_view_estimate(&k->view, &q) <= k->app->fast_max)
+        rc = jd_view_query(&k->view, &q, f, show, total, NULL, &k->err);
     jd_order_fini(order);
     return rc;
 }
@@ -92,15 +111,21 @@ static int words_known(api_ask *k, const char *name, const char *const *known, s
     return bad ? api_bad(k, name, "has a word that is none of those of alerts", "含有告警所没有的取值") : 0;
 }
 
-/* GET /api/alerts?status=&severity=&pack=&rule=&entity=&category=: the worst first, then the newest. */
+/* GET /api/alerts?status=&severity=&pack=&rule=&entity=&category=&silenced=&limit=&offset=&count=: the worst first,
+ * then the newest. How many there are is told unless count is false. */
 jd_turn api_alerts_list(jd_req *r) {
     jd_turn turn;
-    uint64_t limit, offset, total = 0;
+    uint64_t total = 0;
+    int silenced;
     api_ask *k = api_begin(r, API_ANY_TENANT, &turn);
     if (!k) return turn;
-    if (api_number(k, "limit", 100, k->app->limit_max, &limit) || api_number(k, "offset", 0, UINT32_MAX, &offset))
+    filtering f = {.k = k, .render = form(k), .silenced = sym_of(k, "silencedUntil")};
+    if (api_number(k, "limit", 100, k->app->limit_max, &f.page.limit) ||
+        api_number(k, "offset", 0, UINT32_MAX, &f.page.offset) || api_bool(k, "count", &f.page.count) ||
+        api_bool(k, "silenced", &silenced))
         return api_fail(k);
-    filtering f = {.k = k, .render = form(k)};
+    if (!api_param(k, "count").p) f.page.count = 1;
+    if (api_param(k, "silenced").p) f.silent = silenced ? SILENT : NOT_SILENT;
     if (words_known(k, "status", states, sizeof states / sizeof *states) ||
         words_known(k, "severity", severities, sizeof severities / sizeof *severities))
         return api_fail(k);
@@ -111,9 +136,10 @@ jd_turn api_alerts_list(jd_req *r) {
     jd_view_begin(&k->view, k->app->engine, 0, k->a);
     k->viewing = 1;
     jd_buf_c(&r->out, '[');
-    if (sym_of(k, "Alert") && find(k, &f, offset, limit, &total)) return api_fail(k);
+    int rc = sym_of(k, "Alert") ? find(k, &f, &total) : 0;
+    if (rc) return rc > 0 ? api_wait(k) : api_fail(k);
     jd_buf_c(&r->out, ']');
-    jd_req_add_header(r, "NGSILD-Results-Count", jd_arena_printf(k->a, "%llu", (unsigned long long)total));
+    api_page_links(k, &f.page, f.more, total);
     return api_json(k);
 }
 
@@ -159,10 +185,12 @@ static int word(api_ask *k, const char *name, size_t max, int needed, jd_str *ou
     return 0;
 }
 
-static int members_known(api_ask *k) {
+static int members_known(api_ask *k, const char *const *known, size_t known_n) {
     for (uint32_t i = 0; i < k->body.n; i++) {
         jd_str n = k->body.members[i].name;
-        if (!jd_str_is(n, "by") && !jd_str_is(n, "comment"))
+        size_t at = 0;
+        while (at < known_n && !jd_str_is(n, known[at])) at++;
+        if (at == known_n)
             return api_bad(k, jd_arena_printf(k->a, "%.*s", (int)(n.n > 60 ? 60 : n.n), n.p).p, "is not known here",
                            "不是这里的成员");
     }
@@ -171,11 +199,12 @@ static int members_known(api_ask *k) {
 
 static jd_turn act(jd_req *r, jd_alert_act what) {
     jd_turn turn;
+    static const char *const known[] = {"by", "comment"};
     api_ask *k = api_begin(r, API_ANY_TENANT | API_BODY | API_OBJECT, &turn);
     if (!k) return turn;
     jd_alert_ticket *t = JD_NEW(k->a, jd_alert_ticket);
     *t = (jd_alert_ticket){.id = r->parts[0], .act = what, .done = acted, .user = k};
-    if (members_known(k) || word(k, "by", 200, 1, &t->by) ||
+    if (members_known(k, known, 2) || word(k, "by", 200, 1, &t->by) ||
         word(k, "comment", 2000, what == JD_ALERT_COMMENT, &t->comment))
         return api_fail(k);
     jd_alert_act_on(k->app->rules, t);
@@ -190,6 +219,42 @@ jd_turn api_alert_comment(jd_req *r) {
 }
 jd_turn api_alert_clear(jd_req *r) {
     return act(r, JD_ALERT_CLEAR);
+}
+
+/* POST /api/alerts/{id}/silence {"by", "reason", "until"}: it stays, and is judged; nobody is told of it until then. */
+jd_turn api_alert_silence(jd_req *r) {
+    jd_turn turn;
+    jd_str until;
+    static const char *const known[] = {"by", "reason", "until"};
+    api_ask *k = api_begin(r, API_ANY_TENANT | API_BODY | API_OBJECT, &turn);
+    if (!k) return turn;
+    jd_alert_ticket *t = JD_NEW(k->a, jd_alert_ticket);
+    *t = (jd_alert_ticket){.id = r->parts[0], .act = JD_ALERT_SILENCE, .done = acted, .user = k};
+    if (members_known(k, known, 3) || word(k, "by", 200, 1, &t->by) || word(k, "reason", 2000, 1, &t->comment) ||
+        word(k, "until", 40, 1, &until))
+        return api_fail(k);
+    if (jd_time_parse(until, &t->until, NULL)) {
+        api_bad(k, "until", "must be a time such as 2026-10-01T08:00:00Z", "须为时间，如 2026-10-01T08:00:00Z");
+        return api_fail(k);
+    }
+    jd_alert_act_on(k->app->rules, t);
+    return JD_LATER;
+}
+
+/* DELETE /api/alerts/{id}/silence?by=: what was held back meanwhile is told. */
+jd_turn api_alert_unsilence(jd_req *r) {
+    jd_turn turn;
+    api_ask *k = api_begin(r, API_ANY_TENANT, &turn);
+    if (!k) return turn;
+    jd_alert_ticket *t = JD_NEW(k->a, jd_alert_ticket);
+    *t = (jd_alert_ticket){.id = r->parts[0], .act = JD_ALERT_UNSILENCE, .done = acted, .user = k};
+    t->by = api_param(k, "by");
+    if (!t->by.n || t->by.n > 200) {
+        api_bad(k, "by", "must say who, in at most 200 bytes", "须说明是谁，最多 200 字节");
+        return api_fail(k);
+    }
+    jd_alert_act_on(k->app->rules, t);
+    return JD_LATER;
 }
 
 /* GET /api/alerts/context.jsonld: the names of alerts, for questions in NGSI-LD. */

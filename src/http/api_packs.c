@@ -142,7 +142,7 @@ jd_turn api_rules_list(jd_req *r) {
     return api_json(k);
 }
 
-/* The one of that id in what jd_rules_list tells of its pack. */
+/* The one of that id in what jd_rules_list tells of its pack, with its declaration. */
 jd_turn api_rule_get(jd_req *r) {
     jd_turn turn;
     jd_buf all = {0};
@@ -157,6 +157,10 @@ jd_turn api_rule_get(jd_req *r) {
         const jd_jval *id = jd_jget(&v.items[i], "id");
         if (!id || !jd_str_eq(jd_jstr(id), r->parts[1])) continue;
         jd_json_write(&r->out, &v.items[i]);
+        r->out.n--; /* its brace, behind the declaration */
+        jd_buf_z(&r->out, ",\"declaration\":");
+        if (!jd_packs_rule(k->app->packs, r->parts[0], r->parts[1], &r->out)) jd_buf_z(&r->out, "null");
+        jd_buf_c(&r->out, '}');
         return api_json(k);
     }
     return not_there(k, "rule", "规则");

@@ -146,6 +146,8 @@ static const jd_route rows[] = {
 
     {JD_GET, "/api/console", api_console_get, NULL, JD_R_SLASH | JD_R_OWN,
      "Settings of the console: what it shows of its city"},
+    {JD_GET, "/api/console/context.jsonld", api_console_context, NULL, JD_R_OWN,
+     "All names of the city, its packs and alerts, as one @context"},
 
     {JD_GET, "/api/contacts", api_contacts_list, "limit offset", JD_R_SLASH | JD_R_OWN, "People who are told"},
     {JD_GET, "/api/contacts/{id}", api_contact_get, NULL, JD_R_OWN, "One contact"},
@@ -166,7 +168,7 @@ static const jd_route rows[] = {
     {JD_DELETE, "/api/channels/{id}", api_channel_delete, NULL, JD_R_OWN, "Forget a channel that no contact names"},
     {JD_POST, "/api/channels/{id}/test", api_channel_test, NULL, JD_R_BODY | JD_R_OWN,
      "Send a test through a channel, and tell what its far end said"},
-    {JD_GET, "/api/alerts", api_alerts_list, "status severity pack rule entity category limit offset",
+    {JD_GET, "/api/alerts", api_alerts_list, "status severity pack rule entity category silenced limit offset count",
      JD_R_SLASH | JD_R_OWN, "Alerts, the worst first, then the newest"},
     {JD_GET, "/api/alerts/context.jsonld", api_alerts_context, NULL, JD_R_OWN, "The names of alerts, as an @context"},
     {JD_POST, "/api/alerts/cap", api_alert_cap_post, NULL, JD_R_BODY | JD_R_OWN,
@@ -178,6 +180,9 @@ static const jd_route rows[] = {
     {JD_POST, "/api/alerts/{id}/comment", api_alert_comment, NULL, JD_R_BODY | JD_R_OWN, "A comment on it"},
     {JD_POST, "/api/alerts/{id}/clear", api_alert_clear, NULL, JD_R_BODY | JD_R_OWN,
      "Cleared by hand; it comes again when its rule holds again after it did not"},
+    {JD_POST, "/api/alerts/{id}/silence", api_alert_silence, NULL, JD_R_BODY | JD_R_OWN,
+     "Nobody is told of it until a time, unless it becomes worse; it stays, and is judged"},
+    {JD_DELETE, "/api/alerts/{id}/silence", api_alert_unsilence, "by", JD_R_OWN, "End its silence"},
     {JD_GET, "/api/messages", api_messages_list, "state severity contact group since limit offset",
      JD_R_SLASH | JD_R_OWN, "Messages to people, the newest first"},
     {JD_POST, "/api/messages", api_messages_post, NULL, JD_R_BODY | JD_R_SLASH | JD_R_OWN,

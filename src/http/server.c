@@ -75,6 +75,7 @@ static int open_door(jd_server *s, const jd_server_opts *o, jd_err *err) {
     d.host = o->host ? o->host : "127.0.0.1";
     d.port = o->port;
     d.web_dir = o->web_dir;
+    d.tiles = jd_api_tiles(&s->api);
     d.routes = jd_api_routes(&d.routes_n);
     d.app = &s->api;
     d.taken_max = o->live.readers_max;
@@ -112,7 +113,10 @@ static int start_rules(jd_server *s, const jd_server_opts *o, jd_err *err) {
     po.contexts = s->api.contexts;
     po.rules = s->api.rules;
     po.group_max = o->group_changes_max;
+    po.changed = jd_api_names;
+    po.changed_user = &s->api;
     if (jd_packs_start(&s->api.packs, &po, err)) return -1;
+    jd_api_names(&s->api);
     jd_rules_watch(s->api.rules);
     return 0;
 }

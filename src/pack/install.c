@@ -311,6 +311,7 @@ static int install_checked(install *x, jd_pack_made *made) {
     jd_log(JD_LOG_INFO, "pack.installed", "pack=%.*s version=%.*s", JD_STR_ARG(e->name), JD_STR_ARG(e->version));
     pack_host_context(p, e);
     put_entry(p, e);
+    pack_contexts_changed(p);
     pack_migrate_wake(p);
     return 0;
 }
@@ -381,6 +382,7 @@ int jd_packs_remove(jd_packs *p, jd_str name, jd_err *err) {
         jd_log(JD_LOG_INFO, "pack.removed", "pack=%.*s", JD_STR_ARG(name));
         pack_drop_context(p, name);
         take_out(p, x.old);
+        pack_contexts_changed(p);
         pack_migrate_wake(p);
     }
     pthread_mutex_unlock(&p->changing);

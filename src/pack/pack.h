@@ -22,6 +22,10 @@ typedef struct jd_packs_opts {
     uint32_t files_max; /* of one bundle; 0: 1,000 */
     size_t bytes_max;   /* of one bundle's texts; 0: 4 MiB */
     uint32_t group_max; /* the engine's group_changes_max, to which a change set is bound; 0: its default */
+    /* After each change of the packs' @contexts (not for those that are there at the start), by one thread at a time,
+     * before whoever made the change is answered; may be NULL. It must not check, install or remove. */
+    void (*changed)(void *user);
+    void *changed_user;
 } jd_packs_opts;
 
 /* Reads the packs that are kept, and applies their rules; one that does not compile any more is `failed` and says why.
@@ -80,7 +84,12 @@ int jd_packs_remove(jd_packs *p, jd_str name, jd_err *err);
 /* ---- what is to be seen ---- */
 void jd_packs_list(jd_packs *p, int zh, jd_buf *out);             /* an array */
 int jd_packs_show(jd_packs *p, jd_str name, int zh, jd_buf *out); /* 0: there is no such pack */
-int jd_packs_context(jd_packs *p, jd_str name, jd_buf *out);      /* {"@context": ...}; 0: likewise */
+/* The declaration of one rule or derivation, as the pack has it; 0: there is none. */
+int jd_packs_rule(jd_packs *p, jd_str name, jd_str id, jd_buf *out);
+int jd_packs_context(jd_packs *p, jd_str name, jd_buf *out); /* {"@context": ...}; 0: likewise */
+/* The @contexts of all packs as elements of a JSON array, each with a comma before it, the last pack by name first, so
+ * that of two that give one name two meanings the first has it. */
+void jd_packs_contexts(jd_packs *p, jd_buf *out);
 /* The pack that owns a link, a mapping or a policy of that name, in the arena; p NULL: none does. */
 jd_str jd_packs_owner(jd_packs *p, jd_dkind kind, jd_str id, jd_arena *a);
 

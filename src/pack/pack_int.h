@@ -162,6 +162,7 @@ extern const jd_dkind pack_owned[3];
 int pack_retry(jd_packs *p);
 void pack_host_context(jd_packs *p, const pack_entry *e);
 void pack_drop_context(jd_packs *p, jd_str name);
+void pack_contexts_changed(const jd_packs *p); /* tells whoever wants to know; while `changing` is held */
 
 /* ---- install.c ---- */
 void pack_apply_rules(jd_packs *p, pack *k); /* its ruleset goes to whoever follows rules, if anybody does */

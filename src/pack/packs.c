@@ -111,7 +111,10 @@ static void begin(jd_packs *p, pack_entry *e) {
     if (k) {
         pack_host_context(p, e);
         pack_apply_rules(p, k);
-        if (!first) jd_log(JD_LOG_INFO, "pack.back", "pack=%.*s", JD_STR_ARG(e->name));
+        if (!first) {
+            pack_contexts_changed(p);
+            jd_log(JD_LOG_INFO, "pack.back", "pack=%.*s", JD_STR_ARG(e->name));
+        }
     } else if (first) {
         jd_log(JD_LOG_ERROR, "pack.failed", "pack=%.*s why=\"%.*s\"", JD_STR_ARG(e->name), JD_STR_ARG(e->en));
     }
@@ -306,6 +309,20 @@ int jd_packs_show(jd_packs *p, jd_str name, int zh, jd_buf *out) {
     return 1;
 }
 
+int jd_packs_rule(jd_packs *p, jd_str name, jd_str id, jd_buf *out) {
+    int found = 0;
+    pthread_mutex_lock(&p->lock);
+    const pack_entry *e = named(p, name);
+    for (size_t i = 0; e && e->pack && i < e->pack->rules_n && !found; i++) {
+        const jd_jval *own = jd_jget(e->pack->rules[i], "id");
+        if (!own || own->type != JD_JSTR || !jd_str_eq(jd_jstr(own), id)) continue;
+        jd_json_write(out, e->pack->rules[i]);
+        found = 1;
+    }
+    pthread_mutex_unlock(&p->lock);
+    return found;
+}
+
 int jd_packs_context(jd_packs *p, jd_str name, jd_buf *out) {
     pthread_mutex_lock(&p->lock);
     const pack_entry *e = named(p, name);
@@ -313,6 +330,42 @@ int jd_packs_context(jd_packs *p, jd_str name, jd_buf *out) {
     if (found) write_context(e->pack, out);
     pthread_mutex_unlock(&p->lock);
     return found;
+}
+
+static int by_name_backwards(const void *x, const void *y) {
+    const pack_entry *const *a = x, *const *b = y;
+    return jd_str_cmp((*b)->name, (*a)->name);
+}
+
+/* An array within an array is none in JSON-LD, and null would take away what stands before it. */
+static void context_elements(const jd_jval *v, jd_buf *out) {
+    for (uint32_t i = 0; v->type == JD_JARR && i < v->n; i++) context_elements(&v->items[i], out);
+    if (v->type == JD_JARR || v->type == JD_JNULL) return;
+    jd_buf_c(out, ',');
+    jd_json_write(out, v);
+}
+
+void jd_packs_contexts(jd_packs *p, jd_buf *out) {
+    const pack_entry **all;
+    size_t n = 0, have = 0;
+    pthread_mutex_lock(&p->lock);
+    for (const pack_entry *e = p->entries; e; e = e->next) n++;
+    all = jd_xcalloc(n + 1, sizeof(const pack_entry *));
+    for (const pack_entry *e = p->entries; e; e = e->next)
+        if (e->pack && e->pack->context) all[have++] = e;
+    qsort(all, have, sizeof *all, by_name_backwards);
+    for (size_t i = 0; i < have; i++) {
+        const jd_jval *v = all[i]->pack->context;
+        context_elements(v, out);
+        /* its vocabulary ends with it; that of a document cannot be seen from here */
+        if (v->type != JD_JOBJ || jd_jget(v, "@vocab") || jd_jget(v, "@import")) jd_buf_z(out, ",{\"@vocab\":null}");
+    }
+    pthread_mutex_unlock(&p->lock);
+    free(all);
+}
+
+void pack_contexts_changed(const jd_packs *p) {
+    if (p->o.changed) p->o.changed(p->o.changed_user);
 }
 
 jd_str jd_packs_owner(jd_packs *p, jd_dkind kind, jd_str id, jd_arena *a) {

@@ -14,7 +14,8 @@ const char jd_alert_context[] =
     "pack\",\"evidence\":\"" OWN "evidence\",\"dateLast\":\"" OWN "dateLast\",\"dateCleared\":\"" OWN
     "dateCleared\",\"clearedBy\":\"" OWN "clearedBy\",\"times\":\"" OWN "times\",\"acknowledgedBy\":\"" OWN
     "acknowledgedBy\",\"dateAcknowledged\":\"" OWN "dateAcknowledged\",\"comments\":\"" OWN "comments\",\"cap\":\"" OWN
-    "cap\"}";
+    "cap\",\"silencedBy\":\"" OWN "silencedBy\",\"silenceReason\":\"" OWN "silenceReason\",\"silencedUntil\":\"" OWN
+    "silencedUntil\"}";
 
 enum { READINGS_MAX = 16, COMMENTS_MAX = 100, COMMENT_BYTES_MAX = 2000 };
 #define ID_START "urn:ngsi-ld:Alert:"
@@ -225,6 +226,10 @@ static jd_str status_of(const jd_rules *r, const jd_doc *d) {
     return jd_node_str(v.value);
 }
 
+int alert_is(const jd_rules *r, const jd_doc *d, const char *status) {
+    return jd_str_is(status_of(r, d), status);
+}
+
 /* The comments so far, the oldest beyond COMMENTS_MAX left out, and one more. */
 static void comments_attr(jd_rules *r, const jd_doc *d, const jd_alert_ticket *t, const char *what, jd_time now,
                           jd_arena *a, jd_buf *b) {
@@ -246,18 +251,19 @@ static void comments_attr(jd_rules *r, const jd_doc *d, const jd_alert_ticket *t
 
 int alert_act_write(jd_rules *r, jd_view *v, const jd_alert_ticket *t, jd_time now, jd_arena *a, jd_write *w,
                     jd_err *err) {
-    static const char *const what[] = {"acknowledged", "comment", "cleared"};
+    static const char *const what[] = {"acknowledged", "comment", "cleared", "silenced", "unsilenced"};
     jd_doc d;
     jd_buf b = {0};
     if (t->comment.n > COMMENT_BYTES_MAX) {
         jd_fail(err, JD_E_BAD_REQUEST_DATA, "a comment has at most %d bytes", "意见最多 %d 字节", COMMENT_BYTES_MAX);
-        return jd_fail_at(err, "comment");
+        return jd_fail_at(err, t->act == JD_ALERT_SILENCE ? "reason" : "comment");
     }
     if (!v->t || !jd_view_get(v, t->id, &d) || !jd_doc_has_type(&d, alert_sym(r, "Alert")))
         return jd_fail(err, JD_E_NOT_FOUND, "there is no alert %.*s", "没有告警 %.*s",
                        (int)(t->id.n > 200 ? 200 : t->id.n), t->id.p);
     if (t->act != JD_ALERT_COMMENT && jd_str_is(status_of(r, &d), "cleared"))
         return jd_fail(err, JD_E_CONFLICT, "the alert is cleared already", "该告警已解除");
+    if (silence_check(r, t, now, err)) return -1;
     jd_buf_c(&b, '{');
     if (t->act == JD_ALERT_ACK) {
         jd_buf_z(&b, "\"status\":\"acknowledged\"");
@@ -270,6 +276,11 @@ int alert_act_write(jd_rules *r, jd_view *v, const jd_alert_ticket *t, jd_time n
         alert_time_json(&b, "validTo", now);
     } else {
         jd_buf_z(&b, "\"type\":\"Alert\"");
+    }
+    if (t->act == JD_ALERT_SILENCE) {
+        alert_text_json(&b, "silencedBy", t->by);
+        alert_text_json(&b, "silenceReason", t->comment);
+        alert_time_json(&b, "silencedUntil", t->until);
     }
     comments_attr(r, &d, t, what[t->act], now, a, &b);
     jd_buf_c(&b, '}');

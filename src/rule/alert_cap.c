@@ -294,7 +294,7 @@ int jd_alert_from_cap(jd_rules *r, jd_view *v, jd_str xml, jd_arena *a, jd_write
     if (cancels && !earlier_n)
         return jd_fail(err, JD_E_NOT_FOUND, "none of the messages that it refers to is here", "所引用的消息均不在此"),
                jd_fail_at(err, "references");
-    *w = JD_NEWN(a, jd_write, earlier_n + 1);
+    *w = JD_NEWN(a, jd_write, 2 * earlier_n + 1);
     *n = 0;
     for (size_t i = 0; i < earlier_n; i++) {
         jd_buf_z(&b, "{\"status\":\"cleared\"");
@@ -302,7 +302,9 @@ int jd_alert_from_cap(jd_rules *r, jd_view *v, jd_str xml, jd_arena *a, jd_write
         alert_time_json(&b, "dateCleared", now);
         alert_time_json(&b, "validTo", c.sent);
         jd_buf_c(&b, '}');
-        if (alert_to_write(r, JD_OP_APPEND, 0, JD_IN_FRAGMENT, before[i], &b, a, &(*w)[(*n)++], err)) return -1;
+        if (alert_to_write(r, JD_OP_APPEND, 0, JD_IN_FRAGMENT, before[i], &b, a, &(*w)[(*n)++], err) ||
+            silence_off_write(r, before[i], a, &(*w)[(*n)++], err))
+            return -1;
         *id = before[i];
     }
     if (cancels) return 0;

@@ -151,6 +151,7 @@ static void durable(effects *f, set *s) {
         next = t->next;
         t->done(t);
     }
+    s->tickets = NULL; /* a stop must not answer them again */
     for (const rcommand *c = s->commands; c; c = c->next) tell_command_sent(r, c);
     for (size_t i = 0; i < s->states_n; i++)
         if (s->states[i]->tell_due || s->states[i]->command_due) rules_todo(r, s->states[i]);

@@ -71,7 +71,7 @@ static void state_written(jd_rules *r, rstate *st) {
 static void raise(jd_rules *r, rule *x, rstate *st, judging *j, int level) {
     jd_err err = {0};
     int fresh = st->level < 0;
-    effects_room(r->out, 2);
+    effects_room(r->out, 4);
     alert_say say = {.fresh = fresh, .level = level, .now = j->now, .at = j->end, .times = st->times + (uint32_t)fresh};
     jd_write w;
     if (alert_write(r, x, j, st->entity, &say, effects_arena(r->out), &w, &err)) {
@@ -90,7 +90,8 @@ static void raise(jd_rules *r, rule *x, rstate *st, judging *j, int level) {
     st->written_at = j->now;
     st->pending = -1;
     st->pending_since = st->pending_wall = JD_TIME_NONE;
-    if (worse && x->tell_n) st->tell_due = 1;
+    if (fresh) silence_over(r, st->rule, st->entity); /* of one that somebody deleted */
+    if (worse && !silence_keeps(r, st, x->levels[level].severity) && x->tell_n) st->tell_due = 1, st->tells++;
     if (fresh && x->command.on_raise) st->command_due = 1;
     state_written(r, st);
 }
@@ -119,12 +120,13 @@ static void free_those_that_waited(jd_rules *r, const rule *x, const jd_doc *is,
 static void clear(jd_rules *r, rule *x, rstate *st, jd_time now, jd_time at, const char *why) {
     jd_err err = {0};
     jd_write w;
-    effects_room(r->out, 2);
+    effects_room(r->out, 4);
     if (alert_close_write(r, st->rule, st->entity, now, at, why, effects_arena(r->out), &w, &err)) {
         jd_log(JD_LOG_ERROR, "rule.clear", "rule=%.*s why=\"%s\"", JD_STR_ARG(st->rule), err.en);
         return;
     }
     *effects_add(r->out) = w;
+    silence_over(r, st->rule, st->entity);
     st->level = -1;
     st->clear_since = st->clear_wall = JD_TIME_NONE;
     st->tell_due = 0;

@@ -66,14 +66,23 @@ void jd_rules_metrics(jd_rules *r, jd_buf *out);
 uint64_t jd_rules_position(jd_rules *r);
 
 /* ---- alerts: what people do with them; done() once, when it is durable ---- */
-typedef enum jd_alert_act { JD_ALERT_ACK, JD_ALERT_COMMENT, JD_ALERT_CLEAR } jd_alert_act;
+typedef enum jd_alert_act {
+    JD_ALERT_ACK,
+    JD_ALERT_COMMENT,
+    JD_ALERT_CLEAR,
+    JD_ALERT_SILENCE, /* until then nobody is told of it, unless it becomes worse; the comment is the reason */
+    JD_ALERT_UNSILENCE
+} jd_alert_act;
 typedef struct jd_alert_ticket {
     jd_str id; /* of the alert */
     jd_alert_act act;
     jd_str by, comment; /* p NULL: none */
+    jd_time until;      /* SILENCE: later than now, at most 30 days */
     void (*done)(struct jd_alert_ticket *t);
     void *user;
-    jd_err err;                   /* JD_E_NOT_FOUND, JD_E_CONFLICT (it is cleared already) */
+    /* JD_E_NOT_FOUND (UNSILENCE: also where it is not silenced), JD_E_CONFLICT (it is cleared already),
+     * JD_E_BAD_REQUEST_DATA (comment, reason, until) */
+    jd_err err;
     struct jd_alert_ticket *next; /* the room's */
 } jd_alert_ticket;
 void jd_alert_act_on(jd_rules *r, jd_alert_ticket *t);

@@ -168,6 +168,7 @@ typedef struct rstate {
     jd_str key, rule, entity;            /* "PACK/RULE ENTITY"; the others are parts of it */
     int level, pending, by_hand;         /* -1: none; by_hand: cleared by somebody at this level while it holds */
     uint32_t times;                      /* how often it was raised */
+    uint32_t tells;                      /* how often somebody was to be told */
     uint64_t group;                      /* the newest that it was judged by */
     jd_time pending_since, clear_since;  /* by the data's time; JD_TIME_NONE */
     jd_time pending_wall, clear_wall;    /* by ours */
@@ -224,6 +225,23 @@ int alert_act_write(struct jd_rules *r, jd_view *v, const jd_alert_ticket *t, jd
                     jd_err *err);
 /* PACK/RULE and the entity, of an alert's id; 0: it is none of ours. */
 int alert_id_split(jd_str id, jd_str *rule_key, jd_str *entity, jd_arena *a);
+int alert_is(const struct jd_rules *r, const jd_doc *d, const char *status);
+
+/* ---- silence.c: alerts of which nobody is told for a while ---- */
+typedef struct silences silences;
+silences *silences_make(void);
+void silences_free(silences *s);                                       /* NULL is fine */
+void silence_load(struct jd_rules *r, jd_str id, const jd_jval *body); /* a document of this kind, if it is one */
+int silence_check(struct jd_rules *r, const jd_alert_ticket *t, jd_time now, jd_err *err);
+/* What follows of SILENCE, UNSILENCE and CLEAR beside the alert's own write. Room for three writes was made. */
+void silence_act(struct jd_rules *r, const jd_doc *d, const jd_alert_ticket *t, rstate *st);
+/* It became worse, of that severity: 1: nobody is told. 0: whoever is to be told is told, and a silence is over. Room
+ * for two writes was made. */
+int silence_keeps(struct jd_rules *r, const rstate *st, jd_severity severity);
+void silence_over(struct jd_rules *r, jd_str rule_key, jd_str entity); /* it is cleared; room for two writes was made */
+/* The write that takes the attributes of a silence from an alert. */
+int silence_off_write(struct jd_rules *r, jd_str id, jd_arena *a, jd_write *w, jd_err *err);
+void silences_due(struct jd_rules *r, uint64_t ms);
 
 /* ---- judge.c: one rule, one entity ---- */
 /* A change of that group; f: of this change, empty at first. */
@@ -277,6 +295,7 @@ struct jd_rules {
     rule_index *index;
     rstates states;
     effects *out;
+    silences *silences;
     rstate *todo;          /* durable, and to be told or commanded */
     struct rtelling *told; /* tellings that came back; under `lock` */
     walk *walks;
@@ -313,8 +332,9 @@ struct jd_rules {
     _Atomic uint64_t changes, judgements, raised, cleared;
 };
 uint64_t rules_ms(void);
-rule *rules_find(jd_rules *r, jd_str key); /* the thread's */
-void rules_view(jd_rules *r);              /* makes sure that there is one */
+rule *rules_find(jd_rules *r, jd_str key);      /* the thread's */
+rstate *rules_state(jd_rules *r, jd_str alert); /* of its rule and entity; NULL: it is an alert of no rule */
+void rules_view(jd_rules *r);                   /* makes sure that there is one */
 /* It is durable, and something is to be told or commanded. */
 void rules_todo(jd_rules *r, rstate *st);
 /* ---- tell.c: messages and commands that a state says are due ---- */

@@ -399,33 +399,46 @@ static void states_due(jd_rules *r, uint64_t ms) {
     view_end(r);
 }
 
-static void act(jd_rules *r, jd_alert_ticket *t) {
+rstate *rules_state(jd_rules *r, jd_str alert) {
     jd_str key, entity;
     jd_arena a;
+    rstate *st = NULL;
+    jd_arena_init(&a);
+    if (alert_id_split(alert, &key, &entity, &a))
+        st = rstates_find(&r->states, rstate_hash(jd_hash(key.p, key.n), jd_hash(entity.p, entity.n)), key, entity);
+    jd_arena_fini(&a);
+    return st;
+}
+
+static void cleared_by_hand(jd_rules *r, rstate *st) {
+    rule *x = rules_find(r, st->rule);
+    st->by_hand = st->level;
+    st->level = -1;
+    st->clear_since = st->clear_wall = JD_TIME_NONE;
+    st->tell_due = 0;
+    rstates_due(&r->states, st, 0);
+    effects_state(r->out, st);
+    if (x) atomic_fetch_sub(&x->open, 1);
+}
+
+static void act(jd_rules *r, jd_alert_ticket *t) {
     jd_write w;
-    effects_room(r->out, 2);
+    jd_doc d;
+    effects_room(r->out, 5);
     rules_view(r);
-    if (alert_act_write(r, &r->view, t, jd_now(), effects_arena(r->out), &w, &t->err)) {
+    int rc = alert_act_write(r, &r->view, t, jd_now(), effects_arena(r->out), &w, &t->err);
+    rstate *st = rc ? NULL : rules_state(r, t->id);
+    /* its end may be under way still: nobody takes care of it any more then */
+    if (st && st->level < 0 && (t->act == JD_ALERT_ACK || t->act == JD_ALERT_SILENCE))
+        rc = jd_fail(&t->err, JD_E_CONFLICT, "the alert is cleared already", "该告警已解除");
+    if (rc) {
         t->done(t);
         return;
     }
     *effects_add(r->out) = w;
-    jd_arena_init(&a);
-    if (t->act == JD_ALERT_CLEAR && alert_id_split(t->id, &key, &entity, &a)) {
-        uint64_t hash = rstate_hash(jd_hash(key.p, key.n), jd_hash(entity.p, entity.n));
-        rstate *st = rstates_find(&r->states, hash, key, entity);
-        rule *x = rules_find(r, key);
-        if (st && st->level >= 0) {
-            st->by_hand = st->level;
-            st->level = -1;
-            st->clear_since = st->clear_wall = JD_TIME_NONE;
-            st->tell_due = 0;
-            rstates_due(&r->states, st, 0);
-            effects_state(r->out, st);
-            if (x) atomic_fetch_sub(&x->open, 1);
-        }
-    }
-    jd_arena_fini(&a);
+    if (t->act != JD_ALERT_ACK && t->act != JD_ALERT_COMMENT && jd_view_get(&r->view, t->id, &d))
+        silence_act(r, &d, t, st);
+    if (t->act == JD_ALERT_CLEAR && st && st->level >= 0) cleared_by_hand(r, st);
     effects_ticket(r->out, t);
 }
 
@@ -513,6 +526,7 @@ static void *thread_main(void *user) {
         }
         uint64_t ms = rules_ms();
         states_due(r, ms);
+        silences_due(r, ms);
         rules_due(r, ms);
         if (r->walks) walk_step(r);
         view_end(r);
@@ -534,6 +548,8 @@ static void load_one(void *user, jd_str id, jd_str body) {
     if (jd_str_is(id, "position") && !jd_json_parse(&a, jd_arena_dup(&a, body), NULL, &v, NULL)) {
         const jd_jval *g = jd_jget(&v, "group");
         if (g && g->type == JD_JNUM) atomic_store(&r->position, (uint64_t)jd_jnum(g));
+    } else if (jd_str_starts(id, JD_STR("silence/"))) {
+        if (!jd_json_parse(&a, jd_arena_dup(&a, body), NULL, &v, NULL)) silence_load(r, id, &v);
     } else {
         rstate *st = rstate_load(&r->states, id, body);
         if (st && (st->tell_due || st->command_due)) rules_todo(r, st);
@@ -563,6 +579,7 @@ int jd_rules_start(jd_rules **out, const jd_rules_opts *opts, jd_err *err) {
     jd_arena_init(&r->view_arena);
     r->index = rindex_make();
     r->out = effects_make(r);
+    r->silences = silences_make();
     jd_arena_init(&a);
     int rc = jd_json_parse(&a, jd_str_of(jd_alert_context), NULL, &v, err) ||
              jd_contexts_get(r->o.contexts, &v, 1, &r->alert_ctx, err);
@@ -684,6 +701,7 @@ void jd_rules_stop(jd_rules *r) {
     rstates_fini(&r->states);
     rindex_free(r->index);
     effects_free(r->out);
+    silences_free(r->silences);
     if (r->alert_ctx) jd_ctx_unref(r->alert_ctx);
     jd_arena_fini(&r->arena);
     jd_arena_fini(&r->view_arena);

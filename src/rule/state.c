@@ -133,6 +133,7 @@ void rstate_write(const rstate *st, jd_arena *a, jd_str *id, jd_str *body) {
     time_member(&b, "clearSince", st->clear_since);
     time_member(&b, "pendingWall", st->pending_wall);
     time_member(&b, "clearWall", st->clear_wall);
+    if (st->tells) jd_buf_printf(&b, ",\"tells\":%u", st->tells);
     if (st->tell_due) jd_buf_printf(&b, ",\"tell\":%d", st->tell_due);
     if (st->command_due) jd_buf_printf(&b, ",\"command\":%d", st->command_due);
     jd_buf_c(&b, '}');
@@ -160,6 +161,7 @@ rstate *rstate_load(rstates *s, jd_str id, jd_str body) {
         st->pending = (int)number(&v, "pending", -1);
         st->by_hand = (int)number(&v, "byHand", -1);
         st->times = (uint32_t)number(&v, "times", 0);
+        st->tells = (uint32_t)number(&v, "tells", 0);
         st->group = (uint64_t)number(&v, "group", 0);
         st->pending_since = number(&v, "pendingSince", JD_TIME_NONE);
         st->clear_since = number(&v, "clearSince", JD_TIME_NONE);

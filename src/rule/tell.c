@@ -74,8 +74,9 @@ static void tell(jd_rules *r, rstate *st, const rule *x) {
         done_with(r, st, 0);
         return;
     }
-    jd_telling what = {.id = jd_arena_printf(&t->arena, "alert-%016llx-%u-%d",
-                                             (unsigned long long)jd_hash_fixed(id.p, id.n), st->times, st->level),
+    jd_telling what = {.id = jd_arena_printf(&t->arena, "alert-%016llx-%u-%d-%u",
+                                             (unsigned long long)jd_hash_fixed(id.p, id.n), st->times, st->level,
+                                             st->tells),
                        .severity = severity,
                        .title = alert_words(r, &d, "title", &t->arena),
                        .text = alert_words(r, &d, "description", &t->arena),

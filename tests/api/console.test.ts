@@ -1,10 +1,15 @@
 // Own: settings of the console (docs/console.md): checked at the start, answered with who answers; the @context of all
 // names that this city knows.
 import assert from "node:assert/strict";
-import { readFileSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import { request } from "node:http";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { api, ask, command, folder, linkTo, root, Server, type Json } from "./server.ts";
+import { brotliDecompressSync, gunzipSync, gzipSync } from "node:zlib";
+import { Watch } from "./events.ts";
+import { install, sample as pack, send, type Files } from "./packs.ts";
+import { api, ask, command, folder, linkTo, root, Server, type Headers, type Json } from "./server.ts";
 
 const contexts = join(root, "city/contexts");
 const sample = join(root, "city/console.json");
@@ -154,4 +159,252 @@ test("the sample city's figures are questions that can be asked", async () => {
     }
     const counts = { "ships-under-way": 1, pm25: 1, "cars-charging": 2, battery: 3, gauges: 1, buses: 1 };
     assert.deepEqual(found, counts);
+});
+
+/* ---- the @context of all names ---- */
+
+const path = "/api/console/context.jsonld";
+const little = (name: string, context: Json): Files => ({
+    "pack.json": JSON.stringify({
+        pack: 1,
+        name,
+        version: "1.0.0",
+        title: { zh: name, en: name },
+        "@context": context,
+    }),
+});
+async function put(to: Server, entity: Json, headers: Headers = {}): Promise<void> {
+    const made = await to.call("POST", `${api}/entities`, JSON.stringify(entity), {
+        "Content-Type": "application/json",
+        ...headers,
+    });
+    assert.equal(made.status, 201, made.text);
+}
+async function seen(by: Server, id: string, url = by.url + path): Promise<Json> {
+    const answer = await by.call("GET", `${api}/entities/${id}?format=simplified`, undefined, linkTo(url));
+    assert.equal(answer.status, 200, answer.text);
+    return answer.json;
+}
+
+test("one @context knows the names of the city, of its packs, and of alerts", async () => {
+    const answer = await city.call("GET", path);
+    assert.equal(answer.status, 200, answer.text);
+    assert.match(answer.headers["content-type"] ?? "", /^application\/ld\+json/);
+    const list = answer.json["@context"];
+    assert.equal(list.at(-1), settings().contexts[0]);
+    const alerts = (await city.call("GET", "/api/alerts/context.jsonld")).json["@context"];
+    assert.deepEqual(list[0], alerts);
+    await put(city, { id: "urn:x:d", type: "District", code: { value: "1" } }, linkTo(settings().contexts[0]));
+    assert.deepEqual(await seen(city, "urn:x:d"), { id: "urn:x:d", type: "District", code: "1" });
+    await put(city, { id: "urn:x:alert", type: alerts.Alert, [alerts.severity]: { value: "red" } });
+    assert.deepEqual(await seen(city, "urn:x:alert"), { id: "urn:x:alert", type: "Alert", severity: "red" });
+});
+
+test("it follows packs that are installed, changed and removed at once", async () => {
+    const type = "https://example.org/sample/SampleStation";
+    await put(city, { id: "urn:x:station", type });
+    assert.equal((await seen(city, "urn:x:station")).type, type);
+    assert.equal((await install(city, pack())).status, 201);
+    assert.equal((await seen(city, "urn:x:station")).type, "SampleStation");
+    const files = { ...pack("1.1.0") };
+    const manifest = JSON.parse(files["pack.json"]!);
+    manifest["@context"].Fresh = "https://example.org/sample/Fresh";
+    await put(city, { id: "urn:x:fresh", type: "https://example.org/sample/Fresh" });
+    assert.notEqual((await seen(city, "urn:x:fresh")).type, "Fresh");
+    assert.equal((await install(city, { ...files, "pack.json": JSON.stringify(manifest) })).status, 204);
+    assert.equal((await seen(city, "urn:x:fresh")).type, "Fresh");
+    assert.equal((await send(city, "DELETE", "/api/packs/sample")).status, 204);
+    assert.equal((await seen(city, "urn:x:station")).type, type);
+});
+
+test("it is there again after a restart", async () => {
+    const own = await start();
+    assert.equal((await install(own, little("one", { flow: "https://example.org/one/flow" }))).status, 201);
+    await put(own, { id: "urn:x:1", type: "T", "https://example.org/one/flow": { value: 1 } });
+    assert.equal(await own.stop(), 0);
+    await own.start();
+    assert.deepEqual(await seen(own, "urn:x:1"), { id: "urn:x:1", type: "T", flow: 1 });
+    await own.stop();
+});
+
+test("whatever this program is called by who asks, nothing is fetched", async () => {
+    const own = await start("--no-fetch", "--base-url", "https://city.example/jindu");
+    assert.equal((await install(own, little("one", { flow: "https://example.org/one/flow" }))).status, 201);
+    await put(own, { id: "urn:x:1", type: "T", "https://example.org/one/flow": { value: 1 } });
+    const bases = [
+        own.url,
+        `http://localhost:${own.port}`,
+        "https://city.example",
+        "https://city.example/jindu",
+        "http://192.0.2.7:8080",
+    ];
+    for (const base of bases) {
+        assert.equal((await seen(own, "urn:x:1", base + path)).flow, 1, base);
+        const alerts = await own.call("GET", `${api}/types`, undefined, linkTo(`${base}/api/alerts/context.jsonld`));
+        assert.equal(alerts.status, 200, `${base}: ${alerts.text}`);
+    }
+    const other = await own.call("GET", `${api}/types`, undefined, linkTo(`${own.url}/else${path}`));
+    assert.equal(other.status, 504, other.text);
+    await own.stop();
+});
+
+test("of two meanings of a name the city's goes before those of packs, these by name, and before alerts", async () => {
+    const iri = (of: string, name: string): string => `https://example.org/${of}/${name}`;
+    const own = await start("--contexts", contexts, "--no-fetch", "--console", sample);
+    const names = ["flow", "severity", "pm25"];
+    const context = (of: string): Json => Object.fromEntries(names.map((name) => [name, iri(of, name)]));
+    /* in the other order: what counts is the name, not who came first */
+    assert.equal((await install(own, little("bbb", [null, context("bbb")]))).status, 201);
+    assert.equal((await install(own, little("aaa", context("aaa")))).status, 201);
+    const alerts = (await own.call("GET", "/api/alerts/context.jsonld")).json["@context"];
+    const value = { value: 1 };
+    const all = { [alerts.severity]: value };
+    for (const of of ["aaa", "bbb"]) for (const name of names) Object.assign(all, { [iri(of, name)]: value });
+    await put(own, { id: "urn:x:1", type: "T", ...all });
+    await put(own, { id: "urn:x:2", type: "T", pm25: value }, linkTo(settings().contexts[0]));
+    assert.deepEqual(await seen(own, "urn:x:1"), {
+        id: "urn:x:1",
+        type: "T",
+        flow: 1,
+        severity: 1,
+        [iri("aaa", "pm25")]: 1,
+        [iri("bbb", "flow")]: 1,
+        [iri("bbb", "severity")]: 1,
+        [iri("bbb", "pm25")]: 1,
+        [alerts.severity]: 1,
+    });
+    assert.deepEqual(await seen(own, "urn:x:2"), { id: "urn:x:2", type: "T", pm25: 1 });
+    await own.stop();
+});
+
+test("a pack's vocabulary is its own", async () => {
+    const own = await start();
+    const vocabulary = { "@vocab": "https://example.org/bbb/", flow: { "@type": "@id" } };
+    assert.equal((await install(own, little("bbb", vocabulary))).status, 201);
+    assert.equal((await install(own, little("aaa", { level: { "@type": "@id" } }))).status, 201);
+    const level = await own.call("GET", `${api}/types`, undefined, linkTo(`${own.url}/api/packs/aaa/context.jsonld`));
+    assert.equal(level.status, 200, level.text);
+    await put(own, { id: "urn:x:1", type: "T", level: { value: 1 }, "https://example.org/bbb/flow": { value: 2 } });
+    assert.deepEqual(await seen(own, "urn:x:1"), { id: "urn:x:1", type: "T", level: 1, flow: 2 });
+    await own.stop();
+});
+
+test("live views tell by these names", async () => {
+    const own = await start("--no-fetch");
+    assert.equal((await install(own, little("one", { Flow: "https://example.org/one/Flow" }))).status, 201);
+    await put(own, { id: "urn:x:1", type: "https://example.org/one/Flow", value: { value: 1 } });
+    const live = await Watch.open(own, { context: own.url + path, type: "Flow", options: "keyValues" });
+    assert.equal(live.status, 200);
+    assert.equal((await live.next()).event, "hello");
+    await put(own, { id: "urn:x:2", type: "https://example.org/one/Flow", value: { value: 2 } });
+    const told = await live.next();
+    assert.equal(told.event, "entity");
+    assert.deepEqual(told.data, { id: "urn:x:2", type: "Flow", value: 2 });
+    live.close();
+    await own.stop();
+});
+
+/* ---- what a page may load ---- */
+
+test("a page may load from this program, tiles also from where they are, and nothing else", async () => {
+    const web = join(dir, "web");
+    mkdirSync(web);
+    writeFileSync(join(web, "index.html"), "<!doctype html><title>page</title>");
+    const policy = async (...options: string[]): Promise<string | undefined> => {
+        const own = await start("--web", web, ...options);
+        const answer = await own.call("GET", "/", undefined, { Accept: "text/html" });
+        assert.equal(answer.status, 200);
+        assert.match(answer.text, /<title>page/);
+        // The console's places are behind "#": an unknown path is unknown, whoever asks.
+        for (const unknown of ["/alerts", "/alerts/1", "/index"]) {
+            const none = await own.call("GET", unknown, undefined, { Accept: "text/html" });
+            assert.equal(none.status, 404, unknown);
+            assert.doesNotMatch(none.text, /<title>/);
+        }
+        await own.stop();
+        return answer.headers["content-security-policy"];
+    };
+    const csp = (tiles: string): string =>
+        `default-src 'self'; img-src 'self' data: blob:${tiles}; worker-src 'self'; connect-src 'self'${tiles}; ` +
+        "base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'";
+    assert.equal(await policy(), csp(""));
+    assert.equal(await policy("--console", file(minimal)), csp(""));
+    const tiles = {
+        url: "https://tiles.example.cn:8443/vec_w/wmts?z={z}&x={x}&y={y}",
+        attribution: minimal.city,
+        approval: "GS(2024)0001",
+    };
+    assert.equal(await policy("--console", file({ ...minimal, tiles })), csp(" https://tiles.example.cn:8443"));
+});
+
+/* ---- the console in the program ---- */
+
+function bytes(of: Server, name: string, coding: string): Promise<{ coding: string | undefined; body: Buffer }> {
+    return new Promise((done, failed) => {
+        const headers = { "Accept-Encoding": coding };
+        const asked = request({ host: "127.0.0.1", port: of.port, path: name, headers, agent: false }, (answer) => {
+            const parts: Buffer[] = [];
+            answer.on("data", (part: Buffer) => parts.push(part));
+            answer.on("end", () => {
+                assert.equal(answer.statusCode, 200, name);
+                done({ coding: answer.headers["content-encoding"], body: Buffer.concat(parts) });
+            });
+        });
+        asked.on("error", failed);
+        asked.end();
+    });
+}
+
+const dist = join(root, "web/dist");
+test("the program holds what web/dist holds, and serves it without a folder", async (t) => {
+    if (!existsSync(join(dist, "index.html"))) return t.skip("web/dist is not built");
+    const names = (readdirSync(dist, { recursive: true }) as string[]).filter(
+        (name) => !/\.(br|gz)$/.test(name) && statSync(join(dist, name)).isFile(),
+    );
+    const stale = "the program was built before web/dist: make";
+    for (const name of names) {
+        const wanted = readFileSync(join(dist, name));
+        const plain = await bytes(city, "/" + name, "identity");
+        assert.equal(plain.coding, undefined, name);
+        assert.ok(plain.body.equals(wanted), `${name}: ${stale}`);
+        if (!existsSync(join(dist, name + ".gz"))) continue;
+        const br = await bytes(city, "/" + name, "br, gzip");
+        assert.equal(br.coding, "br", name);
+        assert.ok(brotliDecompressSync(br.body).equals(wanted), `${name}: ${stale}`);
+        const gz = await bytes(city, "/" + name, "gzip");
+        assert.equal(gz.coding, "gzip", name);
+        assert.ok(gunzipSync(gz.body).equals(wanted), `${name}: ${stale}`);
+    }
+    assert.ok((await bytes(city, "/", "identity")).body.equals(readFileSync(join(dist, "index.html"))));
+});
+
+test("what goes into the program: compressed forms alone where there are some, and nothing twice", () => {
+    const folder = join(dir, "dist");
+    const out = join(dir, "console_files.c");
+    const embed = (from: string): string => {
+        const ended = spawnSync(join(root, "scripts/embed.sh"), [out, from], { encoding: "utf8" });
+        return ended.status === 0 ? readFileSync(out, "utf8") : `failed: ${ended.stderr}`;
+    };
+    assert.match(embed(folder), /cmd_web_files_n = 0;/);
+    mkdirSync(join(folder, "assets"), { recursive: true });
+    assert.match(embed(folder), /cmd_web_files_n = 0;/);
+    writeFileSync(join(folder, "index.html"), "<!doctype html>");
+    writeFileSync(join(folder, ".hidden"), "never");
+    const script = join(folder, "assets/app-5x3kq2ab.js");
+    writeFileSync(script, "let a = 1;");
+    writeFileSync(`${script}.gz`, gzipSync("let a = 1;"));
+    writeFileSync(`${script}.br`, "pretend");
+    const first = embed(folder);
+    const found = first.matchAll(/^ +\{("[^"]*"), (NULL|"[a-z]+"), cmd_web_\d, \d+\}/gm);
+    const rows = [...found].map((m) => `${m[1]} ${m[2]}`);
+    const app = '"/assets/app-5x3kq2ab.js"';
+    assert.deepEqual(rows, [`${app} "br"`, `${app} "gzip"`, '"/index.html" NULL']);
+    const long = new Date(1_000_000_000_000);
+    utimesSync(out, long, long);
+    assert.equal(embed(folder), first);
+    assert.equal(statSync(out).mtimeMs, long.getTime(), "what did not change is not compiled again");
+    writeFileSync(join(folder, "index.html"), "<!DOCTYPE html>");
+    assert.notEqual(embed(folder), first);
+    writeFileSync(join(folder, 'a"b.js'), "x");
+    assert.match(embed(folder), /^failed: embed: names of files must be plain: a"b\.js/);
 });

@@ -6,7 +6,8 @@ import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import { after, before, test } from "node:test";
 import { sleep, until } from "./people_far.ts";
-import { api, ask, folder, linkTo, Server, type Answer, type Json } from "./server.ts";
+import { alertId, alerts, context, install, one, rule, send, sensor, settled, status, upsert } from "./sensors.ts";
+import { api, folder, linkTo, Server, type Answer, type Json } from "./server.ts";
 
 const server = new Server(folder());
 before(async () => {
@@ -14,82 +15,6 @@ before(async () => {
     await install(server, "sensors", []);
 });
 after(async () => void (await server.stop()));
-
-const json = { "Content-Type": "application/json" };
-async function send(to: Server, method: string, path: string, body?: Json): Promise<Answer> {
-    const text = body === undefined ? "" : JSON.stringify(body);
-    return to.call(method, path, text, { ...json, "Content-Length": String(Buffer.byteLength(text)) });
-}
-
-let versions = 0;
-const context = "https://example.org/sensors#";
-const title = { zh: "试验", en: "Trial" };
-/** A pack of rules on sensors, whose model stands in the pack "sensors". */
-async function install(to: Server, name: string, rules: Json[]): Promise<void> {
-    const pack = {
-        pack: 1,
-        name,
-        version: `1.0.${++versions}`,
-        title,
-        system: "S05",
-        clause: { number: 2, words: "市政感知" },
-        owner: title,
-        proves: title,
-        "@context": { Sensor: `${context}Sensor`, n: `${context}n`, m: `${context}m`, twice: `${context}twice` },
-        ...(name === "sensors" ? {} : { needs: { packs: { sensors: "1.0.0" } } }),
-    };
-    const number = { kind: "Property", type: "number", title };
-    const model = { model: 1, type: "Sensor", title, attributes: { n: number, m: number, twice: number } };
-    const files: Record<string, string> = { "pack.json": JSON.stringify(pack) };
-    if (name === "sensors") files["models/Sensor.json"] = JSON.stringify(model);
-    if (rules.length) files["rules/rules.json"] = JSON.stringify(rules);
-    const answer = await send(to, "POST", "/api/packs", { files });
-    assert.ok(answer.status === 201 || answer.status === 204, `${answer.status} ${answer.text}`);
-}
-const rule = (id: string, more: Json): Json => ({
-    rule: 1,
-    id,
-    title: { zh: "超限", en: "Over the limit" },
-    type: "Sensor",
-    levels: [{ severity: "red", when: "n > 80", until: "n < 70" }],
-    ...more,
-});
-
-const sensor = (id: string, n: number, more: Json = {}): Json => ({
-    id: `urn:ngsi-ld:Sensor:${id}`,
-    type: `${context}Sensor`,
-    [`${context}n`]: { type: "Property", value: n },
-    ...more,
-});
-async function upsert(to: Server, entities: Json[]): Promise<void> {
-    const answer = await send(to, "POST", `${api}/entityOperations/upsert`, entities);
-    assert.ok(answer.status === 201 || answer.status === 204, answer.text);
-}
-const alerts = async (of: Server, filter: Record<string, string>): Promise<Json[]> =>
-    (await of.call("GET", `/api/alerts${ask({ limit: 1000, ...filter })}`)).json as Json[];
-const alertId = (pack: string, id: string, entity: string): string =>
-    `urn:ngsi-ld:Alert:${pack}:${id}:urn:ngsi-ld:Sensor:${entity}`;
-const one = async (of: Server, id: string): Promise<Json> =>
-    (await of.call("GET", `/api/alerts/${encodeURIComponent(id)}`)).json as Json;
-const status = (of: Server, id: string, wanted: string): Promise<Json> =>
-    until(`${id} ${wanted}`, async () => {
-        const a = await one(of, id);
-        return a.status === wanted ? a : undefined;
-    });
-
-/** All changes are judged. */
-async function settled(of: Server): Promise<void> {
-    await until(
-        "rest",
-        async () => {
-            const text = (await of.call("GET", "/metrics")).text;
-            const rest = /^jindu_rules_behind_groups 0$/m.test(text) && /^jindu_rules_pending 0$/m.test(text);
-            return rest || undefined;
-        },
-        60_000,
-    );
-    await sleep(150);
-}
 
 test("an alert is raised, becomes less bad, and is cleared, with its evidence", async () => {
     await install(server, "levels", [
@@ -192,6 +117,9 @@ test("a rule of one entity: the others are none of its business, and it waits fo
     assert.equal((await one(server, alertId("own", "mean", "own-b"))).status, "open");
     const judged = async (id: string): Promise<number> =>
         ((await server.call("GET", `/api/rules/own/${id}`)).json as { judged: number }).judged;
+    const declared = (await server.call("GET", "/api/rules/own/all")).json as { declaration: { id: string; levels: [] } };
+    assert.equal(declared.declaration.id, "all");
+    assert.ok(declared.declaration.levels.length > 0, "with its declaration as the pack has it");
     const [here, all] = [await judged("here"), await judged("all")];
     await upsert(server, [sensor("own-c", 20)]);
     await settled(server);

@@ -370,6 +370,82 @@ static void test_a_full_queue_lets_effects_pass(void **state) {
     changes_bytes = 0;
 }
 
+static void acted(jd_alert_ticket *t) {
+    waiting *w = t->user;
+    pthread_mutex_lock(&w->lock);
+    w->done = 1;
+    pthread_cond_signal(&w->come);
+    pthread_mutex_unlock(&w->lock);
+}
+
+static jd_errcode act(jd_alert_act what, unsigned i, int64_t ahead_us) {
+    char id[100];
+    waiting wait = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0};
+    snprintf(id, sizeof id, "urn:ngsi-ld:Alert:quiet:any:urn:s:%u", i);
+    jd_alert_ticket t = {.id = jd_str_of(id),
+                         .act = what,
+                         .by = JD_STR("li"),
+                         .comment = JD_STR("why"),
+                         .until = jd_now() + ahead_us,
+                         .done = acted,
+                         .user = &wait};
+    jd_alert_act_on(rules, &t);
+    pthread_mutex_lock(&wait.lock);
+    while (!wait.done) pthread_cond_wait(&wait.come, &wait.lock);
+    pthread_mutex_unlock(&wait.lock);
+    return t.err.code;
+}
+
+static int is_silenced(unsigned i) {
+    jd_arena a;
+    jd_view v;
+    jd_doc d;
+    jd_attrview x;
+    char id[100];
+    snprintf(id, sizeof id, "urn:ngsi-ld:Alert:quiet:any:urn:s:%u", i);
+    jd_arena_init(&a);
+    jd_view_begin(&v, e, 0, &a);
+    assert_true(jd_view_get(&v, jd_str_of(id), &d));
+    jd_sym s = jd_sym_find(jd_engine_symbols(e), jd_ctx_expand(jd_alert_names(rules), &a, JD_STR("silencedUntil")));
+    int there = s && jd_doc_attr(&d, s, &x, NULL);
+    jd_view_end(&v);
+    jd_arena_fini(&a);
+    return there;
+}
+
+/* Many silences come and go, and what is left of them ends at its time, also behind a stop. */
+static void test_silences(void **state) {
+    enum { SILENT = 30, ROUNDS = 40 };
+    static const char pack[] = "[{\"rule\":1,\"id\":\"any\",\"title\":{\"zh\":\"任\",\"en\":\"any\"},"
+                               "\"type\":\"Sensor\",\"levels\":[{\"severity\":\"info\",\"when\":\"n >= 0\"}]}]";
+    (void)state;
+    changes_bytes = 0;
+    open_all();
+    apply("quiet", pack);
+    go();
+    for (unsigned i = 0; i < SILENT; i++) reading(i, 5, 0);
+    settle();
+    assert_int_equal(act(JD_ALERT_UNSILENCE, 0, 0), JD_E_NOT_FOUND);
+    assert_int_equal(act(JD_ALERT_SILENCE, 0, -1), JD_E_BAD_REQUEST_DATA);
+    for (unsigned k = 0; k < ROUNDS; k++) {
+        for (unsigned i = 0; i < SILENT; i++)
+            assert_int_equal(act(JD_ALERT_SILENCE, i, (int64_t)3600 * 1000000), JD_E_OK);
+        for (unsigned i = k % 2; i < SILENT; i++) assert_int_equal(act(JD_ALERT_UNSILENCE, i, 0), JD_E_OK);
+        if (k % 2) assert_int_equal(act(JD_ALERT_UNSILENCE, 0, 0), JD_E_OK);
+    }
+    for (unsigned i = 0; i < SILENT; i++)
+        assert_int_equal(act(JD_ALERT_SILENCE, i, i % 2 ? (int64_t)3600 * 1000000 : 3000000), JD_E_OK);
+    for (unsigned i = 0; i < SILENT; i++) assert_true(is_silenced(i));
+    close_all();
+    open_all();
+    apply("quiet", pack);
+    go();
+    for (int k = 0; k < 400 && is_silenced(SILENT - 2); k++) pause_ms(50);
+    settle();
+    for (unsigned i = 0; i < SILENT; i++) assert_int_equal(is_silenced(i), i % 2);
+    close_all();
+}
+
 static void test_what_is_refused(void **state) {
     (void)state;
     static const struct {
@@ -420,7 +496,8 @@ static void test_what_is_refused(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_is_refused), cmocka_unit_test(test_alerts_are_those_of_the_model),
-        cmocka_unit_test(test_what_is_told_late), cmocka_unit_test(test_a_full_queue_lets_effects_pass)};
+        cmocka_unit_test(test_what_is_told_late), cmocka_unit_test(test_a_full_queue_lets_effects_pass),
+        cmocka_unit_test(test_silences)};
     snprintf(dir, sizeof dir, "/tmp/jindu-rules-XXXXXX");
     if (!mkdtemp(dir)) return 1;
     int rc = cmocka_run_group_tests(tests, NULL, NULL);

@@ -48,10 +48,6 @@ export const say = words({
         en: "The proofs that came with this program (docs/plan.md) do not hold this pack; jindu pack prove proves it.",
     },
     notProved: { zh: "发布时的证明没有通过。", en: "Its proof did not pass when this program was released." },
-    provedPlain: {
-        zh: "发布时核对 {checks} 项、{values} 个数值，全部相符。",
-        en: "{checks} checks and {values} values held when this program was released.",
-    },
     proved: {
         zh: "发布时核对 {checks} 项、{values} 个数值，全部相符；故意改坏输入 {mutations} 种，{noticed} 种被识破。",
         en: "{checks} checks and {values} values held at release; {noticed} of {mutations} altered inputs were noticed.",
@@ -162,6 +158,7 @@ export const say = words({
         zh: "连续 100 次求值失败，已自动停用；修正后重新安装系统包，或重启程序。",
         en: "Switched off after 100 failures in a row. Mend it and install the pack again, or start the program anew.",
     },
+    lastFailed: { zh: "最近一次求值失败：", en: "The last failure:" },
     judged: { zh: "判断次数", en: "Judged" },
     failures: { zh: "求值失败", en: "Failures" },
     raised: { zh: "发出", en: "Raised" },
@@ -295,6 +292,7 @@ export const say = words({
     throttling: { zh: "最短间隔", en: "At most every" },
     expiresAt: { zh: "有效期至", en: "Expires" },
     asJson: { zh: "订阅全文（JSON）", en: "The whole of it (JSON)" },
+    momentWrong: { zh: "时刻写作 2026-11-29 08:00", en: "A moment is written 2026-11-29 08:00" },
     attempts: { zh: "最近的投递", en: "The last attempts" },
     queueNow: {
         zh: "待送 {waiting}，限频积攒 {gathered}，死信 {dead}",

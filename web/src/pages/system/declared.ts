@@ -1,11 +1,9 @@
 // Packs and rules as the program shows them (docs/packs.md), beyond what every page needs of them.
+import plan from "virtual:plan";
 import type { Severity } from "../../lib/alerts.ts";
 import type { Model, Pack } from "../../lib/city.ts";
 import type { Text } from "../../lib/words.ts";
 import { say } from "../../words/packs.ts";
-
-/** What docs/plan.md said when the console was built (web/vite.config.ts). */
-declare const __PROOFS__: Record<string, { input: string[]; result: string }>;
 
 export interface WholeModel extends Omit<Model, "attributes"> {
     basedOn?: string;
@@ -48,7 +46,8 @@ export interface RuleRow {
     raised?: number;
     cleared?: number;
     open?: number;
-    declaration?: Declaration;
+    lastFailure?: string;
+    declaration?: Declaration | null;
 }
 export interface Level {
     severity: Severity;
@@ -87,19 +86,11 @@ export interface Proof {
     words: string;
     input: string[];
 }
-/** The proof that came with this program's sources; undefined: a pack that they do not know. */
+/** The proof that came with this program; undefined: a pack that it does not know. */
 export function proofOf(name: string): Proof | undefined {
-    const found = __PROOFS__[name];
+    const found = plan.packs.find((one) => one.name === name);
     if (!found) return undefined;
-    const figures = /^(\d+) checks, (\d+) values(?:; notices (\d+) of (\d+) mutations)?$/.exec(found.result);
-    if (!figures) return { passed: false, words: say("notProved"), input: found.input };
-    const [, checks, values, noticed, mutations] = figures;
-    return {
-        passed: noticed === mutations,
-        words:
-            mutations === undefined
-                ? say("provedPlain", { checks: checks!, values: values! })
-                : say("proved", { checks: checks!, values: values!, noticed: noticed!, mutations }),
-        input: found.input,
-    };
+    const { proof, input } = found;
+    const passed = proof !== null && proof.checks > 0 && proof.noticed === proof.mutations;
+    return { passed, words: passed ? say("proved", proof) : say("notProved"), input };
 }
