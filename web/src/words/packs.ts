@@ -299,7 +299,7 @@ export const say = words({
         en: "{waiting} waiting, {gathered} gathered while throttled, {dead} dead letters",
     },
     gatheredLost: { zh: "，积攒超限未送 {n}", en: ", {n} beyond what is gathered" },
-    noAttempts: { zh: "还没有投递过。", en: "Nothing has been sent yet." },
+    noAttempts: { zh: "程序本次启动以来没有投递过。", en: "Nothing was sent since the program started." },
     taken: { zh: "已接收", en: "taken" },
     notTaken: { zh: "未接收", en: "not taken" },
     took: { zh: "用时", en: "Took" },
