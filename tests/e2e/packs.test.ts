@@ -13,7 +13,13 @@ import { findBrowser, openBrowser } from "./browser.ts";
 const executable = findBrowser();
 const words = {
     zh: { faults: /有 2 处错误，未安装/, clean: /检查通过/, force: /强制/, why: /q 不成立/, holds: /此刻成立/ },
-    en: { faults: /2 faults; not installed/, clean: /nothing is wrong/, force: /Force/, why: /q does not hold/, holds: /Holds now/ },
+    en: {
+        faults: /2 faults; not installed/,
+        clean: /nothing is wrong/,
+        force: /Force/,
+        why: /q does not hold/,
+        holds: /Holds now/,
+    },
 } as const;
 type Language = keyof typeof words;
 
@@ -115,7 +121,10 @@ for (const language of Object.keys(words) as Language[]) {
             for (const name of ["SampleStation", "pm25", "pm25-over"]) assert.ok(shown.includes(name), name);
 
             await page.locator("#pack-new").click();
-            const other = { ...sample(), "rules/pm25.json": sample()["rules/pm25.json"]!.replace("half > 125", "half > 120") };
+            const other = {
+                ...sample(),
+                "rules/pm25.json": sample()["rules/pm25.json"]!.replace("half > 125", "half > 120"),
+            };
             await choose(other, "clean");
             await page.locator("#pack-install").click();
             const refused = page.locator('#pack-result[data-state="refused"] [role="alert"]');

@@ -11,7 +11,7 @@ export interface Line {
 }
 
 const wholeMost = 400;
-/** The lines about a place; a line of great length is cut around it. `column` is where the place is in its line then. */
+/** The lines about a place; a line of great length is cut around it, and `column` is where the place is in it then. */
 export function excerpt(text: string, place: Place, around = 2): { lines: Line[]; column: number } {
     const all = text.split("\n");
     const first = Math.max(1, place.line - around);
