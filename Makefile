@@ -1,6 +1,6 @@
 # Jindu. A thin face on meson (the C program), npm (the page, the tests) and the helpers in scripts/.
 #
-#   make          build/jindu and web/dist          make run     the sample city on 127.0.0.1:8080
+#   make          build/jindu, the console in it    make run     the sample city on 127.0.0.1:8080
 #   make test     everything that can fail          make lint    formatting, types, tree rules
 #   make asan     unit and API tests under ASan     make tsan    the same under TSan
 #   make fuzz     every fuzzer, 5 minutes each      make bench   the figures that the README quotes
@@ -17,17 +17,17 @@ SAN_TESTS    ?= unit link warn api
 TSX := node --import tsx
 
 .PHONY: all program web deps run test bench asan tsan fuzz fuzz-long lint install deb clean
-all: program web
+all: program
 
-# Ninja knows what is out of date; make only opens the build folder when there is none.
-program: build/build.ninja
+# Ninja knows what is out of date; make only opens the build folder when there is none. What web/dist holds goes into the program.
+program: web build/build.ninja
 	@ninja -C build -j $(JOBS) jindu
 
 build/build.ninja:
 	@scripts/need.sh --check program
 	@meson setup build
 
-# The page needs node; a machine that only wants the program may do without.
+# The console needs node; a program that is built without it says so at /.
 web:
 	@scripts/web.sh
 

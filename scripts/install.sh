@@ -1,13 +1,11 @@
 #!/bin/sh
-# install.sh: puts the program, its page and its documents below $DESTDIR$PREFIX. The service needs the paths of a package,
+# install.sh: puts the program and its documents below $DESTDIR$PREFIX. The service needs the paths of a package,
 # so it goes along only with PREFIX=/usr.
 set -eu
 to=${DESTDIR:-}${PREFIX:-/usr/local}
 
-[ -f web/dist/index.html ] || { echo "install: web/dist is not built (it needs node; 'make deps')" >&2; exit 1; }
 install -D -m 0755 build/jindu "$to/bin/jindu"
-install -d "$to/share/jindu/web" "$to/share/jindu/contexts" "$to/share/jindu/channels" "$to/share/doc/jindu"
-install -m 0644 web/dist/* "$to/share/jindu/web/"
+install -d "$to/share/jindu/contexts" "$to/share/jindu/channels" "$to/share/doc/jindu"
 install -m 0644 city/contexts/* "$to/share/jindu/contexts/"
 install -m 0644 packaging/channels/*.json "$to/share/jindu/channels/"
 install -m 0644 README.md README.zh-CN.md CHANGELOG.md LICENSE "$to/share/doc/jindu/"

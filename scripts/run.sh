@@ -42,7 +42,7 @@ trap 'stop 1' EXIT
 
 [ ! -f "$log" ] || mv -f "$log" "$log.1"
 build/jindu serve --data "$data" --listen "$listen" --open --contexts city/contexts \
-    --console city/console.json --web web/dist 2>"$log" &
+    --console city/console.json 2>"$log" &
 server=$!
 
 tries=0

@@ -2,7 +2,7 @@
 # web.sh: builds the page into web/dist, unless it is newer than everything that it is made of.
 set -eu
 if ! command -v node >/dev/null 2>&1 || ! command -v npm >/dev/null 2>&1; then
-    echo "jindu: no node here, so web/dist is not built ('make deps' installs it) / 未安装 node，跳过网页" >&2
+    echo "jindu: no node here, so the console is not built ('make deps' installs it) / 未安装 node，跳过控制台" >&2
     exit 0
 fi
 scripts/npm.sh

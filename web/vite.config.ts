@@ -2,11 +2,12 @@
 import vue from "@vitejs/plugin-vue";
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vite";
+import { plan } from "./plan.ts";
 
 export default defineConfig({
     root: fileURLToPath(new URL(".", import.meta.url)),
     base: "./",
-    plugins: [vue()],
+    plugins: [vue(), plan()],
     define: { __VUE_OPTIONS_API__: "false", __VUE_PROD_DEVTOOLS__: "false" },
     build: {
         outDir: "dist",

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "cmd/client.h"
 #include "cmd/cmd.h"
+#include "cmd/console.h"
 #include "cmd/listen.h"
 #include "http/server.h"
 #include "model/symbol.h"
@@ -63,7 +64,7 @@ static const cmd_opt opts[] = {
          "允许下载 @context 的 URL 前缀，以逗号分隔"),
     TEXT("console", "FILE", console, "settings of the console: its city, views, figures, words",
          "控制台设置文件：城市、视图、指标与用语"),
-    TEXT("web", "DIR", web, "the page: static files served at /", "网页静态文件目录"),
+    TEXT("web", "DIR", web, "a folder served at / in the place of the console", "用该目录代替内置控制台，作为网页"),
     TEXT("base-url", "URL", base_url, "how others reach this server", "他人访问本服务的地址"),
     TEXT("alias", "NAME", alias, "contextSourceAlias", "contextSourceAlias"),
     {"log-level", "LEVEL", CMD_CHOICE, 1, AT(log_level), 0, 0, "debug|info|warn|error|off", "least level to log",
@@ -369,7 +370,9 @@ static int serve_city(const serving *s, const cmd_address *at, jd_str console, j
         .open = s->open,
         .on_dead = on_dead,
         .on_dead_user = &f,
-        .door = {.io_threads = (unsigned)s->io_threads,
+        .door = {.web_files = cmd_web_files,
+                 .web_files_n = cmd_web_files_n,
+                 .io_threads = (unsigned)s->io_threads,
                  .workers = (unsigned)s->workers,
                  .body_max = s->body_max,
                  .bodies_max = s->bodies_max,

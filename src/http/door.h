@@ -88,6 +88,14 @@ jd_turn jd_req_fail(jd_req *r, const jd_err *err);
 /* From any thread, once, after JD_LATER. */
 void jd_req_resume(jd_req *r);
 
+/* A file within the program. */
+typedef struct jd_web_file {
+    const char *path;   /* as asked for: "/index.html" */
+    const char *coding; /* "br", "gzip"; NULL: none */
+    const char *bytes;
+    size_t n;
+} jd_web_file;
+
 typedef struct jd_door_opts {
     const char *host;    /* numeric address or name */
     unsigned port;       /* 0: any free one; see jd_door_port */
@@ -103,8 +111,12 @@ typedef struct jd_door_opts {
     unsigned connections_per_ip_max; /* 0: no limit */
     unsigned taken_max;              /* sockets that may be handed over: for the limit of open files */
     unsigned idle_ms;                /* keep-alive and slow clients, rounded up to whole seconds; 0: 30,000 */
-    const char *web_dir;             /* static files served at / when no route matches; NULL: none */
-    const char *tiles;               /* origin of map tiles that pages may load beside their own; NULL: none */
+    const char *web_dir;             /* static files served at / when no route matches; NULL: web_files */
+    const jd_web_file *web_files;    /* web_files_n of them, which outlive the door; NULL: none */
+    size_t web_files_n;              /* 0 where there might be some: / says so, 404 */
+    const jd_web_file *documents;    /* documents_n JSON-LD documents served beside those, where none has the path */
+    size_t documents_n;
+    const char *tiles; /* origin of map tiles that pages may load beside their own; NULL: none */
     const jd_route *routes;
     size_t routes_n;
     void *app;

@@ -1,5 +1,6 @@
-/* Static files, read at start into ready responses. A request looks a path up in a table and never touches the disk, so
- * there is no path to escape by. Beside "x.js" may stand "x.js.br" and "x.js.gz": its compressed forms. */
+/* Static files, of a folder or within the program, made into ready responses at the start. A request looks a path up in
+ * a table and never touches the disk, so there is no path to escape by. Beside "x.js" may stand "x.js.br" and
+ * "x.js.gz": its compressed forms; where there is only "x.js.gz", it is unpacked for who takes no coding. */
 #include "http/door_int.h"
 #include "http/media.h"
 
@@ -10,13 +11,17 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <zlib.h>
 
 enum { FILES_MAX = 4000, FILE_MAX = 32 * 1024 * 1024, ALL_MAX = 128 * 1024 * 1024, DEPTH_MAX = 12 };
 enum { PLAIN, BROTLI, GZIP, FORMS };
 
 typedef struct file {
     jd_str path; /* as asked for: "/app.js" */
-    char *bytes[FORMS];
+    int status;
+    const char *type;
+    const char *bytes[FORMS];
+    char *own[FORMS]; /* bytes, where they are ours to free */
     size_t sizes[FORMS];
     struct MHD_Response *answers[FORMS], *unchanged[FORMS];
     char etags[FORMS][28];
@@ -83,7 +88,20 @@ static int hashed_name(jd_str path) {
     return 0;
 }
 
-static int read_file(int dir, const char *name, char **bytes, size_t *size, jd_static *s, jd_err *err) {
+static int too_large(const jd_static *s, size_t n, const char *name, jd_err *err) {
+    if (n <= FILE_MAX && s->total + n <= ALL_MAX) return 0;
+    return jd_fail(err, JD_E_INTERNAL, "%s: static files are too large together", "%s：静态文件总量过大", name);
+}
+
+static void take_form(jd_static *s, file *f, int form, char *own, const char *bytes, size_t n) {
+    free(f->own[form]);
+    f->own[form] = own;
+    f->bytes[form] = bytes;
+    f->sizes[form] = n;
+    s->total += n;
+}
+
+static int read_file(jd_static *s, file *f, int form, int dir, const char *name, jd_err *err) {
     int fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
     struct stat st;
     if (fd < 0 || fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
@@ -91,9 +109,9 @@ static int read_file(int dir, const char *name, char **bytes, size_t *size, jd_s
         return jd_fail(err, JD_E_INTERNAL, "cannot read %s: %s", "无法读取 %s：%s", name, strerror(errno));
     }
     size_t n = (size_t)st.st_size;
-    if (n > FILE_MAX || s->total + n > ALL_MAX) {
+    if (too_large(s, n, name, err)) {
         close(fd);
-        return jd_fail(err, JD_E_INTERNAL, "%s: static files are too large together", "%s：静态文件总量过大", name);
+        return -1;
     }
     char *p = jd_xmalloc(n + 1);
     size_t got = 0;
@@ -107,9 +125,29 @@ static int read_file(int dir, const char *name, char **bytes, size_t *size, jd_s
         free(p);
         return jd_fail(err, JD_E_INTERNAL, "cannot read %s", "无法读取 %s", name);
     }
-    s->total += n;
-    *bytes = p;
-    *size = n;
+    take_form(s, f, form, p, p, n);
+    return 0;
+}
+
+/* The plain form out of the one that was packed by gzip. */
+static int unpack(jd_static *s, file *f, jd_err *err) {
+    const unsigned char *packed = (const unsigned char *)f->bytes[GZIP];
+    size_t k = f->sizes[GZIP], n = 0;
+    for (size_t i = 4; k > 18 && i; i--) n = n << 8 | packed[k - 5 + i]; /* RFC 1952 2.3.1: ISIZE ends it */
+    if (too_large(s, n, f->path.p, err)) return -1;
+    char *plain = jd_xmalloc(n + 1);
+    z_stream z = {.next_in = (unsigned char *)(uintptr_t)packed,
+                  .avail_in = (uInt)k,
+                  .next_out = (unsigned char *)plain,
+                  .avail_out = (uInt)n + 1};
+    int rc = inflateInit2(&z, 15 + 16);
+    if (rc == Z_OK) rc = inflate(&z, Z_FINISH);
+    inflateEnd(&z);
+    if (rc != Z_STREAM_END || z.total_out != n || z.avail_in) {
+        free(plain);
+        return jd_fail(err, JD_E_INTERNAL, "%s.gz cannot be unpacked", "无法解压 %s.gz", f->path.p);
+    }
+    take_form(s, f, PLAIN, plain, plain, n);
     return 0;
 }
 
@@ -120,7 +158,7 @@ static file *file_at(jd_static *s, jd_str path) {
         s->cap = s->cap ? s->cap * 2 : 64;
         s->files = jd_xrealloc(s->files, s->cap * sizeof *s->files);
     }
-    s->files[s->n] = (file){.path = jd_arena_dup(&s->arena, path)};
+    s->files[s->n] = (file){.path = jd_arena_dup(&s->arena, path), .status = 200, .type = type_of(path)};
     jd_strmap_add(&s->by_path, path, s->n);
     return &s->files[s->n++];
 }
@@ -141,8 +179,7 @@ static int load_entry(jd_static *s, int dir, jd_str prefix, const char *name, in
         return jd_fail(err, JD_E_INTERNAL, "more than %d static files", "静态文件超过 %d 个", (int)FILES_MAX);
     int form = ends(path, ".br") ? BROTLI : ends(path, ".gz") ? GZIP : PLAIN;
     if (form != PLAIN) path.n -= 3;
-    file *f = file_at(s, path);
-    return read_file(dir, name, &f->bytes[form], &f->sizes[form], s, err);
+    return read_file(s, file_at(s, path), form, dir, name, err);
 }
 
 /* Takes the descriptor. */
@@ -187,13 +224,14 @@ static const char *policy(jd_arena *a, const char *tiles) {
 
 static void make_answers(file *f, const char *csp) {
     static const char *const codings[FORMS] = {NULL, "br", "gzip"};
-    const char *type = type_of(f->path);
+    const char *type = f->type;
     int varies = f->bytes[BROTLI] || f->bytes[GZIP];
     for (int i = 0; i < FORMS; i++) {
         if (!f->bytes[i]) continue;
         snprintf(f->etags[i], sizeof f->etags[i], "\"%016llx%s%s\"",
                  (unsigned long long)jd_hash_fixed(f->bytes[i], f->sizes[i]), i ? "-" : "", i ? codings[i] : "");
-        struct MHD_Response *m = MHD_create_response_from_buffer(f->sizes[i], f->bytes[i], MHD_RESPMEM_PERSISTENT);
+        struct MHD_Response *m =
+            MHD_create_response_from_buffer(f->sizes[i], (char *)(uintptr_t)f->bytes[i], MHD_RESPMEM_PERSISTENT);
         header(m, "Content-Type", type);
         header(m, "X-Content-Type-Options", "nosniff");
         if (i) header(m, "Content-Encoding", codings[i]);
@@ -215,19 +253,57 @@ static void add_indexes(jd_static *s) {
             jd_strmap_add(&s->by_path, (jd_str){s->files[i].path.p, s->files[i].path.n - 10}, i);
 }
 
-int jd_static_load(jd_static **out, const char *dir, const char *tiles, jd_err *err) {
+static int load_folder(jd_static *s, const char *dir, jd_err *err) {
+    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd >= 0) return load_dir(s, fd, JD_STR(""), 0, err);
+    return jd_fail(err, JD_E_INTERNAL, "cannot read the folder %s: %s", "无法读取目录 %s：%s", dir, strerror(errno));
+}
+
+static int take_files(jd_static *s, const jd_web_file *list, size_t n, jd_err *err) {
+    static const char none[] =
+        "这个程序里没有控制台：编译时没有 node。装好 node 后再 make，或用 --web DIR 指定网页目录；\n"
+        "接口照常可用，见 /api/openapi.json。\n\n"
+        "This program holds no console: there was no node when it was built. Install node and run make "
+        "again,\nor serve a folder by --web DIR. All interfaces are there: /api/openapi.json.\n";
+    for (size_t i = 0; i < n; i++) {
+        file *f = file_at(s, jd_str_of(list[i].path));
+        int form = !list[i].coding ? PLAIN : strcmp(list[i].coding, "br") ? GZIP : BROTLI;
+        if (too_large(s, list[i].n, list[i].path, err)) return -1;
+        take_form(s, f, form, NULL, list[i].bytes, list[i].n);
+    }
+    if (n || !list) return 0;
+    file *f = file_at(s, JD_STR("/"));
+    f->status = 404;
+    f->type = "text/plain; charset=utf-8";
+    take_form(s, f, PLAIN, NULL, none, sizeof none - 1);
+    return 0;
+}
+
+static int take_documents(jd_static *s, const jd_web_file *list, size_t n, jd_err *err) {
+    for (size_t i = 0; i < n; i++) {
+        jd_str path = jd_str_of(list[i].path);
+        if (jd_strmap_get(&s->by_path, path) != JD_STRMAP_NONE) continue;
+        if (too_large(s, list[i].n, list[i].path, err)) return -1;
+        file *f = file_at(s, path);
+        f->type = "application/ld+json";
+        take_form(s, f, PLAIN, NULL, list[i].bytes, list[i].n);
+    }
+    return 0;
+}
+
+int jd_static_load(jd_static **out, const jd_door_opts *o, jd_err *err) {
     jd_static *s = jd_xcalloc(1, sizeof *s);
     jd_arena_init(&s->arena);
     jd_strmap_init(&s->by_path);
-    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int bad = fd < 0 ? jd_fail(err, JD_E_INTERNAL, "cannot read the folder %s: %s", "无法读取目录 %s：%s", dir,
-                               strerror(errno))
-                     : load_dir(s, fd, JD_STR(""), 0, err);
+    int bad = o->web_dir ? load_folder(s, o->web_dir, err) : take_files(s, o->web_files, o->web_files_n, err);
+    if (!bad) bad = take_documents(s, o->documents, o->documents_n, err);
+    for (uint32_t i = 0; !bad && i < s->n; i++)
+        if (s->files[i].bytes[GZIP] && !s->files[i].bytes[PLAIN]) bad = unpack(s, &s->files[i], err);
     if (bad) {
         jd_static_free(s);
         return -1;
     }
-    const char *csp = policy(&s->arena, tiles);
+    const char *csp = policy(&s->arena, o->tiles);
     for (uint32_t i = 0; i < s->n; i++) make_answers(&s->files[i], csp);
     add_indexes(s);
     *out = s;
@@ -240,7 +316,7 @@ void jd_static_free(jd_static *s) {
         for (int k = 0; k < FORMS; k++) {
             if (s->files[i].answers[k]) MHD_destroy_response(s->files[i].answers[k]);
             if (s->files[i].unchanged[k]) MHD_destroy_response(s->files[i].unchanged[k]);
-            free(s->files[i].bytes[k]);
+            free(s->files[i].own[k]);
         }
     free(s->files);
     jd_strmap_fini(&s->by_path);
@@ -273,8 +349,8 @@ int jd_static_serve(const jd_static *s, call *c) {
     if (form < 0 && f->answers[PLAIN]) form = PLAIN; /* RFC 9110 12.5.3 lets us disregard the wish */
     if (form < 0) return 0;
     jd_str tags = jd_req_header(r, "If-None-Match");
-    int same = tags.p && tag_listed(tags, f->etags[form]);
-    r->status = same ? 304 : 200;
+    int same = f->status == 200 && tags.p && tag_listed(tags, f->etags[form]);
+    r->status = same ? 304 : f->status;
     c->fixed = same ? f->unchanged[form] : f->answers[form];
     return 1;
 }

@@ -1,9 +1,12 @@
 // Own: settings of the console (docs/console.md): checked at the start, answered with who answers; the @context of all
 // names that this city knows.
 import assert from "node:assert/strict";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import { request } from "node:http";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { brotliDecompressSync, gunzipSync, gzipSync } from "node:zlib";
 import { Watch } from "./events.ts";
 import { install, sample as pack, send, type Files } from "./packs.ts";
 import { api, ask, command, folder, linkTo, root, Server, type Headers, type Json } from "./server.ts";
@@ -332,4 +335,112 @@ test("a page may load from this program, tiles also from where they are, and not
         approval: "GS(2024)0001",
     };
     assert.equal(await policy("--console", file({ ...minimal, tiles })), csp(" https://tiles.example.cn:8443"));
+});
+
+/* ---- the console in the program ---- */
+
+function bytes(of: Server, name: string, coding: string): Promise<{ coding: string | undefined; body: Buffer }> {
+    return new Promise((done, failed) => {
+        const headers = { "Accept-Encoding": coding };
+        const asked = request({ host: "127.0.0.1", port: of.port, path: name, headers, agent: false }, (answer) => {
+            const parts: Buffer[] = [];
+            answer.on("data", (part: Buffer) => parts.push(part));
+            answer.on("end", () => {
+                assert.equal(answer.statusCode, 200, name);
+                done({ coding: answer.headers["content-encoding"], body: Buffer.concat(parts) });
+            });
+        });
+        asked.on("error", failed);
+        asked.end();
+    });
+}
+
+const dist = join(root, "web/dist");
+test("the program holds what web/dist holds, and serves it without a folder", async (t) => {
+    if (!existsSync(join(dist, "index.html"))) return t.skip("web/dist is not built");
+    const names = (readdirSync(dist, { recursive: true }) as string[]).filter(
+        (name) => !/\.(br|gz)$/.test(name) && statSync(join(dist, name)).isFile(),
+    );
+    const stale = "the program was built before web/dist: make";
+    for (const name of names) {
+        const wanted = readFileSync(join(dist, name));
+        const plain = await bytes(city, "/" + name, "identity");
+        assert.equal(plain.coding, undefined, name);
+        assert.ok(plain.body.equals(wanted), `${name}: ${stale}`);
+        if (!existsSync(join(dist, name + ".gz"))) continue;
+        const br = await bytes(city, "/" + name, "br, gzip");
+        assert.equal(br.coding, "br", name);
+        assert.ok(brotliDecompressSync(br.body).equals(wanted), `${name}: ${stale}`);
+        const gz = await bytes(city, "/" + name, "gzip");
+        assert.equal(gz.coding, "gzip", name);
+        assert.ok(gunzipSync(gz.body).equals(wanted), `${name}: ${stale}`);
+    }
+    assert.ok((await bytes(city, "/", "identity")).body.equals(readFileSync(join(dist, "index.html"))));
+});
+
+test("what goes into the program: compressed forms alone where there are some, and nothing twice", () => {
+    const folder = join(dir, "dist");
+    const out = join(dir, "console_files.c");
+    const embed = (from: string): string => {
+        const ended = spawnSync(join(root, "scripts/embed.sh"), [out, from], { encoding: "utf8" });
+        return ended.status === 0 ? readFileSync(out, "utf8") : `failed: ${ended.stderr}`;
+    };
+    assert.match(embed(folder), /cmd_web_files_n = 0;/);
+    mkdirSync(join(folder, "assets"), { recursive: true });
+    assert.match(embed(folder), /cmd_web_files_n = 0;/);
+    writeFileSync(join(folder, "index.html"), "<!doctype html>");
+    writeFileSync(join(folder, ".hidden"), "never");
+    const script = join(folder, "assets/app-5x3kq2ab.js");
+    writeFileSync(script, "let a = 1;");
+    writeFileSync(`${script}.gz`, gzipSync("let a = 1;"));
+    writeFileSync(`${script}.br`, "pretend");
+    const first = embed(folder);
+    const found = first.matchAll(/^ +\{("[^"]*"), (NULL|"[a-z]+"), cmd_web_\d, \d+\}/gm);
+    const rows = [...found].map((m) => `${m[1]} ${m[2]}`);
+    const app = '"/assets/app-5x3kq2ab.js"';
+    assert.deepEqual(rows, [`${app} "br"`, `${app} "gzip"`, '"/index.html" NULL']);
+    const long = new Date(1_000_000_000_000);
+    utimesSync(out, long, long);
+    assert.equal(embed(folder), first);
+    assert.equal(statSync(out).mtimeMs, long.getTime(), "what did not change is not compiled again");
+    writeFileSync(join(folder, "index.html"), "<!DOCTYPE html>");
+    assert.notEqual(embed(folder), first);
+    writeFileSync(join(folder, 'a"b.js'), "x");
+    assert.match(embed(folder), /^failed: embed: names of files must be plain: a"b\.js/);
+});
+
+test("an @context of --contexts is served where its URL says, when that is here; files go before it", async () => {
+    const web = join(dir, "web-of-contexts");
+    const kept = join(dir, "contexts");
+    for (const folder of [web, kept]) mkdirSync(folder);
+    writeFileSync(join(web, "index.html"), "<!doctype html>");
+    writeFileSync(join(web, "page.jsonld"), '{"@context":{"by":"https://example.org/page"}}');
+    const document = (name: string): string => `{"@context":{"by":"https://example.org/${name}"}}`;
+    const urls = {
+        "http://127.0.0.1:8080/a.jsonld": "a",
+        "http://localhost/below/b.jsonld": "b",
+        "https://city.example/jindu/c.jsonld": "c",
+        "http://127.0.0.1:8080/page.jsonld": "never",
+        "https://elsewhere.example/d.jsonld": "d",
+        "http://127.0.0.1:8080/e.jsonld?v=1": "e",
+        "http://127.0.0.1.example.org/f.jsonld": "f",
+    };
+    for (const name of Object.values(urls)) writeFileSync(join(kept, name), document(name));
+    writeFileSync(join(kept, "index.json"), JSON.stringify(urls));
+    const own = await start("--contexts", kept, "--web", web, "--base-url", "https://city.example/jindu");
+    const served: [path: string, name: string][] = [
+        ["/a.jsonld", "a"],
+        ["/below/b.jsonld", "b"],
+        ["/c.jsonld", "c"],
+        ["/page.jsonld", "page"],
+    ];
+    for (const [path, name] of served) {
+        const answer = await own.call("GET", path);
+        assert.equal(answer.status, 200, path);
+        assert.match(answer.headers["content-type"] ?? "", /^application\/ld\+json/);
+        assert.equal(answer.text, document(name));
+    }
+    for (const path of ["/d.jsonld", "/e.jsonld", "/f.jsonld", "/jindu/c.jsonld", "/never"])
+        assert.equal((await own.call("GET", path)).status, 404, path);
+    await own.stop();
 });

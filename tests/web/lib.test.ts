@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { aggregate, matches } from "../../web/src/lib/figures.ts";
-import { bytes, figure, reading } from "../../web/src/lib/format.ts";
+import { bytes, figure, reading, readTyped, setZone, typed } from "../../web/src/lib/format.ts";
 import { attributeOf, bucketOf, numberOf, textOf, valueOf } from "../../web/src/lib/ngsi.ts";
 import { boxOf, holds, middle, wider } from "../../web/src/lib/shapes.ts";
 import { compare, sorted, type Column } from "../../web/src/lib/table.ts";
@@ -115,4 +115,19 @@ test("a name stands in the middle of the largest ring; a box holds what is in it
     ])!;
     assert.deepEqual(box, [10, 0, 14, 4]);
     assert.ok(!holds(box, [9.9, 1]) && holds(wider(box, 0.1), [9.9, 1]));
+});
+
+test("a moment is typed and read in the city's zone, also where clocks change", () => {
+    setZone("Asia/Shanghai");
+    assert.equal(typed("2026-11-29T06:08:30Z"), "2026-11-29 14:08");
+    assert.equal(readTyped("2026-11-29 14:08"), Date.parse("2026-11-29T06:08:00Z"));
+    assert.equal(readTyped("2026/1/2"), Date.parse("2026-01-01T16:00:00Z"));
+    for (const text of ["", "yesterday", "2026-13-01 00:00", "2026-02-30 00:00", "2026-02-03 24:00"]) {
+        assert.equal(readTyped(text), undefined, text);
+    }
+    setZone("Europe/Berlin");
+    for (const text of ["2026-03-29 03:30", "2026-03-29 01:30", "2026-10-25 12:00"]) {
+        assert.equal(typed(readTyped(text)!), text);
+    }
+    setZone(undefined);
 });

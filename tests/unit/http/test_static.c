@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <sys/stat.h>
+#include <zlib.h>
 
 static char dir[] = "/tmp/jindu-http-XXXXXX";
 
@@ -175,6 +176,101 @@ static void stays_inside_its_folder(void **state) {
     reply_free(&r);
 }
 
+/* ---- files within the program ---- */
+
+static const char script[] = "let a = 1; let b = 2; let c = 3; let d = 4; let e = 5; let f = 6; let g = 7;";
+static char packed[400];
+
+static size_t gzip(const char *text, size_t n) {
+    z_stream z = {.next_in = (unsigned char *)(uintptr_t)text,
+                  .avail_in = (uInt)n,
+                  .next_out = (unsigned char *)packed,
+                  .avail_out = sizeof packed};
+    assert_int_equal(deflateInit2(&z, 9, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY), Z_OK);
+    assert_int_equal(deflate(&z, Z_FINISH), Z_STREAM_END);
+    deflateEnd(&z);
+    return z.total_out;
+}
+
+static jd_door *door_with(const jd_web_file *files, size_t n) {
+    jd_log_level(JD_LOG_OFF);
+    return door_open((jd_door_opts){
+        .routes = rows, .routes_n = sizeof rows / sizeof *rows, .io_threads = 1, .web_files = files, .web_files_n = n});
+}
+
+static void serves_files_of_the_program(void **state) {
+    (void)state;
+    size_t n = gzip(script, sizeof script - 1);
+    const jd_web_file files[] = {{"/index.html", NULL, "<!doctype html>", 15},
+                                 {"/app.js", "br", "pretend brotli", 14},
+                                 {"/app.js", "gzip", packed, n},
+                                 {"/empty.js", "gzip", packed, n}};
+    jd_door *d = door_with(files, 3);
+    reply r = get(d, "/", "");
+    assert_int_equal(r.status, 200);
+    assert_string_equal(r.body, "<!doctype html>");
+    assert_non_null(reply_header(&r, "Content-Security-Policy"));
+    reply_free(&r);
+    r = get(d, "/app.js", "Accept-Encoding: gzip, br\r\n");
+    assert_string_equal(r.body, "pretend brotli");
+    reply_free(&r);
+    r = get(d, "/app.js", "Accept-Encoding: gzip\r\n");
+    assert_int_equal(r.body_n, n);
+    assert_memory_equal(r.body, packed, n);
+    reply_free(&r);
+    static const char *const plainly[] = {"", "Accept-Encoding: identity\r\n", "Accept-Encoding: br;q=0, *;q=0\r\n"};
+    for (size_t i = 0; i < 3; i++) {
+        r = get(d, "/app.js", plainly[i]);
+        assert_string_equal(r.body, script);
+        assert_null(reply_header(&r, "Content-Encoding"));
+        assert_string_equal(reply_header(&r, "Content-Type"), "text/javascript; charset=utf-8");
+        reply_free(&r);
+    }
+    jd_door_stop(d, NULL);
+    d = door_with((const jd_web_file[]){{"/empty.js", "gzip", packed, gzip("", 0)}}, 1);
+    r = get(d, "/empty.js", "");
+    assert_int_equal(r.status, 200);
+    assert_int_equal(r.body_n, 0);
+    reply_free(&r);
+    jd_door_stop(d, NULL);
+}
+
+static void refuses_what_cannot_be_unpacked(void **state) {
+    (void)state;
+    size_t n = gzip(script, sizeof script - 1);
+    char bad[sizeof packed];
+    for (size_t i = 0; i < 4; i++) {
+        memcpy(bad, packed, n);
+        size_t k = i == 0 ? n - 1 : n; /* cut off; a wrong sum, a wrong length, or no gzip at all */
+        if (i == 1) bad[n - 8] ^= 1;
+        if (i == 2) bad[n - 4] ^= 1;
+        if (i == 3) bad[0] = 'x';
+        const jd_web_file file = {"/app.js", "gzip", bad, k};
+        jd_door_opts o = {.web_files = &file, .web_files_n = 1};
+        jd_door *d;
+        jd_err err = {0};
+        assert_int_equal(jd_door_start(&d, &o, &err), -1);
+        assert_non_null(strstr(err.en, "/app.js.gz"));
+    }
+}
+
+static void says_that_there_is_no_console(void **state) {
+    (void)state;
+    static const jd_web_file none[] = {{NULL, NULL, NULL, 0}};
+    jd_door *d = door_with(none, 0);
+    reply r = get(d, "/", "Accept: text/html\r\nIf-None-Match: *\r\n");
+    assert_int_equal(r.status, 404);
+    assert_string_equal(reply_header(&r, "Content-Type"), "text/plain; charset=utf-8");
+    assert_non_null(strstr(r.body, "没有控制台"));
+    assert_non_null(strstr(r.body, "holds no console"));
+    reply_free(&r);
+    r = get(d, "/index.html", "");
+    assert_int_equal(r.status, 404);
+    assert_string_equal(reply_header(&r, "Content-Type"), "application/json");
+    reply_free(&r);
+    jd_door_stop(d, NULL);
+}
+
 static const jd_jval *at(const jd_jval *v, const char *name) {
     const jd_jval *m = jd_jget(v, name);
     if (!m) fail_msg("no member %s", name);
@@ -214,8 +310,13 @@ static void writes_openapi(void **state) {
 
 #define T(f) cmocka_unit_test_setup_teardown(f, open_door, close_door)
 int main(void) {
-    const struct CMUnitTest tests[] = {T(serves_files), T(serves_compressed_forms),
-                                       T(keeps_what_has_a_hash_in_its_name), T(stays_inside_its_folder),
-                                       T(writes_openapi)};
+    const struct CMUnitTest tests[] = {T(serves_files),
+                                       T(serves_compressed_forms),
+                                       T(keeps_what_has_a_hash_in_its_name),
+                                       T(stays_inside_its_folder),
+                                       T(writes_openapi),
+                                       cmocka_unit_test(serves_files_of_the_program),
+                                       cmocka_unit_test(refuses_what_cannot_be_unpacked),
+                                       cmocka_unit_test(says_that_there_is_no_console)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

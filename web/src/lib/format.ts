@@ -52,6 +52,38 @@ export const moment = (time: Time): string =>
         second: "2-digit",
     }).format(new Date(time));
 
+/** A time as it is typed and read back, in the city's zone: "2026-11-29 14:08". */
+export function typed(time: Time): string {
+    const parts = new Intl.DateTimeFormat("en-CA", {
+        year: "numeric",
+        month: "2-digit",
+        day: "2-digit",
+        hour: "2-digit",
+        minute: "2-digit",
+        hourCycle: "h23",
+        ...(zone ? { timeZone: zone } : {}),
+    }).formatToParts(new Date(time));
+    const part = (type: string): string => parts.find((one) => one.type === type)?.value ?? "";
+    return `${part("year")}-${part("month")}-${part("day")} ${part("hour")}:${part("minute")}`;
+}
+/** Milliseconds; undefined where it is no time. Minutes may be left out, and so may the hour. */
+export function readTyped(text: string): number | undefined {
+    const found = /^\s*(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})(?:[ T]+(\d{1,2})(?::(\d{2}))?)?\s*$/.exec(text);
+    if (!found) return undefined;
+    const [year, month, date, hour, minute] = found.slice(1).map((one) => Number(one ?? 0));
+    const wall = Date.UTC(year!, month! - 1, date!, hour!, minute!);
+    if (Number.isNaN(wall) || hour! > 23 || minute! > 59 || new Date(wall).getUTCDate() !== date || month! > 12)
+        return undefined;
+    // What the zone's clock shows at a moment, taken twice: the second time at the right side of a change of clocks.
+    const shownAt = (time: number): number => {
+        const [day, clock] = typed(time).split(" ");
+        return Date.parse(`${day}T${clock}:00Z`);
+    };
+    let time = wall;
+    for (let i = 0; i < 2; i++) time += wall - shownAt(time);
+    return time;
+}
+
 export function ago(time: Time, now: number): string {
     const seconds = Math.max(0, Math.round((now - new Date(time).getTime()) / 1000));
     if (seconds < 90) return say("secondsAgo", { n: seconds });

@@ -30,6 +30,12 @@ export interface View {
 }
 
 const tellEveryMs = 250;
+/** A question with more names than this would be too long an address (--target-max): then all attributes come. */
+const attrsCharacters = 3000;
+function attrsOf(names: readonly string[] | undefined): string | undefined {
+    const text = [...new Set(names ?? [])].sort().join(",");
+    return text === "" || text.length > attrsCharacters ? undefined : text;
+}
 const nothing = "urn:ngsi-ld:null";
 
 class LiveView implements View {
@@ -65,7 +71,7 @@ class LiveView implements View {
         const mine = (this.loading = new AbortController());
         const early = (this.early = [] as MessageEvent<string>[]);
         const { types, q, attrs, keep } = this.want;
-        const parameters = { type: types.join(","), q, attrs: attrs?.join(",") };
+        const parameters = { type: types.join(","), q, attrs: attrsOf(attrs) };
         try {
             const all =
                 types.length === 0
@@ -137,10 +143,10 @@ function question(): string {
     const types = [...new Set([...views].flatMap(({ want }) => want.types))].sort();
     if (types.length === 0) return "";
     const whole = [...views].some(({ want }) => !want.attrs);
-    const attrs = whole ? [] : [...new Set([...views].flatMap(({ want }) => want.attrs ?? []))].sort();
+    const attrs = whole ? undefined : attrsOf([...views].flatMap(({ want }) => want.attrs ?? []));
     return new URLSearchParams({
         type: types.join(","),
-        ...(attrs.length > 0 ? { attrs: attrs.join(",") } : {}),
+        ...(attrs === undefined ? {} : { attrs }),
         options: "concise",
         every: "1000",
         context: contextUrl(),

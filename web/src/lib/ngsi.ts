@@ -86,33 +86,52 @@ export async function types(): Promise<TypeInfo[]> {
     return (await (await ask("types?details=true")).json()) as TypeInfo[];
 }
 
-/** How the city was: of each entity the newest instance of each attribute before `time` (clause 5.7.4). */
+/**
+ * How the city was: of each attribute the newest instance before `time` (clause 5.7.4). What is observed counts by when it
+ * was observed; what has no such time (a name, a place that stands, the state of an alert) by when it was written.
+ */
+const properties = ["observedAt", "modifiedAt"] as const;
 export async function findThen(
     parameters: Record<string, string | undefined>,
     time: string,
     signal?: AbortSignal,
 ): Promise<Entity[]> {
     const { q: _, ...rest } = parameters;
-    const entities: Entity[] = [];
-    for (let offset = 0; ; offset += pageMax) {
-        const asked = {
-            ...rest,
-            timerel: "before",
-            timeAt: time,
-            lastN: "1",
-            limit: String(pageMax),
-            offset: String(offset),
-        };
-        const answer = await ask(`temporal/entities?${text(asked)}`, { signal });
-        const page = (await answer.json()) as Entity[];
-        entities.push(...page.map(newest));
-        if (page.length < pageMax) return entities;
+    const found = new Map<string, Entity>();
+    for (const timeproperty of properties) {
+        for (let offset = 0; ; offset += pageMax) {
+            const page = { limit: String(pageMax), offset: String(offset) };
+            const asked = text({ ...rest, ...page, timerel: "before", timeAt: time, lastN: "1", timeproperty });
+            const entities = (await (await ask(`temporal/entities?${asked}`, { signal })).json()) as Entity[];
+            for (const entity of entities) found.set(entity.id, merge(found.get(entity.id), newest(entity)));
+            if (entities.length < pageMax) break;
+        }
     }
+    return [...found.values()];
 }
 export async function retrieveThen(id: string, time: string, signal?: AbortSignal): Promise<Entity> {
-    const asked = text({ timerel: "before", timeAt: time, lastN: "1" });
-    const answer = await ask(`temporal/entities/${encodeURIComponent(id)}?${asked}`, { signal });
-    return newest((await answer.json()) as Entity);
+    let found: Entity | undefined;
+    let problem: unknown;
+    for (const timeproperty of properties) {
+        const asked = text({ timerel: "before", timeAt: time, lastN: "1", timeproperty });
+        try {
+            const answer = await ask(`temporal/entities/${encodeURIComponent(id)}?${asked}`, { signal });
+            found = merge(found, newest((await answer.json()) as Entity));
+        } catch (error) {
+            problem = error;
+        }
+    }
+    if (!found) throw problem;
+    return found;
+}
+function merge(observed: Entity | undefined, written: Entity): Entity {
+    if (!observed) return written;
+    const entity: Entity = { ...observed };
+    for (const name of Object.keys(written)) {
+        // What was written then but observed later is not of that moment.
+        if (!(name in entity) && attributeOf(written, name)?.observedAt === undefined) entity[name] = written[name];
+    }
+    return entity;
 }
 function newest(temporal: Entity): Entity {
     const entity: Entity = { id: temporal.id, type: temporal.type };

@@ -26,10 +26,6 @@ export const say = words({
     },
     calm: { zh: "没有未了结的告警。", en: "No alert is standing." },
     shown: { zh: "显示 {n} 条，共 {all} 条未了结", en: "{n} shown of {all} standing" },
-    choose: {
-        zh: "选一条告警，看它的起因、曲线与依据。",
-        en: "Choose an alert to see its cause, its curve and its evidence.",
-    },
     goneAlert: { zh: "没有这条告警，或那一刻它还没有。", en: "There is no such alert, or not at that moment." },
     back: { zh: "返回列表", en: "Back to the list" },
     object: { zh: "它发生在", en: "It is at" },
@@ -57,8 +53,8 @@ export const say = words({
     ruleFor: { zh: "持续 {time} 才触发", en: "raised after {time}" },
     ruleUnless: { zh: "以下告警未了结时不触发：{list}", en: "not while one of these stands: {list}" },
     ruleCounters: {
-        zh: "已判 {judged} 次，触发 {raised}，未了结 {open}，失败 {failures}",
-        en: "judged {judged}, raised {raised}, standing {open}, failed {failures}",
+        zh: "启动以来判 {judged} 次，触发 {raised}，未了结 {open}，失败 {failures}",
+        en: "since the start: judged {judged}, raised {raised}, standing {open}, failed {failures}",
     },
     toRule: { zh: "打开规则", en: "Open the rule" },
     fromCap: { zh: "由外部 CAP 消息而来", en: "From a CAP message" },

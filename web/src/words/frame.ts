@@ -18,6 +18,11 @@ export const say = words({
     then: { zh: "回看", en: "Then" },
     backToLive: { zh: "回到实时", en: "Back to live" },
     showing: { zh: "正在显示 {time} 的城市", en: "This is the city at {time}" },
+    momentHelp: {
+        zh: "输入要回看的时刻，如 2026-11-29 08:00，回车",
+        en: "Type a moment to go back to, as 2026-11-29 08:00, and Enter",
+    },
+    momentWrong: { zh: "不是时刻；写成 2026-11-29 08:00", en: "That is no moment; write it as 2026-11-29 08:00" },
     moment: { zh: "时刻", en: "Moment" },
     span: { zh: "时段", en: "Span" },
     PT1H: { zh: "1 小时", en: "1 hour" },
