@@ -53,7 +53,9 @@ describe("how the console looks", { skip: skipped, timeout: 600_000 }, () => {
                         const text = await page.evaluate(() => {
                             const copy = document.body.cloneNode(true) as HTMLElement;
                             // What data and the plan say in their own language stays in it.
-                            copy.querySelectorAll("[lang=zh], option, td, code, pre, noscript").forEach((one) => one.remove());
+                            copy.querySelectorAll("[lang=zh], option, td, code, pre, noscript").forEach((one) =>
+                                one.remove(),
+                            );
                             return copy.textContent ?? "";
                         });
                         const han = /\p{Script=Han}[\p{Script=Han}，。：]*/u.exec(text);
