@@ -18,8 +18,8 @@ fi
 # The console, by prettier, where npm has brought it.
 if [ -x node_modules/.bin/prettier ]; then
     if [ "${1:-}" = --check ]; then
-        node_modules/.bin/prettier --check --log-level warn 'web/src/**/*.{ts,vue,css}' 'web/*.ts' 'tests/web/*.ts'
+        node_modules/.bin/prettier --check --log-level warn 'web/src/**/*.{ts,vue,css}' 'web/*.ts' 'tests/web/*.ts' 'tests/e2e/*.ts'
     else
-        node_modules/.bin/prettier --write --log-level warn 'web/src/**/*.{ts,vue,css}' 'web/*.ts' 'tests/web/*.ts'
+        node_modules/.bin/prettier --write --log-level warn 'web/src/**/*.{ts,vue,css}' 'web/*.ts' 'tests/web/*.ts' 'tests/e2e/*.ts'
     fi
 fi

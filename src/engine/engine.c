@@ -6,7 +6,9 @@
 #include "base/log.h"
 
 #include <malloc.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 /* ---- versions ---- */
 
@@ -261,11 +263,22 @@ static uint64_t index_bytes(jd_engine *e) {
     return n;
 }
 
+/* 0: the system does not tell it. */
+static uint64_t resident_bytes(void) {
+    unsigned long long size, resident = 0;
+    FILE *f = fopen("/proc/self/statm", "re");
+    if (!f) return 0;
+    if (fscanf(f, "%llu %llu", &size, &resident) != 2) resident = 0;
+    fclose(f);
+    return (uint64_t)resident * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
 void jd_engine_metrics(jd_engine *e, jd_buf *out) {
     jd_engine_stats s;
     jd_store_stats d;
     jd_engine_get_stats(e, &s);
     jd_store_get_stats(e->store, &d);
+    uint64_t least, log_most, room = jd_store_room(e->store, &least, &log_most);
     const struct {
         const char *name, *type, *help;
         uint64_t v;
@@ -279,8 +292,12 @@ void jd_engine_metrics(jd_engine *e, jd_buf *out) {
         {"jindu_queue_bytes", "gauge", "bytes of changes that wait for the writer", s.queue_bytes},
         {"jindu_groups_total", "counter", "commit groups made durable", s.groups},
         {"jindu_changes_total", "counter", "changes made durable", s.changes},
+        {"jindu_queue_bytes_max", "gauge", "bytes of changes that may wait; beyond: 503", e->o.queue_bytes_max},
         {"jindu_groups_refused_total", "counter", "commit groups that the store refused", s.refused},
         {"jindu_store_log_bytes", "gauge", "bytes of log not yet trimmed", d.log_bytes},
+        {"jindu_store_log_bytes_max", "gauge", "bound of it; at the bound writers wait", log_most},
+        {"jindu_store_free_bytes", "gauge", "bytes that are free where the store lies", room},
+        {"jindu_store_free_bytes_min", "gauge", "below it nothing is taken", least},
         {"jindu_store_log_rows", "gauge", "groups in the log", d.log_rows},
         {"jindu_store_dirty", "gauge", "documents to be written behind", d.dirty},
         {"jindu_store_wal_bytes", "gauge", "bytes of the write-ahead log", d.wal_bytes},
@@ -288,10 +305,15 @@ void jd_engine_metrics(jd_engine *e, jd_buf *out) {
         {"jindu_store_written_behind_total", "counter", "documents written behind", d.written_behind},
         {"jindu_store_checkpoints_total", "counter", "checkpoints finished", d.checkpoints},
         {"jindu_store_dead", "gauge", "1 after a failed sync", (uint64_t)d.dead},
+        {"process_resident_memory_bytes", "gauge", "memory of the process", resident_bytes()},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         jd_buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n%s %llu\n", rows[i].name, rows[i].help, rows[i].name,
                       rows[i].type, rows[i].name, (unsigned long long)rows[i].v);
+    jd_buf_printf(out,
+                  "# HELP jindu_commit_seconds_total time that commits took, syncs included\n"
+                  "# TYPE jindu_commit_seconds_total counter\njindu_commit_seconds_total %.6f\n",
+                  (double)atomic_load(&e->commit_ns) / 1e9);
     history_metrics(&e->history, out);
 }
 

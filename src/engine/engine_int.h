@@ -278,7 +278,7 @@ struct jd_engine {
     jd_arena scratch;
     jd_buf document;                   /* the one that a write makes */
     jd_buf spare_skeleton, spare_nums; /* remember's, between writes */
-    _Atomic uint64_t groups, changes, doc_bytes, versions, refused;
+    _Atomic uint64_t groups, changes, doc_bytes, versions, refused, commit_ns;
 };
 
 /* Keys of an entity's document and of its changes of history differ in the kind alone. */

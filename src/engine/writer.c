@@ -325,7 +325,9 @@ static void commit(jd_engine *e, overlay *o) {
                 "存储在同步失败后已停止，请重启程序");
     } else if (n) {
         jd_store_keep(e->store, changed_keep(&e->changed));
+        uint64_t began = jd_mono_ns();
         rc = jd_store_commit(e->store, &g, &err);
+        atomic_fetch_add(&e->commit_ns, jd_mono_ns() - began);
     }
     if (rc == JD_STORE_OK && n) {
         e->symbols_stored = symbols;

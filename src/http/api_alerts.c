@@ -9,21 +9,17 @@
 static const char *const filters[] = {"status", "severity", "pack", "rule", "entity", "category"};
 enum { EITHER, SILENT, NOT_SILENT };
 static const char *const names[] = {"status", "severity", "pack", "rule", "alertSource", "category"};
-enum { FILTERS = 6 };
 
 typedef struct filtering {
     api_ask *k;
-    jd_sym attr[FILTERS];
-    jd_str value[FILTERS]; /* p NULL: any; several with commas */
-    jd_sym silenced;
-    int silent;
+    api_alert_filter filter;
     jd_render render;
     api_select page;
     uint64_t n;
     int more;
 } filtering;
 
-static int one_of(jd_str list, jd_str s) {
+int api_one_of(jd_str list, jd_str s) {
     for (const char *p = list.p, *end = list.p + list.n; p <= end;) {
         const char *comma = memchr(p, ',', (size_t)(end - p));
         const char *stop = comma ? comma : end;
@@ -33,18 +29,18 @@ static int one_of(jd_str list, jd_str s) {
     return 0;
 }
 
-static int passes(void *user, const jd_doc *d) {
-    const filtering *f = user;
+int api_alert_passes(void *user, const jd_doc *d) {
+    const api_alert_filter *f = user;
     jd_attrview until;
     if (f->silent && (f->silenced && jd_doc_attr(d, f->silenced, &until, NULL)) != (f->silent == SILENT)) return 0;
-    for (int i = 0; i < FILTERS; i++) {
+    for (int i = 0; i < API_ALERT_FILTERS; i++) {
         jd_attrview v;
         char scratch[JD_TIME_TEXT_MAX];
         if (!f->value[i].p) continue;
         if (!f->attr[i] || !jd_doc_attr(d, f->attr[i], &v, NULL)) return 0;
         jd_ntype t = jd_node_type(v.value);
         if (t != JD_N_STR && t != JD_N_IRI && t != JD_N_TIME) return 0;
-        if (!one_of(f->value[i], jd_node_text(v.value, f->render.symbols, scratch))) return 0;
+        if (!api_one_of(f->value[i], jd_node_text(v.value, f->symbols, scratch))) return 0;
     }
     return 1;
 }
@@ -60,7 +56,7 @@ static int show(void *user, const jd_doc *d) {
     return 0;
 }
 
-static jd_sym sym_of(const api_ask *k, const char *name) {
+jd_sym api_alert_sym(const api_ask *k, const char *name) {
     jd_str iri = jd_ctx_expand(jd_alert_names(k->app->rules), k->a, jd_str_of(name));
     return iri.p ? jd_sym_find(jd_engine_symbols(k->app->engine), iri) : 0;
 }
@@ -82,8 +78,8 @@ static int find(api_ask *k, filtering *f, uint64_t *total) {
         return -1;
     jd_question q = {.types = types,
                      .order = order,
-                     .also = passes,
-                     .also_user = f,
+                     .also = api_alert_passes,
+                     .also_user = &f->filter,
                      .offset = f->page.offset,
                      .limit = f->page.limit ? f->page.limit + 1 : 0, /* one more tells whether there is a next page */
                      .count = f->page.count};
@@ -111,32 +107,38 @@ static int words_known(api_ask *k, const char *name, const char *const *known, s
     return bad ? api_bad(k, name, "has a word that is none of those of alerts", "含有告警所没有的取值") : 0;
 }
 
+int api_alert_filter_make(api_ask *k, api_alert_filter *f) {
+    int silenced;
+    *f =
+        (api_alert_filter){.symbols = jd_engine_symbols(k->app->engine), .silenced = api_alert_sym(k, "silencedUntil")};
+    if (api_bool(k, "silenced", &silenced) || words_known(k, "status", states, sizeof states / sizeof *states) ||
+        words_known(k, "severity", severities, sizeof severities / sizeof *severities))
+        return -1;
+    if (api_param(k, "silenced").p) f->silent = silenced ? SILENT : NOT_SILENT;
+    for (int i = 0; i < API_ALERT_FILTERS; i++) {
+        f->value[i] = api_param(k, filters[i]);
+        f->attr[i] = api_alert_sym(k, names[i]);
+    }
+    return 0;
+}
+
 /* GET /api/alerts?status=&severity=&pack=&rule=&entity=&category=&silenced=&limit=&offset=&count=: the worst first,
  * then the newest. How many there are is told unless count is false. */
 jd_turn api_alerts_list(jd_req *r) {
     jd_turn turn;
     uint64_t total = 0;
-    int silenced;
     api_ask *k = api_begin(r, API_ANY_TENANT, &turn);
     if (!k) return turn;
-    filtering f = {.k = k, .render = form(k), .silenced = sym_of(k, "silencedUntil")};
+    filtering f = {.k = k, .render = form(k)};
     if (api_number(k, "limit", 100, k->app->limit_max, &f.page.limit) ||
         api_number(k, "offset", 0, UINT32_MAX, &f.page.offset) || api_bool(k, "count", &f.page.count) ||
-        api_bool(k, "silenced", &silenced))
+        api_alert_filter_make(k, &f.filter))
         return api_fail(k);
     if (!api_param(k, "count").p) f.page.count = 1;
-    if (api_param(k, "silenced").p) f.silent = silenced ? SILENT : NOT_SILENT;
-    if (words_known(k, "status", states, sizeof states / sizeof *states) ||
-        words_known(k, "severity", severities, sizeof severities / sizeof *severities))
-        return api_fail(k);
-    for (int i = 0; i < FILTERS; i++) {
-        f.value[i] = api_param(k, filters[i]);
-        f.attr[i] = sym_of(k, names[i]);
-    }
     jd_view_begin(&k->view, k->app->engine, 0, k->a);
     k->viewing = 1;
     jd_buf_c(&r->out, '[');
-    int rc = sym_of(k, "Alert") ? find(k, &f, &total) : 0;
+    int rc = api_alert_sym(k, "Alert") ? find(k, &f, &total) : 0;
     if (rc) return rc > 0 ? api_wait(k) : api_fail(k);
     jd_buf_c(&r->out, ']');
     api_page_links(k, &f.page, f.more, total);
@@ -144,7 +146,7 @@ jd_turn api_alerts_list(jd_req *r) {
 }
 
 static int open_alert(api_ask *k, jd_doc *d) {
-    jd_sym type = sym_of(k, "Alert");
+    jd_sym type = api_alert_sym(k, "Alert");
     jd_view_begin(&k->view, k->app->engine, 0, k->a);
     k->viewing = 1;
     if (type && jd_view_get(&k->view, k->r->parts[0], d) && jd_doc_has_type(d, type)) return 1;

@@ -188,6 +188,21 @@ void api_flat_add(api_flat *f, const jd_doc *d); /* an entity that is written it
 size_t api_flat_write(api_flat *f, jd_buf *out); /* the linked ones, each behind a comma; returns how many */
 void api_flat_end(api_flat *f);
 
+/* ---- alerts (api_alerts.c) ---- */
+enum { API_ALERT_FILTERS = 6 };
+typedef struct api_alert_filter {
+    const jd_symtab *symbols;
+    jd_sym attr[API_ALERT_FILTERS];
+    jd_str value[API_ALERT_FILTERS]; /* p NULL: any; several with commas */
+    jd_sym silenced;
+    int silent;
+} api_alert_filter;
+jd_sym api_alert_sym(const api_ask *k, const char *name);
+/* From the parameters; 0 or -1. */
+int api_alert_filter_make(api_ask *k, api_alert_filter *f);
+int api_alert_passes(void *filter, const jd_doc *d);
+int api_one_of(jd_str list, jd_str s); /* of words with commas between them */
+
 /* ---- handlers ---- */
 jd_turn api_entity_create(jd_req *r);
 jd_turn api_entity_get(jd_req *r);
@@ -307,6 +322,7 @@ jd_turn api_alert_get(jd_req *r);
 jd_turn api_alert_acknowledge(jd_req *r);
 jd_turn api_alert_comment(jd_req *r);
 jd_turn api_alert_clear(jd_req *r);
+jd_turn api_alerts_histogram(jd_req *r);
 jd_turn api_alert_silence(jd_req *r);
 jd_turn api_alert_unsilence(jd_req *r);
 jd_turn api_alerts_context(jd_req *r);

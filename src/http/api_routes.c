@@ -170,6 +170,8 @@ static const jd_route rows[] = {
      "Send a test through a channel, and tell what its far end said"},
     {JD_GET, "/api/alerts", api_alerts_list, "status severity pack rule entity category silenced limit offset count",
      JD_R_SLASH | JD_R_OWN, "Alerts, the worst first, then the newest"},
+    {JD_GET, "/api/alerts/histogram", api_alerts_histogram, "from to bucket severity pack rule entity category",
+     JD_R_OWN, "How many alerts were raised, and how many stood, in each bucket of time"},
     {JD_GET, "/api/alerts/context.jsonld", api_alerts_context, NULL, JD_R_OWN, "The names of alerts, as an @context"},
     {JD_POST, "/api/alerts/cap", api_alert_cap_post, NULL, JD_R_BODY | JD_R_OWN,
      "Take a message of the Common Alerting Protocol 1.2"},

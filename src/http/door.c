@@ -237,7 +237,8 @@ int jd_door_start(jd_door **out, const jd_door_opts *opts, jd_err *err) {
     d->openapi = jd_buf_take(&api, &d->openapi_n);
     make_room_for_sockets(&d->opts);
     int bad = jd_routes_make(&d->routes, d->rows, d->rows_n, err);
-    if (!bad && (d->opts.web_dir || d->opts.web_files)) bad = jd_static_load(&d->files, &d->opts, err);
+    if (!bad && (d->opts.web_dir || d->opts.web_files || d->opts.documents_n))
+        bad = jd_static_load(&d->files, &d->opts, err);
     if (!bad) {
         d->workers = jd_workers_start(d->opts.workers, d->opts.jobs_max);
         d->sweep = jd_sweep_start(d);

@@ -114,7 +114,9 @@ typedef struct jd_door_opts {
     const char *web_dir;             /* static files served at / when no route matches; NULL: web_files */
     const jd_web_file *web_files;    /* web_files_n of them, which outlive the door; NULL: none */
     size_t web_files_n;              /* 0 where there might be some: / says so, 404 */
-    const char *tiles;               /* origin of map tiles that pages may load beside their own; NULL: none */
+    const jd_web_file *documents;    /* documents_n JSON-LD documents served beside those, where none has the path */
+    size_t documents_n;
+    const char *tiles; /* origin of map tiles that pages may load beside their own; NULL: none */
     const jd_route *routes;
     size_t routes_n;
     void *app;

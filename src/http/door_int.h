@@ -199,7 +199,7 @@ jd_sweep *jd_sweep_start(jd_door *d);
 void jd_sweep_linger(jd_sweep *s, int fd); /* takes fd */
 void jd_sweep_stop(jd_sweep *s);
 /* door_static.c */
-/* Of web_dir, else of web_files. */
+/* Of web_dir, else of web_files; and documents. */
 int jd_static_load(jd_static **out, const jd_door_opts *o, jd_err *err);
 void jd_static_free(jd_static *s);
 /* Finds the file for a decoded path; sets status and fixed. 1: found. */

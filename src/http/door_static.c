@@ -271,11 +271,23 @@ static int take_files(jd_static *s, const jd_web_file *list, size_t n, jd_err *e
         if (too_large(s, list[i].n, list[i].path, err)) return -1;
         take_form(s, f, form, NULL, list[i].bytes, list[i].n);
     }
-    if (n) return 0;
+    if (n || !list) return 0;
     file *f = file_at(s, JD_STR("/"));
     f->status = 404;
     f->type = "text/plain; charset=utf-8";
     take_form(s, f, PLAIN, NULL, none, sizeof none - 1);
+    return 0;
+}
+
+static int take_documents(jd_static *s, const jd_web_file *list, size_t n, jd_err *err) {
+    for (size_t i = 0; i < n; i++) {
+        jd_str path = jd_str_of(list[i].path);
+        if (jd_strmap_get(&s->by_path, path) != JD_STRMAP_NONE) continue;
+        if (too_large(s, list[i].n, list[i].path, err)) return -1;
+        file *f = file_at(s, path);
+        f->type = "application/ld+json";
+        take_form(s, f, PLAIN, NULL, list[i].bytes, list[i].n);
+    }
     return 0;
 }
 
@@ -284,6 +296,7 @@ int jd_static_load(jd_static **out, const jd_door_opts *o, jd_err *err) {
     jd_arena_init(&s->arena);
     jd_strmap_init(&s->by_path);
     int bad = o->web_dir ? load_folder(s, o->web_dir, err) : take_files(s, o->web_files, o->web_files_n, err);
+    if (!bad) bad = take_documents(s, o->documents, o->documents_n, err);
     for (uint32_t i = 0; !bad && i < s->n; i++)
         if (s->files[i].bytes[GZIP] && !s->files[i].bytes[PLAIN]) bad = unpack(s, &s->files[i], err);
     if (bad) {

@@ -9,6 +9,9 @@ struct jd_server {
     jd_api api;
     jd_door *door;
     char *base_url, *alias;
+    jd_arena arena; /* of the documents */
+    jd_web_file *documents;
+    size_t documents_n;
 };
 
 static void metrics(void *app, jd_buf *out) {
@@ -70,8 +73,36 @@ static int open_rooms(jd_server *s, const jd_server_opts *o, jd_err *err) {
     return s->api.contexts ? 0 : -1;
 }
 
+/* The path of a URL of this program, however it is called from this machine; n 0: it is another's. */
+static jd_str own_path(const jd_server *s, jd_str url) {
+    static const char *const hosts[] = {"http://localhost", "http://127.0.0.1", "http://[::1]"};
+    jd_str base = s->api.base_url, rest = {NULL, 0};
+    for (size_t i = 0; !rest.n && i < sizeof hosts / sizeof *hosts; i++) {
+        size_t n = strlen(hosts[i]);
+        if (url.n <= n || memcmp(url.p, hosts[i], n) != 0) continue;
+        if (url.p[n] == ':')
+            for (n++; n < url.n && url.p[n] >= '0' && url.p[n] <= '9';) n++;
+        rest = (jd_str){url.p + n, url.n - n};
+    }
+    if (jd_str_starts(url, base)) rest = (jd_str){url.p + base.n, url.n - base.n};
+    int path = rest.n > 1 && rest.p[0] == '/' && !memchr(rest.p, '?', rest.n) && !memchr(rest.p, '#', rest.n);
+    return path ? rest : (jd_str){NULL, 0};
+}
+
+static void keep_document(void *user, jd_str url, jd_str text) {
+    jd_server *s = user;
+    jd_str path = own_path(s, url);
+    if (!path.n) return;
+    s->documents = jd_xrealloc(s->documents, (s->documents_n + 1) * sizeof *s->documents);
+    s->documents[s->documents_n++] =
+        (jd_web_file){jd_arena_dup(&s->arena, path).p, NULL, jd_arena_dup(&s->arena, text).p, text.n};
+}
+
 static int open_door(jd_server *s, const jd_server_opts *o, jd_err *err) {
     jd_door_opts d = o->door;
+    if (jd_contexts_offline(s->api.contexts, keep_document, s, err)) return -1;
+    d.documents = s->documents;
+    d.documents_n = s->documents_n;
     d.host = o->host ? o->host : "127.0.0.1";
     d.port = o->port;
     d.web_dir = o->web_dir;
@@ -130,6 +161,7 @@ static int start_links(jd_server *s, const jd_links_opts *o, jd_err *err) {
 
 int jd_server_start(const jd_server_opts *opts, jd_server **out, jd_err *err) {
     jd_server *s = jd_xcalloc(1, sizeof *s);
+    jd_arena_init(&s->arena);
     s->api.limit_default = opts->limit_default;
     s->api.limit_max = opts->limit_max;
     s->api.batch_max = opts->batch_max;
@@ -190,6 +222,8 @@ void jd_server_stop(jd_server *s) {
     jd_tables_stop(s->api.tables);
     jd_contexts_destroy(s->api.contexts);
     jd_engine_close(s->api.engine);
+    jd_arena_fini(&s->arena);
+    free(s->documents);
     free(s->base_url);
     free(s->alias);
     free(s);

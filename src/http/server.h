@@ -15,7 +15,7 @@ typedef struct jd_server_opts {
     unsigned port;                  /* 0: any free one */
     const char *base_url;           /* how others reach us; NULL: http://host:port */
     const char *alias;              /* contextSourceAlias; NULL: jindu */
-    const char *contexts_dir;       /* @contexts to be had without a network; NULL: none */
+    const char *contexts_dir;       /* @contexts to be had without a network, served where they are ours; NULL: none */
     int no_fetch;                   /* never fetch an @context */
     const char *const *fetch_allow; /* prefixes of URLs that may be fetched, ended by NULL; NULL: any */
     const char *web_dir;            /* a folder of static files; NULL: door.web_files */
@@ -40,7 +40,7 @@ typedef struct jd_server_opts {
     jd_live_opts live;     /* the engine is filled in here */
     jd_people_opts people; /* likewise engine and base_url */
     jd_packs_opts packs;   /* likewise engine, contexts, rules, group_max */
-    /* of the door; see door.h. host, port, web_dir, tiles, routes and app are filled in here. */
+    /* of the door; see door.h. host, port, web_dir, documents, tiles, routes and app are filled in here. */
     jd_door_opts door;
     void (*on_dead)(void *user, const char *why); /* after a failed sync; from the writer thread */
     void *on_dead_user;

@@ -49,6 +49,8 @@ typedef struct jd_contexts_opts {
 } jd_contexts_opts;
 jd_contexts *jd_contexts_create(jd_symtab *symbols, const jd_contexts_opts *opts, jd_err *err);
 void jd_contexts_destroy(jd_contexts *r);
+/* Each text of offline_dir, in the order of its index; text is the callee's to copy. 0 or -1. */
+int jd_contexts_offline(jd_contexts *r, void (*each)(void *user, jd_str url, jd_str text), void *user, jd_err *err);
 jd_context *jd_contexts_core(jd_contexts *r); /* the core context alone; borrowed, lives as long as the registry */
 
 /* Resolves a context value (string URL, object, array; JSON null or NULL: the core). A new reference is returned in

@@ -61,7 +61,8 @@ struct jd_contexts {
     ctx_fetch_opts fetch;
     jd_time started;
     jd_strmap offline; /* URL -> place in files */
-    char **files;
+    char **files;      /* ended by NULL */
+    jd_str *urls;      /* of these, in the map */
 
     pthread_mutex_t mutex; /* everything below */
     pthread_cond_t fetched;
@@ -602,6 +603,17 @@ size_t jd_contexts_list(jd_contexts *r, jd_arena *a, int kind, jd_ctxinfo **out)
     return n;
 }
 
+int jd_contexts_offline(jd_contexts *r, void (*each)(void *user, jd_str url, jd_str text), void *user, jd_err *err) {
+    int rc = 0;
+    for (uint32_t i = 0; !rc && r->files && r->files[i]; i++) {
+        jd_buf text = {0};
+        rc = read_file(r->files[i], r->fetch.body_max, &text, err);
+        if (!rc) each(user, r->urls[i], jd_buf_view(&text));
+        jd_buf_fini(&text);
+    }
+    return rc;
+}
+
 /* ---- beginning and end ---- */
 static int offline_file(jd_contexts *r, const char *index, const jd_jmember *m, uint32_t i, jd_err *err) {
     int url_n = ctx__shown(m->name, 120);
@@ -612,7 +624,7 @@ static int offline_file(jd_contexts *r, const char *index, const jd_jmember *m, 
     jd_buf_printf(&path, "%s/%.*s", r->o.offline_dir, (int)m->val.n, m->val.s);
     jd_buf_c(&path, 0);
     r->files[i] = jd_buf_take(&path, NULL);
-    jd_strmap_put(&r->offline, m->name, i);
+    r->urls[i] = jd_strmap_put(&r->offline, m->name, i);
     jd_err why = {0};
     int rc = read_file(r->files[i], r->fetch.body_max, &text, &why) ||
              ctx__check_document(r->core, jd_buf_view(&text), 1, &why);
@@ -643,7 +655,10 @@ static int offline_read(jd_contexts *r, jd_err *err) {
         jd_fail(err, JD_E_BAD_REQUEST_DATA, "%s: %s%.0s", "%s：%.0s%s", path.p, why.en, why.zh);
         jd_fail_at(err, "%s%s%s", path.p, why.place[0] ? ": " : "", why.place);
     }
-    if (!rc) r->files = jd_xcalloc(index.n + 1, sizeof *r->files);
+    if (!rc) {
+        r->files = jd_xcalloc(index.n + 1, sizeof *r->files);
+        r->urls = jd_xcalloc(index.n + 1, sizeof *r->urls);
+    }
     for (uint32_t i = 0; !rc && i < index.n; i++) rc = offline_file(r, path.p, &index.members[i], i, err);
     jd_buf_fini(&path);
     jd_buf_fini(&text);
@@ -687,6 +702,7 @@ void jd_contexts_destroy(jd_contexts *r) {
     }
     for (uint32_t i = 0; r->files && r->files[i]; i++) free(r->files[i]);
     free(r->files);
+    free(r->urls);
     jd_strmap_fini(&r->offline);
     jd_ctx_unref(r->core);
     free((char *)(uintptr_t)r->core_text.p);

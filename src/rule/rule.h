@@ -88,6 +88,28 @@ typedef struct jd_alert_ticket {
 void jd_alert_act_on(jd_rules *r, jd_alert_ticket *t);
 /* The @context of an alert's names; borrowed, lives as long as the room. */
 jd_context *jd_alert_names(jd_rules *r);
+/* What alerts were, from their own history; it may read the disk. */
+typedef struct jd_alert_step {
+    jd_time at;
+    jd_severity severity;
+} jd_alert_step;
+typedef struct jd_alert_spell {   /* once that it stood */
+    jd_time issued, cleared;      /* by the clock; cleared INT64_MAX: it stands */
+    jd_time valid_from, valid_to; /* by the data */
+    jd_alert_step *steps;         /* its severities, from the one with which it was raised */
+    size_t steps_n;
+} jd_alert_spell;
+typedef struct jd_alert_courses {
+    const jd_symtab *symbols;
+    jd_sym status, severity, issued, cleared, valid_from, valid_to, times;
+    jd_time since;
+    int by_data; /* valid_from and valid_to are wanted */
+} jd_alert_courses;
+/* Spells that ended before `since` may be left out. */
+void jd_alert_courses_begin(jd_rules *r, jd_time since, jd_alert_courses *c);
+/* Oldest first, in the arena. d: of the view. */
+int jd_alert_course(const jd_alert_courses *c, jd_view *v, const jd_doc *d, jd_arena *a, jd_alert_spell **out,
+                    size_t *n, jd_err *err);
 /* An alert as a message of CAP 1.2: Alert while it stands, Cancel once it is cleared. sender: without blanks and
  * commas. */
 void jd_alert_to_cap(jd_rules *r, const jd_doc *d, jd_str sender, jd_arena *a, jd_buf *out);

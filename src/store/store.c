@@ -617,6 +617,13 @@ void store__publish(jd_store *s) {
     atomic_store_explicit(&s->wal_bytes, s->wal_frames ? s->wal_frames * STORE_FRAME + 32 : 0, memory_order_relaxed);
 }
 
+uint64_t jd_store_room(const jd_store *s, uint64_t *least, uint64_t *log_most) {
+    struct statvfs v;
+    *least = s->min_free;
+    *log_most = s->log_bytes_max;
+    return statvfs(s->dir, &v) == 0 ? (uint64_t)v.f_bavail * v.f_frsize : 0;
+}
+
 void jd_store_get_stats(jd_store *s, jd_store_stats *out) {
     *out = (jd_store_stats){
         .group_last = atomic_load(&s->group_last_seen),

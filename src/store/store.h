@@ -163,6 +163,9 @@ typedef struct jd_store_stats {
     int dead;                   /* after JD_STORE_UNKNOWN */
 } jd_store_stats;
 void jd_store_get_stats(jd_store *s, jd_store_stats *out);
+/* Bytes that are free where the store lies (0: unknown); *least those below which nothing is taken, *log_most the bound
+ * of the log. Any thread; asks the file system. */
+uint64_t jd_store_room(const jd_store *s, uint64_t *least, uint64_t *log_most);
 
 /* Progress of long work: done of total (0: unknown); may be NULL. */
 typedef void (*jd_store_progress)(void *user, uint64_t done, uint64_t total);

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { Clock, faketime, FarEnd, sleep, sms, template, until } from "./people_far.ts";
 import { alertId, alerts, install, one, rule, send, sensor, settled, status, upsert } from "./sensors.ts";
-import { folder, Server, type Answer, type Json } from "./server.ts";
+import { ask, folder, Server, type Answer, type Json } from "./server.ts";
 
 const server = new Server(folder());
 before(async () => {
@@ -180,6 +180,84 @@ test("pages of many alerts: no one twice, none left out, the worst first", async
     assert.match((await own.call("GET", "/api/alerts?limit=2&count=false")).headers["link"] ?? "", /rel="next"/);
     const counted = await own.call("GET", "/api/alerts?limit=0&severity=red");
     assert.deepEqual([counted.json, counted.headers["ngsild-results-count"]], [[], "412"]);
+    await own.stop();
+});
+
+test("the histogram counts each time that an alert was raised, by its own history", async () => {
+    const own = await new Server(folder()).start();
+    await install(own, "sensors", []);
+    const began = Date.now();
+    await install(own, "counted", [rule("high", two), rule("other", { type: "Sensor", levels: [{ severity: "blue", when: "m > 1" }] })]);
+    /* what happens, when, as we see it from here: raised and cleared lie between two of our instants */
+    const seen: { at: number; raised?: string; open: Record<string, string> }[] = [];
+    const open: Record<string, string> = {};
+    const say = async (id: string, value: number, severity: string | undefined): Promise<void> => {
+        const fresh = severity !== undefined && open[id] === undefined;
+        await n(own, id, value);
+        if (severity === undefined) delete open[id];
+        else open[id] = severity;
+        seen.push({ at: Date.now(), ...(fresh ? { raised: severity } : {}), open: { ...open } });
+    };
+    await say("h1", 90, "red");
+    await say("h1", 60, "yellow");
+    await say("h1", 10, undefined);
+    await say("h2", 60, "yellow");
+    await say("h1", 60, "yellow");
+    await say("h1", 10, undefined);
+    await say("h1", 95, "red");
+    await say("h2", 95, "red");
+    await say("h3", 95, "red");
+    await say("h2", 1, undefined);
+    const ended = Date.now();
+    interface Histogram { counts: { at: string; raised: Record<string, number>; open: number }[] }
+    const histogram = async (from: number, to: number, more: Record<string, string> = {}): Promise<Histogram> => {
+        const query = { from: inSeconds(0, from), to: inSeconds(0, to), ...more };
+        const answer = await own.call("GET", `/api/alerts/histogram${ask(query)}`);
+        assert.equal(answer.status, 200, answer.text);
+        return answer.json as Histogram;
+    };
+    const sum = (h: Histogram): Record<string, number> => {
+        const all: Record<string, number> = {};
+        for (const { raised } of h.counts)
+            for (const [severity, count] of Object.entries(raised)) all[severity] = (all[severity] ?? 0) + count;
+        return all;
+    };
+    const check = async (): Promise<void> => {
+        const whole = await histogram(began, ended + 1000, { bucket: "PT1S" });
+        assert.equal(whole.counts.length, Math.ceil((ended + 1000 - began) / 1000));
+        assert.deepEqual(sum(whole), { red: 3, yellow: 2 });
+        assert.equal(whole.counts.at(-1)!.open, 2);
+        let before = began;
+        for (const { at, raised, open: stood } of seen) {
+            const step = await histogram(before, at, { bucket: "PT1H" });
+            assert.deepEqual(sum(step), raised === undefined ? {} : { [raised]: 1 });
+            assert.deepEqual(step.counts.map((c) => c.open), [Object.keys(stood).length]);
+            const red = await histogram(before, at, { severity: "red", pack: "counted", rule: "high,none" });
+            assert.deepEqual(sum(red), raised === "red" ? { red: 1 } : {});
+            assert.equal(red.counts[0]!.open, Object.values(stood).filter((s) => s === "red").length);
+            before = at;
+        }
+        const h1 = await histogram(began, ended, { entity: "urn:ngsi-ld:Sensor:h1", bucket: "P1M" });
+        assert.deepEqual([h1.counts.length, sum(h1), h1.counts[0]!.open], [1, { red: 2, yellow: 1 }, 1]);
+        assert.deepEqual(sum(await histogram(began, ended, { pack: "others" })), {});
+        assert.deepEqual((await histogram(began - 7200_000, began - 3600_000)).counts.map((c) => c.open), [0]);
+    };
+    await check();
+    await own.kill();
+    await own.start();
+    assert.ok((await send(own, "POST", "/api/history/settle", {})).status < 300); // the same from the disk
+    await check();
+    const bad = async (query: Record<string, string>, member: RegExp): Promise<void> =>
+        refused(await own.call("GET", `/api/alerts/histogram${ask(query)}`), 400, member);
+    const [from, to] = ["2026-01-01T00:00:00Z", "2026-02-11T16:00:00Z"];
+    await bad({ to }, /from/);
+    await bad({ from, to: "x" }, /"to/);
+    await bad({ from: to, to: from }, /"to/);
+    await bad({ from, to, bucket: "1h" }, /bucket/);
+    await bad({ from, to, bucket: "PT0S" }, /bucket/);
+    await bad({ from, to, severity: "mauve" }, /severity/);
+    assert.equal((await histogram(Date.parse(from), Date.parse(to))).counts.length, 1000);
+    await bad({ from, to: "2026-02-11T16:00:01Z" }, /bucket/);
     await own.stop();
 });
 

@@ -408,3 +408,39 @@ test("what goes into the program: compressed forms alone where there are some, a
     writeFileSync(join(folder, 'a"b.js'), "x");
     assert.match(embed(folder), /^failed: embed: names of files must be plain: a"b\.js/);
 });
+
+test("an @context of --contexts is served where its URL says, when that is here; files go before it", async () => {
+    const web = join(dir, "web-of-contexts");
+    const kept = join(dir, "contexts");
+    for (const folder of [web, kept]) mkdirSync(folder);
+    writeFileSync(join(web, "index.html"), "<!doctype html>");
+    writeFileSync(join(web, "page.jsonld"), '{"@context":{"by":"https://example.org/page"}}');
+    const document = (name: string): string => `{"@context":{"by":"https://example.org/${name}"}}`;
+    const urls = {
+        "http://127.0.0.1:8080/a.jsonld": "a",
+        "http://localhost/below/b.jsonld": "b",
+        "https://city.example/jindu/c.jsonld": "c",
+        "http://127.0.0.1:8080/page.jsonld": "never",
+        "https://elsewhere.example/d.jsonld": "d",
+        "http://127.0.0.1:8080/e.jsonld?v=1": "e",
+        "http://127.0.0.1.example.org/f.jsonld": "f",
+    };
+    for (const name of Object.values(urls)) writeFileSync(join(kept, name), document(name));
+    writeFileSync(join(kept, "index.json"), JSON.stringify(urls));
+    const own = await start("--contexts", kept, "--web", web, "--base-url", "https://city.example/jindu");
+    const served: [path: string, name: string][] = [
+        ["/a.jsonld", "a"],
+        ["/below/b.jsonld", "b"],
+        ["/c.jsonld", "c"],
+        ["/page.jsonld", "page"],
+    ];
+    for (const [path, name] of served) {
+        const answer = await own.call("GET", path);
+        assert.equal(answer.status, 200, path);
+        assert.match(answer.headers["content-type"] ?? "", /^application\/ld\+json/);
+        assert.equal(answer.text, document(name));
+    }
+    for (const path of ["/d.jsonld", "/e.jsonld", "/f.jsonld", "/jindu/c.jsonld", "/never"])
+        assert.equal((await own.call("GET", path)).status, 404, path);
+    await own.stop();
+});

@@ -89,8 +89,9 @@ export class Server {
         return this.#child!.pid!;
     }
 
-    async start(): Promise<this> {
-        const args = ["serve", "--open", "--data", this.data, "--listen", "127.0.0.1:0", ...this.options];
+    /** `port`: the one it had before, for those who wait for it there. */
+    async start(port = 0): Promise<this> {
+        const args = ["serve", "--open", "--data", this.data, "--listen", `127.0.0.1:${port}`, ...this.options];
         const child = spawn(binary, args, {
             stdio: ["ignore", "pipe", "pipe"],
             env: { ...process.env, LANG: "C.UTF-8", LC_ALL: "C.UTF-8", ...this.env },

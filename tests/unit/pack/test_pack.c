@@ -111,12 +111,42 @@ static void test_schemas(void **state) {
     pack_schemas_close(schemas);
     assert_string_equal(jd_pack_schema_kind(PACK_MANIFEST), "pack");
     assert_string_equal(jd_pack_schema_kind(PACK_PROOF), "proof");
-    assert_null(jd_pack_schema_kind(PACK_KINDS));
+    assert_string_equal(jd_pack_schema_kind(PACK_KINDS), "console");
+    assert_null(jd_pack_schema_kind(PACK_KINDS + 1));
     assert_null(jd_pack_schema(JD_STR("no")).p);
+}
+
+static void test_console(void **state) {
+    (void)state;
+    static const struct {
+        const char *text, *path; /* of the first fault; NULL: none */
+        unsigned line;
+    } cases[] = {
+        {"{\"console\":1,\"city\":{\"zh\":\"z\",\"en\":\"e\"}}", NULL, 0},
+        {"{\"console\":1,\n\"city\":{\"zh\":\"z\",\"en\":\"e\"},\n\"box\":[2,0,1,1],\n\"zone\":\"Mars\"}", "box", 3},
+        {"{\"console\":1,\n\"city\":{\"zh\":\"z\"}}", "city", 2},
+        {"[]", "", 1},
+        {"{\n", "", 2},
+        {"", "", 1}};
+    jd_pack_faults *faults = calloc(1, sizeof *faults);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        jd_arena a;
+        jd_jval v;
+        jd_arena_init(&a);
+        int rc = jd_console_check(JD_STR("c.json"), jd_str_of(cases[i].text), &a, &v, faults);
+        assert_int_equal(rc, cases[i].path ? -1 : 0);
+        if (cases[i].path && !(faults->n && jd_str_is(faults->v[0].file, "c.json") &&
+                               jd_str_is(faults->v[0].path, cases[i].path) && faults->v[0].line == cases[i].line))
+            fail_msg("%zu: %zu faults, %.*s in line %u", i, faults->n, JD_STR_ARG(faults->v[0].path),
+                     faults->v[0].line);
+        jd_arena_fini(&a);
+    }
+    free(faults);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_versions), cmocka_unit_test(test_names),
-                                       cmocka_unit_test(test_folder), cmocka_unit_test(test_schemas)};
+                                       cmocka_unit_test(test_folder), cmocka_unit_test(test_schemas),
+                                       cmocka_unit_test(test_console)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,26 @@
+// All pages of the console, and the screens on which they are looked at.
+export interface Mode {
+    name: string;
+    width: number;
+    height: number;
+    query: string;
+}
+export const modes: Mode[] = [
+    { name: "desk", width: 1440, height: 900, query: "" },
+    { name: "wall", width: 1920, height: 1080, query: "wall=1" },
+    { name: "phone", width: 390, height: 844, query: "" },
+];
+
+export interface PageToLook {
+    name: string;
+    path: string;
+    /** What is there once the page has what it shows. */
+    ready: string;
+}
+export const pagesOf = (thing: string, alert: string): PageToLook[] => [
+    { name: "situation", path: "/now", ready: ".citymap-gl[data-ready]" },
+    { name: "drawer", path: `/now?open=${encodeURIComponent(thing)}`, ready: ".drawer .values" },
+    { name: "alerts", path: "/alerts", ready: ".datatable tbody tr" },
+    { name: "alert", path: `/alerts/${encodeURIComponent(alert)}`, ready: ".detail .act" },
+    { name: "plan", path: "/plan", ready: ".plan-row" },
+];
