@@ -1,6 +1,6 @@
 // The city's figures: each is counted from rows that can be opened, by a question that can be read.
 import type { FigureSpec } from "./city.ts";
-import { countOf, findAll, findThen, numberOf, observedOf, valueOf, type Entity } from "./ngsi.ts";
+import { countOf, findAll, findThen, newestOf, numberOf, valueOf, type Entity } from "./ngsi.ts";
 
 export interface Figure {
     value: number | undefined;
@@ -57,10 +57,7 @@ export async function figureOf(spec: FigureSpec, time: string | undefined, signa
             : (await findThen({ type }, time, signal)).filter((one) => matches(one, q));
     if (!attribute) return { value: rows.length, have: rows.length, all: rows.length, newest: undefined };
     const values = rows.flatMap((row) => numberOf(row, attribute) ?? []);
-    const newest = rows
-        .flatMap((row) => observedOf(row) ?? [])
-        .sort()
-        .at(-1);
+    const newest = newestOf(rows);
     // Those without the attribute are not in the answer to a question for it.
     const all = time === undefined ? await countOf({ type, q }) : rows.length;
     return { value: aggregate(values, spec.aggregate), have: values.length, all, newest };

@@ -20,6 +20,8 @@ export interface Fault {
     line?: number;
     column?: number;
     place?: string;
+    /** The member, as a declaration of a pack has it. */
+    path?: string;
     reason: string;
 }
 

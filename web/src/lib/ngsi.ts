@@ -247,12 +247,26 @@ export function pointOf(entity: Entity): [number, number] | undefined {
     const [lng, lat] = geometry.coordinates as number[];
     return typeof lng === "number" && typeof lat === "number" ? [lng, lat] : undefined;
 }
+/** Entities are never changed, only replaced, so what was found out of one stays true of it. */
+const observed = new WeakMap<Entity, string>();
 /** The newest time that the entity's own readings say. */
 export function observedOf(entity: Entity): string | undefined {
-    let best: string | undefined;
+    const known = observed.get(entity);
+    if (known !== undefined) return known || undefined;
+    let best = "";
     for (const name of Object.keys(entity)) {
         const time = attributeOf(entity, name)?.observedAt;
-        if (typeof time === "string" && (best === undefined || time > best)) best = time;
+        if (typeof time === "string" && time > best) best = time;
     }
-    return best;
+    observed.set(entity, best);
+    return best || undefined;
+}
+/** The newest of all of them. */
+export function newestOf(entities: readonly Entity[]): string | undefined {
+    let best = "";
+    for (const entity of entities) {
+        const time = observedOf(entity);
+        if (time !== undefined && time > best) best = time;
+    }
+    return best || undefined;
 }

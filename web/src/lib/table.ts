@@ -15,12 +15,14 @@ export interface Column<Row> {
     width?: number;
 }
 
+const collator = new Intl.Collator("zh-CN", { numeric: true });
+
 export function compare(a: unknown, b: unknown): number {
     if (a === undefined || a === "") return b === undefined || b === "" ? 0 : 1;
     if (b === undefined || b === "") return -1;
     if (typeof a === "number" && typeof b === "number") return a - b;
     if (a instanceof Date && b instanceof Date) return a.getTime() - b.getTime();
-    return String(a).localeCompare(String(b), "zh-CN", { numeric: true });
+    return collator.compare(String(a), String(b));
 }
 
 /** "name" or "name;desc". */
@@ -30,9 +32,9 @@ export function sorted<Row>(rows: readonly Row[], columns: Column<Row>[], order:
     if (!column) return [...rows];
     const sign = direction === "desc" ? -1 : 1;
     const missing = (value: unknown): boolean => value === undefined || value === "";
-    return [...rows].sort((a, b) => {
-        const [x, y] = [column.value(a), column.value(b)];
-        // What is missing stands last, whichever way the rest goes.
-        return missing(x) || missing(y) ? compare(x, y) : sign * compare(x, y);
-    });
+    // Values are read once a row, not once a comparison. What is missing stands last, whichever way the rest goes.
+    return rows
+        .map((row) => ({ row, value: column.value(row) }))
+        .sort(({ value: a }, { value: b }) => (missing(a) || missing(b) ? compare(a, b) : sign * compare(a, b)))
+        .map(({ row }) => row);
 }
