@@ -34,7 +34,7 @@ test("the build is whole, with the compressed forms that the program serves", ()
 test("the frame and the first page are at most 130 KB, all is at most 800 KB, as they are sent", () => {
     const all = built.filter((name) => !/\.(br|gz)$/.test(name) && name !== "city.jsonld");
     // Maps and curves come behind the first page, once it is there.
-    const later = /assets\/(maplibre|echarts|browser|ObjectDrawer|CommandSearch|(?!Situation)\w+Page)/;
+    const later = /assets\/(maplibre|echarts|browser|ObjectDrawer|CommandSearch|(?!Situation)\w+(Page|Tab))/;
     const first = all.filter((name) => !later.test(name)).reduce((sum, name) => sum + sent(name), 0);
     const whole = all.reduce((sum, name) => sum + sent(name), 0);
     assert.ok(first > 20_000 && first <= 130_000, `first page ${first}`);
