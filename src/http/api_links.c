@@ -104,7 +104,7 @@ jd_turn api_link_quarantine(jd_req *r) {
 
 /* ---- devices ---- */
 
-/* GET /api/devices?link=&state=&limit=&offset=; NGSILD-Results-Count tells how many there are. */
+/* GET /api/devices?link=&state=&entity=&limit=&offset=; NGSILD-Results-Count tells how many there are. */
 jd_turn api_devices_list(jd_req *r) {
     jd_turn turn;
     uint64_t limit, offset, total;
@@ -113,7 +113,8 @@ jd_turn api_devices_list(jd_req *r) {
     if (api_number(k, "limit", k->app->limit_max, k->app->limit_max, &limit) ||
         api_number(k, "offset", 0, UINT32_MAX, &offset))
         return api_fail(k);
-    jd_devices_list(k->app->links, api_param(k, "link"), api_param(k, "state"), offset, limit, &total, &r->out);
+    jd_devices_list(k->app->links, api_param(k, "link"), api_param(k, "state"), api_param(k, "entity"), offset, limit,
+                    &total, &r->out);
     jd_req_add_header(r, "NGSILD-Results-Count", jd_arena_printf(k->a, "%llu", (unsigned long long)total));
     return api_json(k);
 }

@@ -105,7 +105,7 @@ static const jd_route rows[] = {
     {JD_DELETE, "/api/links/{name}", api_link_delete, NULL, JD_R_OWN, "Close a link; its devices and readings stay"},
     {JD_GET, "/api/links/{name}/quarantine", api_link_quarantine, "limit", JD_R_OWN,
      "Frames of a link that were set aside, each with its reason"},
-    {JD_GET, "/api/devices", api_devices_list, "link state limit offset", JD_R_SLASH | JD_R_OWN,
+    {JD_GET, "/api/devices", api_devices_list, "link state entity limit offset", JD_R_SLASH | JD_R_OWN,
      "Devices and their health"},
     {JD_GET, "/api/devices/{link}/{device}", api_device_get, NULL, JD_R_OWN,
      "One device: health, and its last frames as bytes beside their meaning"},

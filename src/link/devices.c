@@ -355,8 +355,8 @@ static void summary(const link_device *d, uint32_t silence_s, jd_time now, jd_bu
     jd_json_write_str(out, jd_str_of(d->kind));
 }
 
-void registry_list(registry *r, jd_str link, jd_str state, uint64_t offset, uint64_t limit, uint64_t *total,
-                   uint32_t (*silence)(void *user, jd_str link), void *user, jd_buf *out) {
+void registry_list(registry *r, jd_str link, jd_str state, jd_str entity, uint64_t offset, uint64_t limit,
+                   uint64_t *total, uint32_t (*silence)(void *user, jd_str link), void *user, jd_buf *out) {
     jd_time now = jd_now();
     uint64_t n = 0;
     jd_buf_c(out, '[');
@@ -364,6 +364,7 @@ void registry_list(registry *r, jd_str link, jd_str state, uint64_t offset, uint
     for (uint32_t i = 0; i < r->n; i++) {
         const link_device *d = r->all[i];
         if ((link.p && !jd_str_eq(link, d->link)) || (state.p && !jd_str_is(state, d->state))) continue;
+        if (entity.p && (!d->entity || !jd_str_is(entity, d->entity))) continue;
         if (n++ < offset || n - 1 >= offset + limit) continue;
         if (n - 1 > offset) jd_buf_c(out, ',');
         summary(d, silence(user, d->link), now, out);

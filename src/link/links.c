@@ -520,11 +520,11 @@ static uint32_t silence_of(void *user, jd_str name) {
     return SILENCE_ELSE;
 }
 
-void jd_devices_list(jd_links *l, jd_str link, jd_str state, uint64_t offset, uint64_t limit, uint64_t *total,
-                     jd_buf *out) {
+void jd_devices_list(jd_links *l, jd_str link, jd_str state, jd_str entity, uint64_t offset, uint64_t limit,
+                     uint64_t *total, jd_buf *out) {
     silences x = {0};
     silences_of(l, &x);
-    registry_list(l->devices, link, state, offset, limit, total, silence_of, &x, out);
+    registry_list(l->devices, link, state, entity, offset, limit, total, silence_of, &x, out);
     jd_arena_fini(&x.a);
 }
 

@@ -54,9 +54,9 @@ void jd_links_remove(jd_links *l, jd_str name); /* its connections close */
 void jd_links_list(jd_links *l, jd_buf *out);             /* an array: name, protocol, state, counters */
 int jd_links_show(jd_links *l, jd_str name, jd_buf *out); /* 0: there is no such link */
 int jd_links_quarantine(jd_links *l, jd_str name, uint32_t limit, int zh, jd_buf *out); /* newest first */
-/* Devices of a link (p NULL: of all), in state `state` (p NULL: any). */
-void jd_devices_list(jd_links *l, jd_str link, jd_str state, uint64_t offset, uint64_t limit, uint64_t *total,
-                     jd_buf *out);
+/* Devices of a link (p NULL: of all), in state `state`, of that entity (p NULL: any). */
+void jd_devices_list(jd_links *l, jd_str link, jd_str state, jd_str entity, uint64_t offset, uint64_t limit,
+                     uint64_t *total, jd_buf *out);
 /* One device: health, and its last frames as hex beside their meaning. 0: there is none. */
 int jd_devices_show(jd_links *l, jd_str link, jd_str id, int zh, jd_buf *out);
 void jd_links_metrics(jd_links *l, jd_buf *out); /* Prometheus text */

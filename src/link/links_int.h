@@ -86,8 +86,8 @@ uint64_t registry_line(registry *r, const link_device *dev, unsigned *loop);
 uint64_t registry_count(registry *r, jd_str link);
 jd_str registry_entity(registry *r, link_device *dev, jd_arena *a);
 void registry_set_state(registry *r, link_device *dev, const char *state);
-void registry_list(registry *r, jd_str link, jd_str state, uint64_t offset, uint64_t limit, uint64_t *total,
-                   uint32_t (*silence)(void *user, jd_str link), void *user, jd_buf *out);
+void registry_list(registry *r, jd_str link, jd_str state, jd_str entity, uint64_t offset, uint64_t limit,
+                   uint64_t *total, uint32_t (*silence)(void *user, jd_str link), void *user, jd_buf *out);
 /* Health, and the last frames read again with protocol (NULL: bytes alone). */
 void registry_show(registry *r, link_device *dev, const link_decl *d, uint32_t silence_s, int zh, jd_buf *out);
 

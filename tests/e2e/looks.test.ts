@@ -30,7 +30,8 @@ describe("how the console looks", { skip: skipped, timeout: 600_000 }, () => {
             test(`${mode.name}, ${lang}`, async () => {
                 const { page, context, trouble } = await person(mode);
                 const faults: string[] = [];
-                for (const { name, path, ready } of pagesOf(carId(vin), (await city.alerts("open"))[0]!.id)) {
+                const [first] = await city.alerts("open");
+                for (const { name, path, ready } of pagesOf(carId(vin), first!.id, `cars/${vin}`)) {
                     const joint = path.includes("?") ? "&" : "?";
                     await visit(page, city.url, mode.query ? `${path}${joint}${mode.query}` : path, lang);
                     await page.reload();

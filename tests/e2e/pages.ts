@@ -17,7 +17,7 @@ export interface PageToLook {
     /** What is there once the page has what it shows. */
     ready: string;
 }
-export const pagesOf = (thing: string, alert: string): PageToLook[] => [
+export const pagesOf = (thing: string, alert: string, device?: string): PageToLook[] => [
     { name: "situation", path: "/now", ready: ".citymap-gl[data-ready]" },
     { name: "drawer", path: `/now?open=${encodeURIComponent(thing)}`, ready: ".drawer .values" },
     { name: "alerts", path: "/alerts", ready: ".datatable tbody tr" },
@@ -27,6 +27,10 @@ export const pagesOf = (thing: string, alert: string): PageToLook[] => [
         path: `/system/${tab}`,
         ready: "main .panel",
     })),
+    { name: "things", path: "/things", ready: ".datatable tbody tr" },
+    { name: "thing", path: `/things/${encodeURIComponent(thing)}`, ready: ".thing .chart canvas" },
+    { name: "devices", path: "/things?tab=devices", ready: ".datatable tbody tr" },
+    ...(device ? [{ name: "device", path: `/devices/${device}`, ready: ".ring" }] : []),
     { name: "plan", path: "/plan", ready: ".plan-row" },
     { name: "health", path: "/system/health", ready: ".health-table .tag" },
     { name: "links", path: "/system/links", ready: ".links .datatable tbody tr" },

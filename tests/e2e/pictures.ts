@@ -18,16 +18,19 @@ const executable = findBrowser();
 if (!executable) throw new Error("there is no chromium here; scripts/need.sh browser installs it");
 mkdirSync(values.to, { recursive: true });
 
+type Device = { link: string; device: string };
 type Alert = { id: string; alertSource: string };
 const alerts = (await (await fetch(`${values.url}/api/alerts`)).json()) as Alert[];
 const first = alerts[0];
 if (!first) throw new Error(`${values.url} has no alert yet: let the city run for a minute`);
+const devices = (await (await fetch(`${values.url}/api/devices?entity=${first.alertSource}`)).json()) as Device[];
+const device = devices[0] && `${devices[0].link}/${encodeURIComponent(devices[0].device)}`;
 const browser = await openBrowser(executable);
 let made = 0;
 for (const mode of modes) {
     const context = await browser.newContext({ viewport: mode });
     for (const lang of ["zh", "en"] as const) {
-        for (const { name, path, ready } of pagesOf(first.alertSource, first.id)) {
+        for (const { name, path, ready } of pagesOf(first.alertSource, first.id, device)) {
             if (values.only && values.only !== name) continue;
             const page = await context.newPage();
             const query = [mode.query, lang === "en" ? "lang=en" : ""].filter(Boolean).join("&");

@@ -50,6 +50,8 @@ test("a station's frame is answered, and becomes readings of a new device's enti
     assert.equal(found.n.observedAt, at(1));
     assert.equal(found.deviceState.value, "new");
     const listed = await server.call("GET", "/api/devices?link=air&state=new");
+    assert.deepEqual((await server.call("GET", `/api/devices?entity=${air.entity(device)}`)).json, listed.json);
+    assert.deepEqual((await server.call("GET", "/api/devices?entity=urn:x:none")).json, []);
     assert.equal(listed.headers["ngsild-results-count"], "1");
     assert.equal(listed.json[0].entity, air.entity(device));
     assert.equal(listed.json[0].frames, 1);

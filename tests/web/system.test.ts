@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { encode } from "../../web/src/pages/system/encode.ts";
 import { lineOf, lineOfPath, readJson } from "../../web/src/pages/system/jsontext.ts";
-import { rateOf } from "../../web/src/pages/system/links.ts";
+import { rateOf } from "../../web/src/lib/links.ts";
 import { below, grown, Metrics, perSecond } from "../../web/src/pages/system/metrics.ts";
 import { readCsv, readRefused } from "../../web/src/pages/system/refused.ts";
 import { mappingName } from "../../web/src/pages/system/tables.ts";

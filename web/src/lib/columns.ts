@@ -10,7 +10,18 @@ const say = words({
     observed: { zh: "观测时间", en: "Observed" },
     yes: { zh: "是", en: "Yes" },
     no: { zh: "否", en: "No" },
+    // What Jindu itself writes into entities.
+    new: { zh: "新接入", en: "New" },
+    claimed: { zh: "已认领", en: "Claimed" },
+    refused: { zh: "已拒收", en: "Refused" },
+    recorded: { zh: "实录", en: "Recorded" },
+    carried: { zh: "实数装帧", en: "Carried" },
+    simulated: { zh: "模拟", en: "Simulated" },
 });
+const own: Record<string, readonly string[]> = {
+    deviceState: ["new", "claimed", "refused"],
+    dataOrigin: ["recorded", "carried", "simulated"],
+};
 
 /** One value as a person reads it. */
 export function shownValue(entity: Entity, name: string, type?: string): string {
@@ -18,6 +29,7 @@ export function shownValue(entity: Entity, name: string, type?: string): string 
     if (value === undefined || value === null) return "–";
     const code = codeName(name, type, value);
     if (code !== undefined) return code;
+    if (own[name]?.includes(String(value))) return say(value as "new");
     if (typeof value === "number")
         return Number.isInteger(value) && Math.abs(value) >= 1e6 ? String(value) : reading(value);
     if (typeof value === "boolean") return say(value ? "yes" : "no");

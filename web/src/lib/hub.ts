@@ -13,6 +13,8 @@ export interface Want {
     /** Loaded by this question; what the stream brings is kept where `keep` says so. */
     q?: string;
     keep?: (entity: Entity) => boolean;
+    /** This one alone. */
+    id?: string;
     /** Only these attributes, to be quick with many; all when absent. */
     attrs?: string[];
 }
@@ -70,8 +72,8 @@ class LiveView implements View {
         this.loading?.abort();
         const mine = (this.loading = new AbortController());
         const early = (this.early = [] as MessageEvent<string>[]);
-        const { types, q, attrs, keep } = this.want;
-        const parameters = { type: types.join(","), q, attrs: attrsOf(attrs) };
+        const { types, q, attrs, keep, id } = this.want;
+        const parameters = { type: types.join(","), id, q, attrs: attrsOf(attrs) };
         try {
             const all =
                 types.length === 0
@@ -113,6 +115,7 @@ class LiveView implements View {
         }
         const change = JSON.parse(event.data) as Entity;
         if (!this.want.types.includes(typeOf(change))) return;
+        if (this.want.id !== undefined && this.want.id !== change.id) return;
         const before = this.entities.get(change.id);
         if (event.type === "entity") {
             const next: Entity = { ...before, ...change };

@@ -59,6 +59,13 @@ export function styleOf(t: Theme, tiles: Settings["tiles"]): StyleSpecification 
             paint: { "text-color": t.ink2, ...halo },
         },
         {
+            id: "track",
+            type: "line",
+            source: "track",
+            layout: { "line-cap": "round", "line-join": "round" },
+            paint: { "line-color": t.river, "line-width": 2.4 * u, "line-opacity": 0.75 },
+        },
+        {
             id: "things",
             type: "circle",
             source: "things",
@@ -122,6 +129,7 @@ export function styleOf(t: Theme, tiles: Settings["tiles"]): StyleSpecification 
             things: { ...empty },
             alerts: { ...empty },
             chosen: { ...empty },
+            track: { ...empty },
             ...(tiles ? { tiles: { type: "raster", tiles: [tiles.url], tileSize: 256 } } : {}),
         },
         layers,

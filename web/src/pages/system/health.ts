@@ -2,7 +2,7 @@
 import { bytes, duration, figure } from "../../lib/format.ts";
 import { below, grown, perSecond, type Metrics } from "./metrics.ts";
 import { say } from "../../words/health.ts";
-import type { LinkCounts } from "./links.ts";
+import type { LinkCounts } from "../../lib/links.ts";
 
 export type Level = "ok" | "late" | "bad" | "none";
 export interface Row {

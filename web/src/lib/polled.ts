@@ -1,8 +1,8 @@
 // What the program tells about itself is asked for again every few seconds, while the page is seen. It is always now:
 // the program keeps no past of its own counters.
 import { onScopeDispose, ref, shallowRef, type Ref, type ShallowRef } from "vue";
-import { isAbort, Problem } from "../../lib/http.ts";
-import type { State } from "../../lib/hub.ts";
+import { isAbort, Problem } from "./http.ts";
+import type { State } from "./hub.ts";
 
 export interface Polled<T> {
     value: ShallowRef<T | undefined>;

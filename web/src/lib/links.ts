@@ -1,5 +1,5 @@
 // Links and devices (docs/links.md), as the API tells of them, and what can be told from two answers.
-import { call, json } from "../../lib/http.ts";
+import { call, json } from "./http.ts";
 
 export interface LinkCounts {
     name: string;
