@@ -516,7 +516,7 @@ static int run(trial *t, jd_buf *out, jd_err *err) {
     t->upto = t->until < now ? t->until : now;
     jd_buf alerts = {0};
     t->out = &alerts;
-    for (size_t i = 0; i < l.n && !rc; i++) rc = judge_entity(t, l.v[i], err);
+    for (size_t i = 0; i < l.n && !rc && t->until > t->how->from; i++) rc = judge_entity(t, l.v[i], err);
     if (!rc) {
         const rule *x = t->x;
         jd_buf_printf(out, "{\"judged\":%llu,\"failed\":%llu,\"entities\":%u,\"alerts\":[",

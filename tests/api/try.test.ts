@@ -182,6 +182,9 @@ test("it goes as far as it may, for all entities alike", async () => {
     assert.deepEqual(enough, whole);
     const less = await tried(own, undefined, { entities, limit: 29 });
     assert.deepEqual([less.judged, less.cut, less.until, less.alerts.length], [27, true, minute(9), 0]);
+    /* more entities than that, of each of which something is known at the beginning: it goes no way at all */
+    const none = await tried(own, undefined, { entities, limit: 2, from: minute(5) });
+    assert.deepEqual([none.judged, none.cut, none.until, none.alerts], [0, true, minute(5), []]);
     const small = await new Server(folder(), ["--rules-try-max", "7"]).start();
     await install(small, "sensors", []);
     await tell(small, "s", Array.from({ length: 8 }, (_, i) => [i, 90]));
