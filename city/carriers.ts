@@ -121,7 +121,7 @@ function carFrame(car: Car, now: number): Buffer {
             max_t: { sys: 1, probe: 3, c: Math.round(s.temperatures.max) },
             min_t: { sys: 1, probe: 9, c: Math.round(s.temperatures.min) },
         }),
-        gb32960.alarm(0, 0),
+        gb32960.alarm(s.alarm.level, s.alarm.flags),
     ]);
 }
 
@@ -143,7 +143,7 @@ function cars({ host, port }: Address): Carrier {
         return { id: car.vin, entity: `urn:ngsi-ld:ElectricVehicle:${car.vin}`, type: "ElectricVehicle", claim };
     });
     return {
-        link: "cars",
+        link: "city-cars",
         devices,
         due: (now) =>
             all.map((car, no) => ({
@@ -166,6 +166,6 @@ export function carriers(open: Map<string, Address>): Carrier[] {
         const way = recording.link && ways[recording.link];
         return way && address ? carryRecording(recording, way(address)) : [];
     });
-    const forCars = open.get("cars");
+    const forCars = open.get("city-cars");
     return forCars ? [...found, cars(forCars)] : found;
 }

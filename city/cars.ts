@@ -20,6 +20,7 @@ interface Leg {
 }
 
 export interface Car {
+    no: number;
     vin: string;
     name: Text;
     legs: Leg[];
@@ -43,6 +44,13 @@ export interface CarState {
     cells: { max: number; min: number };
     temperatures: { max: number; min: number };
     motor: { rpm: number; torqueNm: Measured; celsius: number };
+    alarm: Alarm;
+}
+
+/** As GB/T 32960.3-2016, table 18, tells it: the highest level of the alarms that stand, and their bits. */
+export interface Alarm {
+    level: 0 | 1 | 2 | 3;
+    flags: number;
 }
 
 const count = 20;
@@ -103,6 +111,7 @@ function makeCar(no: number, places: Point[]): Car {
     const roundSeconds = legs.reduce((sum, { seconds }) => sum + seconds, 0);
     const name = String(no + 1).padStart(2, "0");
     return {
+        no,
         vin: `JDSAMPLECAR0000${name}`,
         name: { zh: `模拟电动车 ${name}`, en: `Simulated car ${name}` },
         legs,
@@ -127,6 +136,20 @@ function along({ km, seconds }: Leg, second: number): { share: number; speedKmh:
     };
 }
 
+// The cars have faults in turn, so that alarms of all levels come and go: each for four minutes of every twenty.
+const faultEveryMs = 20 * 60_000;
+const faultMs = 4 * 60_000;
+const hot: Alarm = { level: 3, flags: 1 << 1 }; // the battery is hot
+const motorHot: Alarm = { level: 2, flags: 1 << 17 }; // the motor is
+const converterHot: Alarm = { level: 1, flags: 1 << 12 }; // the DC-DC converter is
+const faults = [hot, converterHot, motorHot, converterHot];
+
+/** What is wrong with the car of this number. Four of twenty have a fault at any time, one of them a hot battery. */
+export function alarmOf(no: number, now: number): Alarm {
+    const since = (now + faultEveryMs - no * (faultEveryMs / count)) % faultEveryMs;
+    return since < faultMs ? faults[no % faults.length]! : { level: 0, flags: 0 };
+}
+
 export function stateOf(car: Car, now: number): CarState {
     const elapsed = (now - firstRound) / 1000 + car.ahead;
     const rounds = Math.floor(elapsed / car.roundSeconds);
@@ -147,6 +170,7 @@ export function stateOf(car: Car, now: number): CarState {
     const volts = cell * cellsInRow;
     const warm = 22 + Math.min(18, Math.abs(kw) * 0.4);
     const rpm = speedKmh * 118;
+    const alarm = alarmOf(car.no, now);
     return {
         at: now,
         lon: leg.from[0] + share * (leg.to[0] - leg.from[0]),
@@ -158,12 +182,13 @@ export function stateOf(car: Car, now: number): CarState {
         volts,
         amps: (kw * 1000) / volts,
         cells: { max: cell + 0.006, min: cell - 0.009 },
-        temperatures: { max: warm + 2, min: warm - 1 },
+        temperatures: { max: alarm === hot ? 66 : warm + 2, min: warm - 1 },
         motor: {
             rpm,
             // Near standstill power over speed says nothing.
             torqueNm: rpm < 200 ? 0 : (kw * 1000) / ((rpm * 2 * Math.PI) / 60),
-            celsius: warm + speedKmh / 4,
+            celsius: alarm === motorHot ? 152 : warm + speedKmh / 4,
         },
+        alarm,
     };
 }

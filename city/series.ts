@@ -13,7 +13,7 @@ interface Value {
 
 export type Values = Record<string, Value | [number, number]>;
 
-export type LinkName = "air" | "buses" | "cars" | "rivers" | "ships";
+export type LinkName = "air" | "city-buses" | "city-cars" | "rivers" | "ships";
 
 export interface Series {
     id: string;
@@ -47,6 +47,9 @@ function windAngle(name: string | undefined): number | undefined {
     const at = winds.indexOf(name ?? "");
     return at < 0 ? undefined : at * 22.5;
 }
+
+const thousandth = (value: number | undefined): number | undefined =>
+    value === undefined ? undefined : value / 1000;
 
 function air(): Recording {
     const stations = [
@@ -88,7 +91,8 @@ function air(): Recording {
                         pm10: { value: numberOf(row["PM10"]), unitCode: ug },
                         so2: { value: numberOf(row["SO2"]), unitCode: ug },
                         no2: { value: numberOf(row["NO2"]), unitCode: ug },
-                        co: { value: numberOf(row["CO"]), unitCode: ug },
+                        // Told in mg/m3 by HJ 212 and judged so by HJ 633; the source has µg/m3.
+                        co: { value: thousandth(numberOf(row["CO"])), unitCode: "GP" },
                         o3: { value: numberOf(row["O3"]), unitCode: ug },
                         temperature: { value: numberOf(row["TEMP"]), unitCode: "CEL" },
                         atmosphericPressure: { value: numberOf(row["PRES"]), unitCode: "A97" },
@@ -205,7 +209,7 @@ function bus(): Recording {
     }
     return {
         source: "bus",
-        link: "buses",
+        link: "city-buses",
         speed: 4,
         series: [...trips].map(([trip, rows]) => ({
             id: `urn:ngsi-ld:Vehicle:${phoneOf(trip)}`,

@@ -56,7 +56,7 @@ const factors: [name: string, factor: string, tell: (value: number) => string][]
     ["pm10", "a34002", String],
     ["so2", "a21026", String],
     ["no2", "a21004", String],
-    ["co", "a21005", (ug) => (ug / 1000).toFixed(3)],
+    ["co", "a21005", (mg) => mg.toFixed(3)],
     ["o3", "a05024", String],
     ["temperature", "a01001", String],
     ["atmosphericPressure", "a01006", (hpa) => (hpa / 10).toFixed(2)],
@@ -223,4 +223,9 @@ function ships({ host, port }: Address): Way {
     };
 }
 
-export const ways: Partial<Record<LinkName, (address: Address) => Way>> = { air, buses, rivers, ships };
+export const ways: Partial<Record<LinkName, (address: Address) => Way>> = {
+    air,
+    "city-buses": buses,
+    rivers,
+    ships,
+};

@@ -58,6 +58,10 @@ done
 
 node --import tsx city/load.ts --url "$url"
 node --import tsx city/declare.ts --url "$url"
+# The systems of the plan that there are packs for; one that is installed already stays as it is.
+for pack in packs/*/pack.json; do
+    build/jindu pack install --server "$url" "${pack%/pack.json}" || true
+done
 node --import tsx city/replay.ts --url "$url" &
 player=$!
 node --import tsx city/carry.ts --url "$url" &

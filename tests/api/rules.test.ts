@@ -117,9 +117,9 @@ test("a rule of one entity: the others are none of its business, and it waits fo
     assert.equal((await one(server, alertId("own", "mean", "own-b"))).status, "open");
     const judged = async (id: string): Promise<number> =>
         ((await server.call("GET", `/api/rules/own/${id}`)).json as { judged: number }).judged;
-    const declared = (await server.call("GET", "/api/rules/own/all")).json as { declaration: { id: string; levels: [] } };
-    assert.equal(declared.declaration.id, "all");
-    assert.ok(declared.declaration.levels.length > 0, "with its declaration as the pack has it");
+    const { declaration } = (await server.call("GET", "/api/rules/own/all")).json as { declaration: Json };
+    assert.equal(declaration.id, "all");
+    assert.ok(declaration.levels.length > 0, "with its declaration as the pack has it");
     const [here, all] = [await judged("here"), await judged("all")];
     await upsert(server, [sensor("own-c", 20)]);
     await settled(server);

@@ -1,19 +1,21 @@
 // The sample city's devices against the program: five links on free ports, one round of each device, what came of it.
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
 import { after, before, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { contextLink } from "../../city/api.ts";
 import { carriers } from "../../city/carriers.ts";
 import { Carrying, openLinks } from "../../city/carry.ts";
-import { fleet, stateOf } from "../../city/cars.ts";
+import { alarmOf, fleet, stateOf } from "../../city/cars.ts";
 import { declarations, declare, freePort } from "../../city/declare.ts";
 import { recordings, type Series } from "../../city/series.ts";
 import { sources, type SourceName } from "../../city/sources.ts";
+import { packNames, packsFolder } from "../../packs/prove/folder.ts";
 import { Server, folder, type Json } from "../api/server.ts";
 
-const names = ["air", "buses", "cars", "rivers", "ships"];
+const names = ["air", "city-buses", "city-cars", "rivers", "ships"];
 const contexts = fileURLToPath(new URL("../../city/contexts", import.meta.url));
 
 test("five links are declared, each with where its data come from, as the sources say it", () => {
@@ -22,7 +24,7 @@ test("five links are declared, each with where its data come from, as the source
     const ports = Object.values(all).map(({ listen }) => listen);
     assert.equal(new Set(ports).size, 5);
     const [buses, rivers, ships] = ["bus", "river", "vessels"] as const;
-    const of: Record<string, SourceName> = { air: "air", buses, cars: "cars", rivers, ships };
+    const of: Record<string, SourceName> = { air: "air", "city-buses": buses, "city-cars": "cars", rivers, ships };
     for (const [name, { origin, maps }] of Object.entries(all)) {
         const { source, license, credit } = sources[of[name]!];
         assert.equal(origin.from, source, name);
@@ -51,6 +53,33 @@ test("every term that a link's mappings make has a definition, a label, and a si
             }
         }
     }
+});
+
+test("packs stand beside the sample city: no link has the name or the port of another", () => {
+    const packs = packNames().flatMap((name) => {
+        const folder = join(packsFolder, name, "links");
+        return existsSync(folder) ? readdirSync(folder).map((file) => join(folder, file)) : [];
+    });
+    assert.ok(packs.length > 5);
+    const links = packs.map((file) => {
+        const { listen, dial } = JSON.parse(readFileSync(file, "utf8")) as { listen?: string; dial?: string };
+        return { name: basename(file, ".json"), port: listen?.split(":").at(-1) ?? dial };
+    });
+    for (const [name, { listen }] of Object.entries(declarations())) {
+        assert.ok(!links.some((one) => one.name === name), name);
+        assert.ok(!links.some(({ port }) => port === listen.split(":").at(-1)), listen);
+    }
+});
+
+test("the cars have faults in turn: at any time four of them, of all levels, and each comes to an end", () => {
+    for (let at = Date.UTC(2026, 0, 1); at < Date.UTC(2026, 0, 1, 2); at += 17_000) {
+        const levels = fleet().map((_, no) => alarmOf(no, at).level);
+        assert.deepEqual(levels.filter((level) => level > 0).sort(), [1, 1, 2, 3]);
+    }
+    const [hot] = fleet().filter(({ no }) => alarmOf(no, 0).level === 3);
+    const state = stateOf(hot!, 0);
+    assert.ok(state.temperatures.max >= 65 && (state.alarm.flags & 2) === 2, "the third level is a hot battery");
+    assert.equal(stateOf(hot!, 5 * 60_000).alarm.level, 0);
 });
 
 test("the simulated cars: the same at the same moment, on the move, and never out of energy", () => {
@@ -123,7 +152,7 @@ test("every device is known, claimed and well", async () => {
         const devices = known.filter(({ entity: of }) => of !== undefined);
         // The cars' platform speaks for itself when it logs in.
         const others = known.filter(({ entity: of }) => of === undefined).map(({ device }) => device as string);
-        assert.deepEqual(others, carrier.link === "cars" ? ["JINDUSAMPLE000001"] : []);
+        assert.deepEqual(others, carrier.link === "city-cars" ? ["JINDUSAMPLE000001"] : []);
         assert.deepEqual(
             devices.map(({ device }) => device as string).sort(),
             carrier.devices.map(({ id }) => id).sort(),
@@ -133,7 +162,7 @@ test("every device is known, claimed and well", async () => {
         for (const { device, entity: of, state, health, bad, faults } of devices) {
             assert.deepEqual([of, state, bad, faults], [entities.get(device), "claimed", 0, 0], device);
             // A recording may be in a pause; a car is heard of every ten seconds.
-            if (carrier.link === "cars") assert.equal(health, "well", device);
+            if (carrier.link === "city-cars") assert.equal(health, "well", device);
         }
     }
 });

@@ -1,4 +1,5 @@
-// The duty officer: a red alert is on the map, its evidence is looked at, it is taken, and a second browser sees that; in
+// The duty officer: a red alert is on the map, its evidence is looked at, it is taken, and a second browser sees
+// that; in
 // both languages, and with the line cut in the middle.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
@@ -29,7 +30,8 @@ describe("the duty officer", { skip: skipped, timeout: 300_000 }, () => {
             await city.drive(vin, 3);
             await item.waitFor();
             assert.match(await item.innerText(), new RegExp(`${word.title}[\\s\\S]*${word.waiting}`));
-            // On the map it stands where the car is: what is drawn there is the red mark, and a click on it opens the car.
+            // On the map it stands where the car is: what is drawn there is the red mark, and a click on it opens
+            // the car.
             await mine.page.waitForSelector(`.citymap-gl[data-alerts*="${carId(vin)} red"]`);
             await item.click();
             await mine.page.waitForSelector(".detail-head.red");

@@ -1,4 +1,5 @@
-// Every page, in both languages and on every size of screen: nothing that axe-core finds (WCAG 2 A and AA), nothing that
+// Every page, in both languages and on every size of screen: nothing that axe-core finds (WCAG 2 A and AA), nothing
+// that
 // hangs over the edge, no word of the other language, no breach of the policy, nobody asked but the program.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";

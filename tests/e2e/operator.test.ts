@@ -1,4 +1,5 @@
-// The operator: a device speaks for the first time, is claimed, and is on the map; a table with bad rows is handed over,
+// The operator: a device speaks for the first time, is claimed, and is on the map; a table with bad rows is handed
+// over,
 // mended, and is in. In both languages, with the line cut in the middle and the program killed, and nothing is lost.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";

@@ -161,6 +161,49 @@ for (const language of Object.keys(words) as Language[]) {
             assert.match(told, /pm25 \/ 2\s+150/);
         });
 
+        test("a rule is tried on history: its faults in place, when it would have been raised, and why", async (t) => {
+            const asked = await server.call("POST", "/api/rules/try", "{}", { "Content-Type": "application/json" });
+            if (asked.status === 404) return t.skip("this program tries no rules");
+            const context = linkTo(`${server.url}/api/packs/sample/context.jsonld`);
+            const id = "urn:ngsi-ld:SampleStation:2";
+            const ago = (minutes: number): string => new Date(Date.now() - minutes * 60_000).toISOString();
+            const reading = (value: number, minutes: number): Json => ({
+                pm25: { type: "Property", value, observedAt: ago(minutes) },
+            });
+            const status = { type: "Property", value: "ok" };
+            const station = { id, type: "SampleStation", status, ...reading(20, 180) };
+            check(await city.post("/entities", station, context), 201);
+            for (const [value, minutes] of [
+                [100, 150],
+                [20, 120],
+            ] as const)
+                check(await city.post(`/entities/${id}/attrs`, reading(value, minutes), context), 204);
+
+            await open("/system/rules?rule=sample/pm25-over&trial=1");
+            const editor = page.locator(".ruletry textarea");
+            const rule: Json = {
+                rule: 1,
+                id: "pm25-over",
+                title: { zh: "试", en: "tried" },
+                type: "SampleStation",
+                levels: [{ severity: "yellow", when: "pm26 > 75", until: "pm25 < 70" }],
+            };
+            await editor.fill(JSON.stringify(rule, null, 2));
+            await page.locator("#rule-try").click();
+            const fault = page.locator(".ruletry .faults li");
+            await fault.waitFor();
+            const marked = page.locator(".ruletry .excerpt-line.here");
+            assert.match(await marked.innerText(), /"when": "pm26 > 75"/, "the line that is wrong");
+            rule.levels[0].when = "pm25 > 75";
+            await editor.fill(JSON.stringify(rule, null, 2));
+            await page.locator("#rule-try").click();
+            await page.locator("#rule-tried").waitFor();
+            const line = page.locator(".trytimes-rows li", { has: page.locator(`[title="${id}"]`) });
+            assert.equal(await line.locator(".trytimes-bar.yellow").count(), 1);
+            await line.locator(".trytimes-bar").click();
+            assert.match(await page.locator(".trytimes-evidence").innerText(), /100/);
+        });
+
         test("a subscription is tried before it is made, and says which condition does not hold", async () => {
             await open("/system/subscriptions");
             await page.locator("#sub-new").click();

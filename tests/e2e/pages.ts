@@ -22,6 +22,11 @@ export const pagesOf = (thing: string, alert: string): PageToLook[] => [
     { name: "drawer", path: `/now?open=${encodeURIComponent(thing)}`, ready: ".drawer .values" },
     { name: "alerts", path: "/alerts", ready: ".datatable tbody tr" },
     { name: "alert", path: `/alerts/${encodeURIComponent(alert)}`, ready: ".detail .act" },
+    ...["health", "links", "tables", "packs", "rules", "subscriptions", "people"].map((tab) => ({
+        name: `system-${tab}`,
+        path: `/system/${tab}`,
+        ready: "main .panel",
+    })),
     { name: "plan", path: "/plan", ready: ".plan-row" },
     { name: "health", path: "/system/health", ready: ".health-table .tag" },
     { name: "links", path: "/system/links", ready: ".links .datatable tbody tr" },

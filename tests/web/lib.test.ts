@@ -6,7 +6,7 @@ import { bytes, figure, reading, readTyped, setZone, typed } from "../../web/src
 import { attributeOf, bucketOf, numberOf, textOf, valueOf } from "../../web/src/lib/ngsi.ts";
 import { boxOf, holds, middle, wider } from "../../web/src/lib/shapes.ts";
 import { compare, sorted, type Column } from "../../web/src/lib/table.ts";
-import { fill, language, pick, words } from "../../web/src/lib/words.ts";
+import { fill, half, language, pick, words } from "../../web/src/lib/words.ts";
 
 test("figures have thin spaces between thousands and no needless zeros", () => {
     assert.equal(figure(1234567.5), "1\u2009234\u2009567.5");
@@ -130,4 +130,12 @@ test("a moment is typed and read in the city's zone, also where clocks change", 
         assert.equal(typed(readTyped(text)!), text);
     }
     setZone(undefined);
+});
+
+test("of a text in both languages the half in the page's is shown; others stay whole", () => {
+    language.value = "en";
+    assert.equal(half("Electric cars / 电动汽车"), "Electric cars");
+    language.value = "zh";
+    assert.equal(half("Electric cars / 电动汽车"), "电动汽车");
+    for (const text of ["a / b", "甲 / 乙", "x", "a / 乙 / c"]) assert.equal(half(text), text);
 });

@@ -87,8 +87,9 @@ export async function types(): Promise<TypeInfo[]> {
 }
 
 /**
- * How the city was: of each attribute the newest instance before `time` (clause 5.7.4). What is observed counts by when it
- * was observed; what has no such time (a name, a place that stands, the state of an alert) by when it was written.
+ * How the city was: of each attribute the newest instance before `time` (clause 5.7.4). What is observed counts by
+ * when it was observed; what has no such time (a name, a place that stands, the state of an alert) by when it was
+ * written.
  */
 const properties = ["observedAt", "modifiedAt"] as const;
 export async function findThen(

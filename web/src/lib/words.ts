@@ -25,3 +25,12 @@ export function pick(text: Partial<Text> | string | undefined, otherwise = ""): 
     if (typeof text === "string") return text;
     return text[language.value] ?? text.zh ?? text.en ?? Object.values(text)[0] ?? otherwise;
 }
+
+/** Texts that declarations write in both languages at once (one, " / ", the other): the half in the page's. */
+export function half(text: string): string {
+    const parts = text.split(" / ");
+    if (parts.length !== 2) return text;
+    const han = parts.map((part) => /\p{Script=Han}/u.test(part));
+    if (han[0] === han[1]) return text;
+    return parts[han.indexOf(language.value === "zh")]!;
+}

@@ -244,9 +244,10 @@ export const say = words({
     },
     tryJudgeFailed: { zh: "{n} 次求值失败", en: "{n} failed" },
     tryCut: {
-        zh: "告警太多，只列出前 {n} 条；缩短时段或选定一个对象。",
-        en: "There are more than the {n} listed; shorten the span or choose one object.",
+        zh: "数据太多，只判断到 {time}；缩短时段，或选定一个对象。",
+        en: "There is too much: judged up to {time} only. Shorten the span, or choose one object.",
     },
+    tryLeft: { zh: "还有 {n} 个对象没有判断。", en: "{n} objects were not judged." },
     tryLive: { zh: "同一时段现行规则实际发出 {n} 次。", en: "In the same time the rule that runs raised {n}." },
     tryNone: { zh: "这段时间一次也不会发出。", en: "Nothing would have been raised in this time." },
     tryWaits: {

@@ -9,7 +9,7 @@ export const say = words({
     packs: { zh: "系统包", en: "Packs" },
     rules: { zh: "规则", en: "Rules" },
     subscriptions: { zh: "订阅", en: "Subscriptions" },
-    people: { zh: "人员", en: "People" },
+    people: { zh: "人员与消息", en: "People" },
     onlyNow: {
         zh: "系统页总是显示此刻：程序不保留自身计数的过去。",
         en: "These pages always show now: the program keeps no past of its own counters.",

@@ -1,6 +1,6 @@
 // Links and devices (docs/links.md), as the API tells of them, and what can be told from two answers.
 import { call, json } from "../../lib/http.ts";
-import { language, pick, type Text } from "../../lib/words.ts";
+import type { Text } from "../../lib/words.ts";
 
 export interface LinkCounts {
     name: string;
@@ -109,14 +109,6 @@ export function heardOf(devices: readonly Device[]): Map<string, string> {
     for (const { link, lastSeen } of devices)
         if (lastSeen && lastSeen > (newest.get(link) ?? "")) newest.set(link, lastSeen);
     return newest;
-}
-/** Declarations may say both languages in one text, "English / Chinese"; then the page shows its own. */
-export function descriptionOf(declaration: Declaration): string {
-    const whole = pick(declaration.description);
-    const parts = whole.split(" / ");
-    const hasHan = parts.map((one) => /\p{Script=Han}/u.test(one));
-    if (parts.length !== 2 || hasHan[0] === hasHan[1]) return whole;
-    return parts[hasHan[0] === (language.value === "zh") ? 0 : 1]!;
 }
 export const addressOf = (link: LinkCounts): string =>
     link.listen ?? link.dial ?? link.folder ?? link.pull ?? link.postgresql ?? "";

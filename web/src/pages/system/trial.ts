@@ -6,8 +6,7 @@ import type { RuleRow } from "./declared.ts";
 
 export interface TrialEvent {
     at: string;
-    /** "raised", "cleared", or a change of level between. */
-    what: string;
+    what: "raised" | "changed" | "cleared";
     severity?: Severity;
     evidence?: unknown;
 }
@@ -15,8 +14,12 @@ export interface Trial {
     judged: number;
     failed: number;
     entities: number;
-    alerts: { entity: string; name?: string; events: TrialEvent[]; openFor?: number }[];
-    cut?: boolean;
+    alerts: { entity: string; name: string | null; events: TrialEvent[]; openFor: number; open: boolean }[];
+    /** There was more than is judged at once: it was judged up to `until`, or not of all. */
+    cut: boolean;
+    until: string;
+    entitiesLeft?: number;
+    lastFailure?: string;
 }
 /** A level that held for a while; `end` undefined: it held beyond the span. */
 export interface Part {
@@ -45,6 +48,7 @@ interface Asked {
     until: number;
 }
 
+const short = (id: string): string => id.split(":").slice(3).join(":") || id;
 const worse = (a: Severity, b: Severity): Severity => (severities.indexOf(a) <= severities.indexOf(b) ? a : b);
 
 function bars(events: readonly TrialEvent[]): Bar[] {
@@ -69,12 +73,17 @@ function bars(events: readonly TrialEvent[]): Bar[] {
 export function barsOf(trial: Trial, live: Live, asked: Asked): TrialRow[] {
     const rows = new Map<string, TrialRow>();
     for (const { entity, name, events } of trial.alerts) {
-        const row = rows.get(entity) ?? { entity, name: name ?? entity, bars: [], live: live.get(entity) ?? [] };
+        const row = rows.get(entity) ?? {
+            entity,
+            name: name ?? short(entity),
+            bars: [],
+            live: live.get(entity) ?? [],
+        };
         row.bars.push(...bars(events));
         rows.set(entity, row);
     }
     for (const [entity, stretches] of live)
-        if (!rows.has(entity)) rows.set(entity, { entity, name: entity, bars: [], live: stretches });
+        if (!rows.has(entity)) rows.set(entity, { entity, name: short(entity), bars: [], live: stretches });
     const first = (row: TrialRow): number => row.bars[0]?.parts[0]?.start ?? row.live[0]?.start ?? asked.until;
     return [...rows.values()].sort((a, b) => first(a) - first(b));
 }
