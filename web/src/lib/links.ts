@@ -1,5 +1,6 @@
 // Links and devices (docs/links.md), as the API tells of them, and what can be told from two answers.
 import { call, json } from "./http.ts";
+import type { Text } from "./words.ts";
 
 export interface LinkCounts {
     name: string;
@@ -32,7 +33,7 @@ export interface LinkCounts {
     last?: string;
 }
 export interface Declaration {
-    description?: string;
+    description?: string | Partial<Text>;
     origin?: { class?: string; from?: string };
     silenceSeconds?: number;
     [more: string]: unknown;
