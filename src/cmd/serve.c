@@ -33,7 +33,7 @@ typedef struct serving {
     uint64_t history_write_max, tables_kept, tables_refused_bytes;
     uint64_t notify_brokers_max;
     uint64_t messages_kept, messages_open_max, people_max;
-    uint64_t packs_max, pack_files_max, pack_bytes_max;
+    uint64_t packs_max, pack_files_max, pack_bytes_max, rules_try_max;
     uint64_t link_threads, link_connections_max, link_batch_frames, link_ring_bytes, link_rings_max, link_aside_max;
     uint64_t live_readers_max, live_ring_bytes, live_buffer_bytes, live_heartbeat_ms;
 } serving;
@@ -73,7 +73,7 @@ static const cmd_opt opts[] = {
     SIZE("log-bytes-max", log_bytes_max, MIB, TIB, "bound of the untrimmed log", "未裁剪日志的上限"),
     NUMBER("names-max", names_max, 1000, 100000000, "types, attributes, terms", "名称（类型、属性、词条）上限"),
     NUMBER("tenants-max", tenants_max, 1, 32767, "tenants", "租户上限"),
-    NUMBER("group-changes-max", group_changes_max, 1, 65536, "changes of one commit group", "一个提交组的变更上限"),
+    NUMBER("group-changes-max", group_changes_max, 6, 65536, "changes of one commit group", "一个提交组的变更上限"),
     SIZE("queue-bytes-max", queue_bytes_max, 64 * KIB, TIB, "changes that wait; beyond: 503",
          "等待写入的上限，超出则 503"),
     NUMBER("query-scan-max", query_scan_max, 1, UINT32_MAX, "entities one query may test", "一次查询最多检查的实体数"),
@@ -103,6 +103,8 @@ static const cmd_opt opts[] = {
            "联系人数上限；值班表、渠道同此"),
     NUMBER("packs-max", packs_max, 1, 100000, "packs", "系统包上限"),
     NUMBER("pack-files-max", pack_files_max, 1, 100000, "declarations of one pack", "一个系统包的声明文件上限"),
+    NUMBER("rules-try-max", rules_try_max, 1, 10000000, "readings and moments judged when a rule is tried on history",
+           "在历史上试用规则时判断的读数与时刻上限"),
     SIZE("pack-bytes-max", pack_bytes_max, KIB, 256 * MIB, "declarations of one pack", "一个系统包的声明字节数上限"),
     NUMBER("limit-default", limit_default, 1, 1000000, "entities of a page when none is asked", "默认每页实体数"),
     NUMBER("limit-max", limit_max, 1, 1000000, "entities of a page at most", "每页实体数上限"),
@@ -173,6 +175,7 @@ static void defaults(void *settings) {
                    .messages_kept = 500000,
                    .messages_open_max = 200000,
                    .people_max = 100000,
+                   .rules_try_max = 200000,
                    .packs_max = 1000,
                    .pack_files_max = 1000,
                    .pack_bytes_max = 4 * MIB,
@@ -352,6 +355,7 @@ static int serve_city(const serving *s, const cmd_address *at, jd_str console, j
         .people = {.kept_max = (uint32_t)s->messages_kept,
                    .open_max = (uint32_t)s->messages_open_max,
                    .contacts_max = (uint32_t)s->people_max},
+        .rules_try_max = (uint32_t)s->rules_try_max,
         .packs = {.packs_max = (uint32_t)s->packs_max,
                   .files_max = (uint32_t)s->pack_files_max,
                   .bytes_max = s->pack_bytes_max},

@@ -317,6 +317,7 @@ jd_turn api_console_context(jd_req *r);
 jd_turn api_rules_list(jd_req *r);
 jd_turn api_rule_get(jd_req *r);
 jd_turn api_rule_explain(jd_req *r);
+jd_turn api_rule_try(jd_req *r);
 jd_turn api_alerts_list(jd_req *r);
 jd_turn api_alert_get(jd_req *r);
 jd_turn api_alert_acknowledge(jd_req *r);

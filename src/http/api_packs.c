@@ -159,11 +159,89 @@ jd_turn api_rule_get(jd_req *r) {
         jd_json_write(&r->out, &v.items[i]);
         r->out.n--; /* its brace, behind the declaration */
         jd_buf_z(&r->out, ",\"declaration\":");
-        if (!jd_packs_rule(k->app->packs, r->parts[0], r->parts[1], &r->out)) jd_buf_z(&r->out, "null");
+        if (!jd_packs_declared(k->app->packs, r->parts[0], r->parts[1], &r->out)) jd_buf_z(&r->out, "null");
         jd_buf_c(&r->out, '}');
         return api_json(k);
     }
     return not_there(k, "rule", "规则");
+}
+
+static int try_time(api_ask *k, const char *name, jd_time *out) {
+    const jd_jval *v = jd_jget(&k->body, name);
+    if (v && v->type == JD_JSTR && !jd_time_parse(jd_jstr(v), out, NULL)) return 0;
+    return api_bad(k, name, "must be a time such as 2026-10-01T08:00:00Z", "须为时间，如 2026-10-01T08:00:00Z");
+}
+
+static int try_entities(api_ask *k, jd_rule_trying *how) {
+    const jd_jval *v = jd_jget(&k->body, "entities");
+    if (!v) return 0;
+    int bad = v->type != JD_JARR || !v->n || v->n > k->app->batch_max;
+    jd_str *list = JD_NEWN(k->a, jd_str, bad ? 1 : v->n);
+    for (uint32_t i = 0; !bad && i < v->n; i++) {
+        bad = v->items[i].type != JD_JSTR || !v->items[i].n;
+        if (!bad) list[i] = jd_jstr(&v->items[i]);
+    }
+    how->entities = list;
+    how->entities_n = bad ? 0 : v->n;
+    return bad ? api_bad(k, "entities", "must be a list of ids, at most as many as a batch has",
+                         "须为标识列表，数量不超过一批的上限")
+               : 0;
+}
+
+static int try_members(api_ask *k, jd_rule_trying *how) {
+    static const char *const known[] = {"pack", "rule", "from", "to", "entities", "limit"};
+    const jd_jval *pack = jd_jget(&k->body, "pack"), *rule = jd_jget(&k->body, "rule"),
+                  *limit = jd_jget(&k->body, "limit");
+    for (uint32_t i = 0; i < k->body.n; i++) {
+        jd_str n = k->body.members[i].name;
+        size_t at = 0;
+        while (at < sizeof known / sizeof *known && !jd_str_is(n, known[at])) at++;
+        if (at == sizeof known / sizeof *known)
+            return api_bad(k, jd_arena_printf(k->a, "%.*s", (int)(n.n > 60 ? 60 : n.n), n.p).p, "is not known here",
+                           "不是这里的成员");
+    }
+    if (!pack || pack->type != JD_JSTR || !pack->n)
+        return api_bad(k, "pack", "must name an installed pack", "须为已安装系统包的名称");
+    if (!rule || rule->type != JD_JOBJ)
+        return api_bad(k, "rule", "must be a rule as rules/*.json has it", "须为 rules/*.json 形式的规则");
+    if (try_time(k, "from", &how->from) || try_time(k, "to", &how->to) || try_entities(k, how)) return -1;
+    if (how->to <= how->from) return api_bad(k, "to", "must be later than from", "须晚于 from");
+    double most = limit && limit->type == JD_JNUM ? jd_jnum(limit) : 0;
+    if (limit && !(most >= 1 && most <= 1e9 && most == (double)(uint64_t)most))
+        return api_bad(k, "limit", "must be a whole number of at least 1", "须为不小于 1 的整数");
+    how->most = (uint64_t)most;
+    return 0;
+}
+
+/* The body with all but the rule blanked out, so that faults have the places that the asker sees. */
+static jd_str rule_text(api_ask *k) {
+    jd_jstep at = {.name = JD_STR("rule")};
+    while (!jd_str_is(k->body.members[at.i].name, "rule")) at.i++;
+    jd_str span = jd_jspan(k->r->body, &at, NULL);
+    size_t n = (size_t)(span.p - k->r->body.p) + span.n;
+    char *text = jd_arena_alloc(k->a, n + 1);
+    for (size_t i = 0; i < n; i++) {
+        char c = k->r->body.p[i];
+        text[i] = k->r->body.p + i >= span.p || c == '\n' ? c : ' ';
+    }
+    return (jd_str){text, n};
+}
+
+/* POST /api/rules/try {"pack", "rule", "from", "to", "entities", "limit"}: what it would have raised. */
+jd_turn api_rule_try(jd_req *r) {
+    jd_turn turn;
+    jd_rule_trying how = {.from = 0};
+    jd_ruleset *set;
+    api_ask *k = begin(r, API_BODY | API_OBJECT, &turn);
+    if (!k) return turn;
+    if (!r->may_block) return api_wait(k);
+    if (try_members(k, &how)) return api_fail(k);
+    jd_pack_faults *found = JD_NEW(k->a, jd_pack_faults);
+    found->a = k->a;
+    jd_str pack = jd_jstr(jd_jget(&k->body, "pack"));
+    if (jd_packs_rule(k->app->packs, pack, rule_text(k), &set, found, &k->err))
+        return found->n ? faulty(k, found) : api_fail(k);
+    return jd_rule_try(k->app->rules, set, &how, &r->out, &k->err) ? api_fail(k) : api_json(k);
 }
 
 /* GET /api/rules/{pack}/{rule}/explain?entity=: what it says of an entity now, expression by expression. */

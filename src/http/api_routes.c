@@ -140,6 +140,8 @@ static const jd_route rows[] = {
     {JD_GET, "/api/schemas", api_schemas_list, NULL, JD_R_SLASH | JD_R_OWN, "Published schemas of declarations"},
     {JD_GET, "/api/schemas/{kind}", api_schema_get, NULL, JD_R_OWN, "One of them (JSON Schema 2020-12)"},
     {JD_GET, "/api/rules", api_rules_list, NULL, JD_R_SLASH | JD_R_OWN, "Rules and derivations of all packs"},
+    {JD_POST, "/api/rules/try", api_rule_try, NULL, JD_R_BODY | JD_R_OWN,
+     "Judge a rule over what was before it goes live; nothing comes of it"},
     {JD_GET, "/api/rules/{pack}/{rule}", api_rule_get, NULL, JD_R_OWN, "One rule, with its counters"},
     {JD_GET, "/api/rules/{pack}/{rule}/explain", api_rule_explain, "entity", JD_R_OWN,
      "What a rule says of an entity now, expression by expression"},

@@ -137,7 +137,8 @@ static int start_rules(jd_server *s, const jd_server_opts *o, jd_err *err) {
                         .contexts = s->api.contexts,
                         .people = s->api.people,
                         .log_bytes = o->log_bytes_max,
-                        .group_max = o->group_changes_max};
+                        .group_max = o->group_changes_max,
+                        .try_max = o->rules_try_max};
     if (jd_rules_start(&s->api.rules, &ro, err)) return -1;
     jd_packs_opts po = o->packs;
     po.engine = s->api.engine;

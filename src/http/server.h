@@ -37,9 +37,10 @@ typedef struct jd_server_opts {
     jd_links_opts links;   /* engine and contexts are filled in here */
     const char *notify_ca; /* see told.h, as is the next */
     uint32_t notify_brokers_max;
-    jd_live_opts live;     /* the engine is filled in here */
-    jd_people_opts people; /* likewise engine and base_url */
-    jd_packs_opts packs;   /* likewise engine, contexts, rules, group_max */
+    jd_live_opts live;      /* the engine is filled in here */
+    jd_people_opts people;  /* likewise engine and base_url */
+    uint32_t rules_try_max; /* see rule.h */
+    jd_packs_opts packs;    /* likewise engine, contexts, rules, group_max */
     /* of the door; see door.h. host, port, web_dir, documents, tiles, routes and app are filled in here. */
     jd_door_opts door;
     void (*on_dead)(void *user, const char *why); /* after a failed sync; from the writer thread */

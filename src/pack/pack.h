@@ -81,11 +81,16 @@ int jd_packs_install(jd_packs *p, const jd_bundle *b, int force, jd_pack_made *m
 /* JD_E_NOT_FOUND; JD_E_CONFLICT while another pack needs it. Entities stay. */
 int jd_packs_remove(jd_packs *p, jd_str name, jd_err *err);
 
+/* The rule whose JSON stands in `text` (blanks before it make its lines and columns those of a larger text), compiled
+ * as if the installed pack had it, in the place of one of that id: *out holds it alone. -1: *faults has some, or n is 0
+ * and *err says why: JD_E_NOT_FOUND, JD_E_CONFLICT (the pack failed), JD_E_BAD_REQUEST_DATA (it is no rule). */
+int jd_packs_rule(jd_packs *p, jd_str name, jd_str text, jd_ruleset **out, jd_pack_faults *faults, jd_err *err);
+
 /* ---- what is to be seen ---- */
 void jd_packs_list(jd_packs *p, int zh, jd_buf *out);             /* an array */
 int jd_packs_show(jd_packs *p, jd_str name, int zh, jd_buf *out); /* 0: there is no such pack */
 /* The declaration of one rule or derivation, as the pack has it; 0: there is none. */
-int jd_packs_rule(jd_packs *p, jd_str name, jd_str id, jd_buf *out);
+int jd_packs_declared(jd_packs *p, jd_str name, jd_str id, jd_buf *out);
 int jd_packs_context(jd_packs *p, jd_str name, jd_buf *out); /* {"@context": ...}; 0: likewise */
 /* The @contexts of all packs as elements of a JSON array, each with a comma before it, the last pack by name first, so
  * that of two that give one name two meanings the first has it. */

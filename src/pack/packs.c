@@ -309,7 +309,7 @@ int jd_packs_show(jd_packs *p, jd_str name, int zh, jd_buf *out) {
     return 1;
 }
 
-int jd_packs_rule(jd_packs *p, jd_str name, jd_str id, jd_buf *out) {
+int jd_packs_declared(jd_packs *p, jd_str name, jd_str id, jd_buf *out) {
     int found = 0;
     pthread_mutex_lock(&p->lock);
     const pack_entry *e = named(p, name);

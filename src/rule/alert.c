@@ -90,12 +90,11 @@ static void reading_json(jd_buf *b, const rule *x, const jd_attrview *v, jd_aren
     jd_buf_c(b, '}');
 }
 
-/* What was judged: the attributes that the rule reads, and what it names as evidence. */
-static void evidence_attr(jd_buf *b, judging *j, jd_time at) {
+void alert_evidence_json(jd_buf *b, judging *j, jd_time at) {
     const rule *x = j->x;
     unsigned n = 0;
     jd_attrview v;
-    jd_buf_z(b, ",\"evidence\":{\"type\":\"JsonProperty\",\"json\":{\"at\":");
+    jd_buf_z(b, "{\"at\":");
     time_json(b, at);
     jd_buf_z(b, ",\"readings\":[");
     for (uint32_t i = 0; i < x->watched_n && n < READINGS_MAX; i++) {
@@ -111,7 +110,7 @@ static void evidence_attr(jd_buf *b, judging *j, jd_time at) {
         jd_json_write_key(b, x->evidence[i].name);
         value_json(b, &value);
     }
-    jd_buf_z(b, "}}}");
+    jd_buf_z(b, "}}");
 }
 
 static void said(judging *j, const jd_xtpl *t, jd_str otherwise, jd_buf *out) {
@@ -161,7 +160,9 @@ int alert_write(jd_rules *r, const rule *x, judging *j, jd_str entity, const ale
     jd_buf_fini(&zh);
     jd_buf_fini(&en);
     alert_time_json(&b, "dateLast", say->now);
-    evidence_attr(&b, j, say->at);
+    jd_buf_z(&b, ",\"evidence\":{\"type\":\"JsonProperty\",\"json\":");
+    alert_evidence_json(&b, j, say->at);
+    jd_buf_c(&b, '}');
     if (say->fresh) {
         alert_text_json(&b, "status", JD_STR("open"));
         alert_words_json(&b, "title", x->title.zh, x->title.en);

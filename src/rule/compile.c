@@ -431,6 +431,18 @@ int jd_ruleset_make(jd_engine *engine, const jd_pack_rules *in, jd_ruleset **out
     return 0;
 }
 
+int jd_ruleset_only(jd_ruleset *s, jd_str id) {
+    size_t kept = 0;
+    for (size_t i = 0; i < s->n; i++) {
+        if (jd_str_eq(s->rules[i]->id, id) && !s->rules[i]->derives)
+            s->rules[kept++] = s->rules[i];
+        else
+            rule_free(s->rules[i]);
+    }
+    s->n = kept;
+    return kept == 1 ? 0 : -1;
+}
+
 void jd_ruleset_free(jd_ruleset *s) {
     if (!s) return;
     for (size_t i = 0; i < s->n; i++) rule_free(s->rules[i]);

@@ -75,7 +75,7 @@ jd_write *effects_add(effects *f) {
 }
 
 void effects_state(effects *f, rstate *st) {
-    if (st->dirty) return;
+    if (!f || st->dirty) return;
     st->dirty = 1;
     f->fill->states[f->fill->states_n++] = st;
 }
@@ -243,7 +243,7 @@ static int is_full(const effects *f, size_t writes) {
 }
 
 void effects_room(effects *f, size_t writes) {
-    while (is_full(f, writes)) {
+    while (f && is_full(f, writes)) {
         if (look(f, 1)) {
             /* what became durable may have led to a set of its own */
             if (!f->sent && is_full(f, writes)) send(f);

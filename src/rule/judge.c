@@ -74,11 +74,14 @@ static void raise(jd_rules *r, rule *x, rstate *st, judging *j, int level) {
     effects_room(r->out, 4);
     alert_say say = {.fresh = fresh, .level = level, .now = j->now, .at = j->end, .times = st->times + (uint32_t)fresh};
     jd_write w;
-    if (alert_write(r, x, j, st->entity, &say, effects_arena(r->out), &w, &err)) {
+    if (r->trial) {
+        if (level != st->level) trial_raised(r->trial, x, j, level, fresh);
+    } else if (alert_write(r, x, j, st->entity, &say, effects_arena(r->out), &w, &err)) {
         failed(r, x, st->entity, &err);
         return;
+    } else {
+        *effects_add(r->out) = w;
     }
-    *effects_add(r->out) = w;
     int worse = fresh || level < st->level;
     if (fresh) {
         st->times++;
@@ -121,11 +124,14 @@ static void clear(jd_rules *r, rule *x, rstate *st, jd_time now, jd_time at, con
     jd_err err = {0};
     jd_write w;
     effects_room(r->out, 4);
-    if (alert_close_write(r, st->rule, st->entity, now, at, why, effects_arena(r->out), &w, &err)) {
+    if (r->trial) {
+        trial_cleared(r->trial, x, st->level, now);
+    } else if (alert_close_write(r, st->rule, st->entity, now, at, why, effects_arena(r->out), &w, &err)) {
         jd_log(JD_LOG_ERROR, "rule.clear", "rule=%.*s why=\"%s\"", JD_STR_ARG(st->rule), err.en);
         return;
+    } else {
+        *effects_add(r->out) = w;
     }
-    *effects_add(r->out) = w;
     silence_over(r, st->rule, st->entity);
     st->level = -1;
     st->clear_since = st->clear_wall = JD_TIME_NONE;
@@ -145,6 +151,7 @@ static void forget_pending(jd_rules *r, rstate *st) {
 }
 
 static int is_suppressed(const jd_rules *r, const rule *x, jd_str entity, uint64_t entity_hash) {
+    if (r->trial) return trial_is_suppressed(r->trial);
     for (uint32_t i = 0; i < x->unless_n; i++) {
         const rstate *st = rstates_find(&r->states, rstate_hash(jd_hash(x->unless[i].p, x->unless[i].n), entity_hash),
                                         x->unless[i], entity);
@@ -157,7 +164,10 @@ static int is_suppressed(const jd_rules *r, const rule *x, jd_str entity, uint64
 static int is_over(jd_rules *r, rstate *st, jd_time since, jd_time wall, int64_t delay, const judging *j) {
     if (j->now - wall >= delay || (!j->by_time && j->end - since >= delay)) return 1;
     int64_t left = delay - (j->now > wall ? j->now - wall : 0);
-    if (!st->due_ms) rstates_due(&r->states, st, rules_ms() + (uint64_t)(left / 1000) + 1);
+    if (!st->due_ms) {
+        uint64_t ms = r->trial ? trial_ms(r->trial) : rules_ms();
+        rstates_due(&r->states, st, ms + (uint64_t)(left / 1000) + 1);
+    }
     return 0;
 }
 
@@ -333,7 +343,8 @@ static void judge_at(jd_rules *r, rule *x, const jd_doc *was, const jd_doc *is, 
     if (!x->derives && judge_is_unclaimed(x, is, f)) return;
     jd_time at = time_of_data(x, was, is, f);
     if (at == JD_TIME_NONE) at = time_of_data(x, NULL, is, f); /* it was claimed */
-    if (x->old_us && !x->old_count && at != JD_TIME_NONE && now - at > x->old_us) return;
+    jd_time came = r->trial ? trial_came(r->trial) : now;
+    if (x->old_us && !x->old_count && at != JD_TIME_NONE && came - at > x->old_us) return;
     jd_arena_reset(&r->arena);
     rules_view(r);
     judging j = {.e = r->o.engine, .x = x, .was = was, .is = is, .view = &r->view, .a = &r->arena, .now = now};

@@ -21,7 +21,8 @@ typedef struct jd_rules_opts {
     uint64_t log_bytes;    /* the engine's log_bytes_max; 0: its default */
     uint64_t readings_max; /* of one evaluation; 0: 100,000 */
     uint32_t failures_max; /* evaluations that fail one after the other before a rule is switched off; 0: 100 */
-    uint32_t group_max;    /* the engine's group_changes_max; 0: its default */
+    uint32_t group_max;    /* the engine's group_changes_max, at least 6; 0: its default */
+    uint32_t try_max;      /* judgements of one jd_rule_try; 0: 200,000 */
 } jd_rules_opts;
 
 /* ---- a pack's rules: checked and compiled whole, then applied ---- */
@@ -42,6 +43,8 @@ typedef struct jd_ruleset jd_ruleset;
  * expression, ", line L column C" of its text follows. engine: for symbols (names are interned). */
 int jd_ruleset_make(jd_engine *engine, const jd_pack_rules *in, jd_ruleset **out, size_t *at, jd_err *err);
 void jd_ruleset_free(jd_ruleset *s); /* that was not applied; NULL is fine */
+/* Only the rule of that id stays. 0, or -1: it is not there, or is a derivation. */
+int jd_ruleset_only(jd_ruleset *s, jd_str id);
 
 /* Loads what was kept; rules are applied next; then jd_rules_watch, before the first write, and jd_rules_go, behind
  * which rules write: when all others watch. */
@@ -64,6 +67,17 @@ int jd_rule_explain(jd_rules *r, jd_str pack, jd_str rule, const jd_doc *d, jd_b
 void jd_rules_metrics(jd_rules *r, jd_buf *out);
 /* The newest group whose changes are judged and whose effects are durable. */
 uint64_t jd_rules_position(jd_rules *r);
+
+/* A rule judged over what was, in order of time, by the code that judges what is; nothing comes of it. It waits, for
+ * the disk as well: not on the threads of rules or of the writer. Takes s, whose only one it is (jd_ruleset_only).
+ * One at a time. *out: a JSON object (docs/packs.md). JD_E_BUSY, JD_E_NOT_FOUND (an entity), JD_E_TOO_COMPLEX_QUERY. */
+typedef struct jd_rule_trying {
+    jd_time from, to; /* from <= t < to */
+    const jd_str *entities;
+    size_t entities_n; /* 0: all of its type */
+    uint64_t most;     /* judgements of readings and of time; 0, or more than try_max: as many as that */
+} jd_rule_trying;
+int jd_rule_try(jd_rules *r, jd_ruleset *s, const jd_rule_trying *how, jd_buf *out, jd_err *err);
 
 /* ---- alerts: what people do with them; done() once, when it is durable ---- */
 typedef enum jd_alert_act {

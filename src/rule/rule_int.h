@@ -211,6 +211,8 @@ int alert_write(struct jd_rules *r, const rule *x, judging *j, jd_str entity, co
 int alert_close_write(struct jd_rules *r, jd_str rule_key, jd_str entity, jd_time now, jd_time at, const char *why,
                       jd_arena *a, jd_write *w, jd_err *err);
 extern const char jd_alert_context[]; /* of its names, as JSON */
+/* What was judged: the attributes that the rule reads, and what it names as evidence. */
+void alert_evidence_json(jd_buf *b, judging *j, jd_time at);
 jd_sym alert_sym(const struct jd_rules *r, const char *name);
 jd_words alert_words(const struct jd_rules *r, const jd_doc *d, const char *name, jd_arena *a);
 /* Members behind others: ,"name":... */
@@ -259,7 +261,7 @@ effects *effects_make(struct jd_rules *r);
 void effects_free(effects *f);
 jd_arena *effects_arena(effects *f); /* of the set that is being filled */
 /* Room for so many writes; what there is goes out where there is none, and what is under way is waited for. */
-void effects_room(effects *f, size_t writes);
+void effects_room(effects *f, size_t writes); /* f NULL, here and below: it is a trial, and nothing is kept */
 jd_write *effects_add(effects *f);
 void effects_state(effects *f, rstate *st);          /* its document is to be written; room was made */
 void effects_ticket(effects *f, jd_alert_ticket *t); /* to be told when the set is durable */
@@ -277,6 +279,14 @@ int effects_idle(effects *f);       /* nothing is under way, nothing waits */
 uint32_t effects_count(effects *f); /* writes that are not durable yet */
 void effects_wake(effects *f);      /* it is stopping */
 void effects_drop_tickets(effects *f, const jd_err *err);
+
+/* ---- try.c: a rule judged over what was, without effects ---- */
+typedef struct trial trial;
+uint64_t trial_ms(const trial *t);  /* its clock */
+jd_time trial_came(const trial *t); /* when what is judged was recorded */
+void trial_raised(trial *t, const rule *x, judging *j, int level, int fresh);
+void trial_cleared(trial *t, const rule *x, int level, jd_time now);
+int trial_is_suppressed(const trial *t);
 
 typedef struct walk { /* rules that judge all entities of a type, or the one entity that each of them has */
     struct walk *next;
@@ -303,6 +313,8 @@ struct jd_rules {
     size_t rules_n, rules_cap;
     jd_strmap by_key;      /* PACK/ID -> place in rules */
     uint64_t rules_due_ms; /* the next `every` */
+    trial *trial;          /* of rules that only judge what was; else NULL */
+    _Atomic int trying;    /* somebody tries a rule */
     jd_view view;          /* of the group in hand */
     int viewing;
     jd_arena view_arena;
@@ -335,6 +347,7 @@ uint64_t rules_ms(void);
 rule *rules_find(jd_rules *r, jd_str key);      /* the thread's */
 rstate *rules_state(jd_rules *r, jd_str alert); /* of its rule and entity; NULL: it is an alert of no rule */
 void rules_view(jd_rules *r);                   /* makes sure that there is one */
+void rules_view_end(jd_rules *r);
 /* It is durable, and something is to be told or commanded. */
 void rules_todo(jd_rules *r, rstate *st);
 /* ---- tell.c: messages and commands that a state says are due ---- */

@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-enum { FAILURES_MAX = 100, LOG_BYTES = 256 << 20, WALK_STEP = 200, TURN_US = 20000 };
+enum { FAILURES_MAX = 100, TRY_MAX = 200000, LOG_BYTES = 256 << 20, WALK_STEP = 200, TURN_US = 20000 };
 
 typedef struct ritem { /* a group, or an edit of the list */
     struct ritem *next;
@@ -353,7 +353,7 @@ void rules_view(jd_rules *r) {
     r->viewing = 1;
 }
 
-static void view_end(jd_rules *r) {
+void rules_view_end(jd_rules *r) {
     if (r->viewing) jd_view_end(&r->view);
     r->viewing = 0;
     jd_arena_reset(&r->view_arena);
@@ -384,7 +384,7 @@ static void judge_group(jd_rules *r, const ritem *it) {
         rindex_offer(r->index, c.was, c.is, judge_one, &c);
     }
     atomic_fetch_add(&r->changes, it->n);
-    view_end(r);
+    rules_view_end(r);
 }
 
 static void states_due(jd_rules *r, uint64_t ms) {
@@ -396,7 +396,7 @@ static void states_due(jd_rules *r, uint64_t ms) {
         rules_view(r);
         if (x && jd_view_get(&r->view, st->entity, &d)) judge_by_time(r, x, &d, jd_now());
     }
-    view_end(r);
+    rules_view_end(r);
 }
 
 rstate *rules_state(jd_rules *r, jd_str alert) {
@@ -424,7 +424,7 @@ static void cleared_by_hand(jd_rules *r, rstate *st) {
 static void act(jd_rules *r, jd_alert_ticket *t) {
     jd_write w;
     jd_doc d;
-    effects_room(r->out, 5);
+    effects_room(r->out, 4);
     rules_view(r);
     int rc = alert_act_write(r, &r->view, t, jd_now(), effects_arena(r->out), &w, &t->err);
     rstate *st = rc ? NULL : rules_state(r, t->id);
@@ -454,7 +454,7 @@ static void acts(jd_rules *r, jd_alert_ticket *t) {
         next = t->next;
         act(r, t);
     }
-    view_end(r);
+    rules_view_end(r);
 }
 
 void rules_todo(jd_rules *r, rstate *st) {
@@ -529,11 +529,11 @@ static void *thread_main(void *user) {
         silences_due(r, ms);
         rules_due(r, ms);
         if (r->walks) walk_step(r);
-        view_end(r);
+        rules_view_end(r);
         tell_turn(r);
         effects_turn(r->out, 1);
         pending_tell(r);
-        view_end(r);
+        rules_view_end(r);
     }
     return NULL;
 }
@@ -568,6 +568,7 @@ int jd_rules_start(jd_rules **out, const jd_rules_opts *opts, jd_err *err) {
     if (!r->o.log_bytes) r->o.log_bytes = LOG_BYTES;
     if (!r->o.changes_bytes) r->o.changes_bytes = (size_t)(r->o.log_bytes / 4);
     if (!r->o.failures_max) r->o.failures_max = FAILURES_MAX;
+    if (!r->o.try_max) r->o.try_max = TRY_MAX;
     r->last = &r->first;
     r->tickets_last = &r->tickets;
     pthread_mutex_init(&r->queue, NULL);

@@ -187,7 +187,8 @@ test("the histogram counts each time that an alert was raised, by its own histor
     const own = await new Server(folder()).start();
     await install(own, "sensors", []);
     const began = Date.now();
-    await install(own, "counted", [rule("high", two), rule("other", { type: "Sensor", levels: [{ severity: "blue", when: "m > 1" }] })]);
+    const other = rule("other", { levels: [{ severity: "blue", when: "m > 1" }] });
+    await install(own, "counted", [rule("high", two), other]);
     /* what happens, when, as we see it from here: raised and cleared lie between two of our instants */
     const seen: { at: number; raised?: string; open: Record<string, string> }[] = [];
     const open: Record<string, string> = {};

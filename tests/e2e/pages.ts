@@ -23,4 +23,8 @@ export const pagesOf = (thing: string, alert: string): PageToLook[] => [
     { name: "alerts", path: "/alerts", ready: ".datatable tbody tr" },
     { name: "alert", path: `/alerts/${encodeURIComponent(alert)}`, ready: ".detail .act" },
     { name: "plan", path: "/plan", ready: ".plan-row" },
+    { name: "health", path: "/system/health", ready: ".health-table .tag" },
+    { name: "links", path: "/system/links", ready: ".links .datatable tbody tr" },
+    { name: "link", path: "/system/links?link=cars&part=devices", ready: "#link-devices tbody tr" },
+    { name: "tables", path: "/system/tables", ready: ".give-drop" },
 ];

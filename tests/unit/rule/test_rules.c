@@ -446,6 +446,138 @@ static void test_silences(void **state) {
     close_all();
 }
 
+/* ---- a rule tried on what was, against what it did ---- */
+
+static const char delayed[] =
+    "[{\"rule\":1,\"id\":\"slow\",\"title\":{\"zh\":\"慢\",\"en\":\"slow\"},\"type\":\"Sensor\","
+    "  \"levels\":[{\"severity\":\"red\",\"when\":\"n > 80\",\"until\":\"n < 70\"},"
+    "              {\"severity\":\"yellow\",\"when\":\"n > 50\",\"until\":\"n < 40\"}],"
+    "  \"for\":\"3min\",\"clearAfter\":\"2min\"}]";
+enum { TRIED = 3, READINGS = 500 };
+static const jd_time tried_from = (jd_time)1700000000 * 1000000, tried_minute = (jd_time)60 * 1000000;
+
+static void reading_at(unsigned i, unsigned n, jd_time at) {
+    char json[200], when[JD_TIME_TEXT_MAX];
+    size_t len = jd_time_print(at, -1, when);
+    snprintf(json, sizeof json,
+             "{\"id\":\"urn:t:%u\",\"type\":\"Sensor\",\"n\":{\"type\":\"Property\",\"value\":%u,"
+             "\"observedAt\":\"%.*s\"}}",
+             i, n, (int)len, when);
+    put(json);
+}
+
+/* "raised red 17; cleared 21; ", times in minutes: as the alert's own history has it. */
+static void what_it_did(unsigned i, jd_buf *out) {
+    jd_arena a;
+    jd_view v;
+    jd_doc d;
+    jd_err err = {0};
+    jd_alert_spell *s;
+    jd_alert_courses c;
+    size_t n = 0;
+    char id[100];
+    snprintf(id, sizeof id, "urn:ngsi-ld:Alert:tried:slow:urn:t:%u", i);
+    jd_arena_init(&a);
+    jd_view_begin(&v, e, 0, &a);
+    jd_alert_courses_begin(rules, INT64_MIN, &c);
+    c.by_data = 1;
+    if (jd_view_get(&v, jd_str_of(id), &d) && jd_alert_course(&c, &v, &d, &a, &s, &n, &err)) fail_msg("%s", err.en);
+    for (size_t k = 0; k < n; k++) {
+        jd_buf_printf(out, "raised %s %lld; ", jd_severity_name(s[k].steps[0].severity, 0),
+                      (long long)((s[k].valid_from - tried_from) / tried_minute));
+        for (size_t j = 1; j < s[k].steps_n; j++)
+            jd_buf_printf(out, "changed %s; ", jd_severity_name(s[k].steps[j].severity, 0));
+        if (s[k].valid_to != INT64_MAX)
+            jd_buf_printf(out, "cleared %lld; ", (long long)((s[k].valid_to - tried_from) / tried_minute));
+    }
+    jd_view_end(&v);
+    jd_arena_fini(&a);
+}
+
+static void what_it_would_do(const jd_jval *alert, jd_buf *out) {
+    const jd_jval *events = jd_jget(alert, "events");
+    for (uint32_t k = 0; events && k < events->n; k++) {
+        jd_str what = jd_jstr(jd_jget(&events->items[k], "what")),
+               severity = jd_jstr(jd_jget(&events->items[k], "severity"));
+        jd_time at;
+        assert_int_equal(jd_time_parse(jd_jstr(jd_jget(&events->items[k], "at")), &at, NULL), 0);
+        int clears = jd_str_is(what, "cleared"), changes = jd_str_is(what, "changed");
+        jd_buf_str(out, what);
+        if (!clears) jd_buf_printf(out, " %.*s", JD_STR_ARG(severity));
+        if (!changes) jd_buf_printf(out, " %lld", (long long)((at - tried_from) / tried_minute));
+        jd_buf_z(out, "; ");
+    }
+}
+
+static void try_it(uint64_t most, jd_time to, jd_arena *a, jd_jval *out) {
+    jd_err err = {0};
+    size_t at;
+    jd_buf b = {0};
+    jd_ruleset *s = compile(a, "tried", delayed, &err, &at);
+    assert_non_null(s);
+    assert_int_equal(jd_ruleset_only(s, JD_STR("slow")), 0);
+    jd_rule_trying how = {.from = tried_from, .to = to, .most = most};
+    jd_str names[TRIED];
+    char ids[TRIED][16];
+    for (int i = 0; i < TRIED; i++) {
+        snprintf(ids[i], sizeof ids[i], "urn:t:%d", i);
+        names[i] = jd_str_of(ids[i]);
+    }
+    how.entities = names;
+    how.entities_n = TRIED;
+    if (jd_rule_try(rules, s, &how, &b, &err)) fail_msg("%s", err.en);
+    if (jd_json_parse(a, jd_arena_dup(a, jd_buf_view(&b)), NULL, out, &err)) fail_msg("%s", err.en);
+    jd_buf_fini(&b);
+}
+
+/* Random walks, judged live as they come; then the same rule on what was: the same, event by event. */
+static void test_a_rule_on_what_was(void **state) {
+    (void)state;
+    jd_arena a;
+    jd_jval v;
+    unsigned at[TRIED] = {45, 60, 30}, events = 0;
+    open_all();
+    apply("tried", delayed);
+    go();
+    for (unsigned k = 0; k < READINGS; k++)
+        for (unsigned i = 0; i < TRIED; i++) {
+            at[i] = at[i] + below(31) < 15 ? 0 : at[i] + below(31) - 15;
+            if (at[i] > 100) at[i] = 100;
+            reading_at(i, at[i], tried_from + (jd_time)k * tried_minute);
+        }
+    settle();
+    jd_arena_init(&a);
+    jd_time to = tried_from + READINGS * tried_minute;
+    try_it(0, to, &a, &v);
+    assert_int_equal((int)jd_jnum(jd_jget(&v, "entities")), TRIED);
+    const jd_jval *all = jd_jget(&v, "alerts");
+    for (unsigned i = 0; i < TRIED; i++) {
+        jd_buf did = {0}, would = {0};
+        char id[16];
+        snprintf(id, sizeof id, "urn:t:%u", i);
+        what_it_did(i, &did);
+        for (uint32_t k = 0; k < all->n; k++)
+            if (jd_jis(jd_jget(&all->items[k], "entity"), id)) what_it_would_do(&all->items[k], &would);
+        jd_buf_c(&did, 0);
+        jd_buf_c(&would, 0);
+        assert_string_equal(would.p, did.p);
+        for (const char *p = did.p; *p; p++) events += *p == ';';
+        jd_buf_fini(&did);
+        jd_buf_fini(&would);
+    }
+    assert_true(events > 60);
+    /* exactly as many as there are; and one less */
+    try_it((uint64_t)TRIED * READINGS, to, &a, &v);
+    assert_int_equal(jd_jget(&v, "cut")->type, JD_JFALSE);
+    try_it((uint64_t)TRIED * READINGS - 1, to, &a, &v);
+    assert_int_equal(jd_jget(&v, "cut")->type, JD_JTRUE);
+    jd_time until;
+    assert_int_equal(jd_time_parse(jd_jstr(jd_jget(&v, "until")), &until, NULL), 0);
+    assert_true(until == to - tried_minute);
+    jd_arena_fini(&a);
+    close_all();
+}
+
 static void test_what_is_refused(void **state) {
     (void)state;
     static const struct {
@@ -495,9 +627,9 @@ static void test_what_is_refused(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_what_is_refused), cmocka_unit_test(test_alerts_are_those_of_the_model),
+        cmocka_unit_test(test_what_is_refused),   cmocka_unit_test(test_alerts_are_those_of_the_model),
         cmocka_unit_test(test_what_is_told_late), cmocka_unit_test(test_a_full_queue_lets_effects_pass),
-        cmocka_unit_test(test_silences)};
+        cmocka_unit_test(test_silences),          cmocka_unit_test(test_a_rule_on_what_was)};
     snprintf(dir, sizeof dir, "/tmp/jindu-rules-XXXXXX");
     if (!mkdtemp(dir)) return 1;
     int rc = cmocka_run_group_tests(tests, NULL, NULL);

@@ -73,6 +73,10 @@ export const say = words({
     linkName: { zh: "名称（字母、数字、- 与 _）", en: "Name (letters, digits, - and _)" },
     template: { zh: "从样例开始", en: "Begin from" },
     replacesLink: { zh: "已有同名链路，送出将替换它。", en: "There is a link of this name; it will be replaced." },
+    secretHidden: {
+        zh: "连接串里的密码不再显示，写成了 ***：送出前请重新填写，否则会连不上。",
+        en: "Connection texts with passwords are not shown again but as ***: write them anew before you send, or nothing can connect.",
+    },
     declaration: { zh: "声明", en: "Declaration" },
     openLink: { zh: "打开链路", en: "Open the link" },
     replace: { zh: "替换", en: "Replace" },
@@ -155,6 +159,10 @@ export const say = words({
     claimHelp: {
         zh: "报文里没有的，在这里说明：它叫什么、是什么、在哪里。",
         en: "What its frames do not say: its name, what it is, where it stands.",
+    },
+    claimSeen: {
+        zh: "链路 {link} · 首次 {first} · 最近 {last} · {frames} 帧，{readings} 个读数",
+        en: "Link {link} · first {first} · last {last} · {frames} frames, {readings} readings",
     },
     name: { zh: "名称", en: "Name" },
     type: { zh: "类型", en: "Type" },
@@ -292,9 +300,9 @@ export const say = words({
     missing: { zh: "缺", en: "Missing" },
     refusedCells: { zh: "被拒", en: "Refused" },
     firstLast: { zh: "最早 – 最晚", en: "First – last" },
-    mendTitle: { zh: "修这 {n} 行", en: "Mend these {n} rows" },
+    mendTitle: { zh: "待修的 {n} 行", en: "Mend these {n} rows" },
     mendHelp: {
-        zh: "直接改单元格，再送一次，直到没有剩下的。不要的行可以留下不送。改动先存在本浏览器，断线、刷新都不丢。",
+        zh: "直接改单元格，再送一次，直到没有剩下的。不要的行可以不送。改动先存在本浏览器，断线、刷新都不丢。",
         en: "Change cells in place and send again until none is left. Rows you do not want can be left out. Changes are kept in this browser through a lost line or a reload.",
     },
     notSetAside: {
@@ -325,7 +333,7 @@ export const say = words({
     after: { zh: "下一页", en: "Next" },
     pageOf: { zh: "第 {n} 页，共 {all} 页", en: "Page {n} of {all}" },
     mendCount: {
-        zh: "改了 {mended} 格，送出 {n} 行，留下 {dropped} 行",
+        zh: "改了 {mended} 格，送出 {n} 行，不送 {dropped} 行",
         en: "{mended} cells changed, {n} rows to send, {dropped} left out",
     },
     sendAgain: { zh: "再送一次", en: "Send again" },

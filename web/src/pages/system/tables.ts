@@ -96,4 +96,4 @@ export const mappingName = (file: string): string =>
         .replace(/(\.(csv|txt|json|geojson|jsonl|ndjson|xlsx|gz))+$/i, "")
         .replace(/[^A-Za-z0-9_-]+/g, "-")
         .replace(/^-+|-+$/g, "")
-        .slice(0, 60) || "table";
+        .slice(0, 50) || "table";
