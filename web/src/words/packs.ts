@@ -50,7 +50,7 @@ export const say = words({
     notProved: { zh: "发布时的证明没有通过。", en: "Its proof did not pass when this program was released." },
     proved: {
         zh: "发布时核对 {checks} 项、{values} 个数值，全部相符；故意改坏输入 {mutations} 种，{noticed} 种被识破。",
-        en: "{checks} checks and {values} values held at release; {noticed} of {mutations} altered inputs were noticed.",
+        en: "{checks} checks and {values} values held at release; {noticed} of {mutations} altered inputs noticed.",
     },
     proofInputs: {
         zh: "输入数据 {n} 份，变异 {mutations} 种",

@@ -6,23 +6,25 @@ export interface Place {
 }
 export interface Line {
     number: number;
-    text: string;
+    /** Of the line that the place is in: up to the place, and from there on; else all of it. */
+    before: string;
+    from: string;
     here: boolean;
 }
 
 const wholeMost = 400;
-/** The lines about a place; a line of great length is cut around it, and `column` is where the place is in it then. */
-export function excerpt(text: string, place: Place, around = 2): { lines: Line[]; column: number } {
-    const all = text.split("\n");
+/** The lines about a place; a line of great length is cut around it. */
+export function excerpt(text: string, place: Place, around = 2): Line[] {
     const first = Math.max(1, place.line - around);
     const cut = Math.max(0, place.column - wholeMost / 2);
-    const lines = all.slice(first - 1, place.line + around).map((line, i) => {
+    const lines = text.split("\n").slice(first - 1, place.line + around);
+    return lines.map((line, i) => {
         const number = first + i;
         const here = number === place.line;
-        const shown = here ? line.slice(cut, cut + wholeMost) : line.slice(0, wholeMost);
-        return { number, text: shown.replace(/\r$/, ""), here };
+        const shown = (here ? line.slice(cut, cut + wholeMost) : line.slice(0, wholeMost)).replace(/\r$/, "");
+        const at = here ? place.column - 1 - cut : shown.length;
+        return { number, before: shown.slice(0, at), from: shown.slice(at) || " ", here };
     });
-    return { lines, column: place.column - cut };
 }
 
 /** Where the member `path` ("levels[0].when") stands in a JSON text; its beginning when it is not there. */
