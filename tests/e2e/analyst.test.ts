@@ -1,4 +1,5 @@
-// The analyst: a figure, its rows, a workbook whose sum equals the figure; in both languages, over a cut line, and in the
+// The analyst: a figure, its rows, a workbook whose sum equals the figure; in both languages, over a cut line, and
+// in the
 // past. The workbook is read by the program's own reader of tables, which nobody asked the page about.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
