@@ -6,7 +6,7 @@ if ! command -v node >/dev/null 2>&1 || ! command -v npm >/dev/null 2>&1; then
     exit 0
 fi
 scripts/npm.sh
-if [ -f web/dist/index.html ] && [ -z "$(find web city/labels.json city/contexts package-lock.json \
+if [ -f web/dist/index.html ] && [ -z "$(find web city/contexts docs/plan.md docs/plan.systems.json packs/*/pack.json package-lock.json \
     -path web/dist -prune -o -type f -newer web/dist/index.html -print 2>/dev/null)" ]; then
     exit 0
 fi

@@ -41,7 +41,7 @@ test("every term that a link's mappings make has a definition, a label, and a si
     const read = (file: string): Json =>
         JSON.parse(readFileSync(new URL(`../../city/${file}`, import.meta.url), "utf8"));
     const context = read("contexts/city.jsonld")["@context"];
-    const labels = read("labels.json");
+    const { labels } = read("console.json");
     for (const [name, { protocol, maps }] of Object.entries(declarations())) {
         assert.ok(labels.links[name] && labels.protocols[protocol], name);
         for (const { entity, attributes, fixed } of maps as Json[]) {
@@ -65,6 +65,8 @@ test("packs stand beside the sample city: no link has the name or the port of an
         const { listen, dial } = JSON.parse(readFileSync(file, "utf8")) as { listen?: string; dial?: string };
         return { name: basename(file, ".json"), port: listen?.split(":").at(-1) ?? dial };
     });
+    const ports = links.map(({ port }) => port);
+    assert.deepEqual(ports, [...new Set(ports)], "nor two packs the same");
     for (const [name, { listen }] of Object.entries(declarations())) {
         assert.ok(!links.some((one) => one.name === name), name);
         assert.ok(!links.some(({ port }) => port === listen.split(":").at(-1)), listen);

@@ -102,8 +102,9 @@ test("ids are unique, and every term has a definition and a label", () => {
     const read = (file: string): unknown =>
         JSON.parse(readFileSync(new URL(`../../city/${file}`, import.meta.url), "utf8"));
     const context = (read("contexts/city.jsonld") as { "@context": Record<string, string> })["@context"];
-    const labels = read("labels.json") as Record<"types" | "attributes", Record<string, unknown>>;
-    const units = (read("labels.json") as { units: Record<string, string> }).units;
+    type Labels = Record<"types" | "attributes", Record<string, unknown>> & { units: Record<string, string> };
+    const { labels } = read("console.json") as { labels: Labels };
+    const { units } = labels;
     for (const { id, type, ...attributes } of entities) {
         assert.ok(context[type] && labels.types[type], `${type} of ${id}`);
         for (const [name, attribute] of Object.entries(attributes)) {

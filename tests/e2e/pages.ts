@@ -22,7 +22,7 @@ export const pagesOf = (thing: string, alert: string, device?: string): PageToLo
     { name: "drawer", path: `/now?open=${encodeURIComponent(thing)}`, ready: ".drawer .values" },
     { name: "alerts", path: "/alerts", ready: ".datatable tbody tr" },
     { name: "alert", path: `/alerts/${encodeURIComponent(alert)}`, ready: ".detail .act" },
-    ...["health", "links", "tables", "packs", "rules", "subscriptions", "people"].map((tab) => ({
+    ...["packs", "rules", "subscriptions", "people"].map((tab) => ({
         name: `system-${tab}`,
         path: `/system/${tab}`,
         ready: "main .panel",
@@ -34,6 +34,14 @@ export const pagesOf = (thing: string, alert: string, device?: string): PageToLo
     { name: "plan", path: "/plan", ready: ".plan-row" },
     { name: "health", path: "/system/health", ready: ".health-table .tag" },
     { name: "links", path: "/system/links", ready: ".links .datatable tbody tr" },
-    { name: "link", path: "/system/links?link=cars&part=devices", ready: "#link-devices tbody tr" },
+    ...(device
+        ? [
+              {
+                  name: "link",
+                  path: `/system/links?link=${device.split("/")[0]}&part=devices`,
+                  ready: "#link-devices tbody tr",
+              },
+          ]
+        : []),
     { name: "tables", path: "/system/tables", ready: ".give-drop" },
 ];

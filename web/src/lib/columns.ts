@@ -7,6 +7,7 @@ import { words } from "./words.ts";
 
 const say = words({
     name: { zh: "名称", en: "Name" },
+    id: { zh: "编号", en: "Id" },
     observed: { zh: "观测时间", en: "Observed" },
     yes: { zh: "是", en: "Yes" },
     no: { zh: "否", en: "No" },
@@ -25,7 +26,7 @@ const own: Record<string, readonly string[]> = {
 
 /** One value as a person reads it. */
 export function shownValue(entity: Entity, name: string, type?: string): string {
-    const value = valueOf(entity, name);
+    const value = name === "id" ? entity.id : valueOf(entity, name);
     if (value === undefined || value === null) return "–";
     const code = codeName(name, type, value);
     if (code !== undefined) return code;
@@ -56,10 +57,10 @@ export function entityColumns(spec: ViewSpec, rows: readonly Entity[]): Column<E
             const unit = isCoded ? "" : unitOf(name, spec.type, code);
             return {
                 id: name,
-                title: attributeName(name, spec.type),
+                title: name === "id" ? say("id") : attributeName(name, spec.type),
                 numeric: numeric && !isCoded,
                 value: (row) => {
-                    const value = valueOf(row, name);
+                    const value = name === "id" ? row.id : valueOf(row, name);
                     if (isCoded) return codeName(name, spec.type, value) ?? String(value ?? "");
                     return typeof value === "object" && value !== null
                         ? shownValue(row, name)

@@ -29,13 +29,17 @@ export interface View {
     readonly error: Readonly<Ref<unknown>>;
     onChange(listener: Listener): void;
     list(): Entity[];
+    /** Once more, where it failed. */
+    reload(): void;
 }
 
 const tellEveryMs = 250;
 /** A question with more names than this would be too long an address (--target-max): then all attributes come. */
 const attrsCharacters = 3000;
 function attrsOf(names: readonly string[] | undefined): string | undefined {
-    const text = [...new Set(names ?? [])].sort().join(",");
+    // Views may show these too; they are no attributes to ask for.
+    const attributes = (names ?? []).filter((name) => !["id", "type", "scope"].includes(name));
+    const text = [...new Set(attributes)].sort().join(",");
     return text === "" || text.length > attrsCharacters ? undefined : text;
 }
 const nothing = "urn:ngsi-ld:null";
@@ -64,6 +68,7 @@ class LiveView implements View {
         void this.version.value;
         return [...this.entities.values()];
     }
+    reload = (): void => void this.load(at.value);
     onChange(listener: Listener): void {
         this.listeners.push(listener);
     }
