@@ -30,7 +30,7 @@ typedef struct serving {
     uint64_t io_threads, workers, body_max, bodies_max, header_max, target_max, connections_max, connections_per_ip_max;
     uint64_t idle_ms, slow_ms, jobs_max;
     uint64_t history_heads_bytes, history_heads_age, history_fan, history_cache_bytes, history_read_max;
-    uint64_t history_write_max, tables_kept, tables_refused_bytes;
+    uint64_t history_recent_bytes, history_write_max, tables_kept, tables_refused_bytes;
     uint64_t notify_brokers_max;
     uint64_t messages_kept, messages_open_max, people_max;
     uint64_t packs_max, pack_files_max, pack_bytes_max, rules_try_max;
@@ -85,6 +85,8 @@ static const cmd_opt opts[] = {
            "同级批次达到此数即合并"),
     SIZE("history-cache-bytes", history_cache_bytes, 64 * KIB, TIB, "sealed rows kept in memory",
          "内存中缓存的已封存数据"),
+    SIZE("history-recent-bytes", history_recent_bytes, 4 * KIB, TIB, "newest sealed readings kept for windows of rules",
+         "为规则窗口保留在内存中的最新已封存读数"),
     NUMBER("history-read-max", history_read_max, 1000, UINT32_MAX, "readings that one temporal query may open",
            "一次时态查询最多读取的读数"),
     SIZE("history-write-max", history_write_max, KIB, 128 * MIB, "readings of one entity that one request may tell",
@@ -164,6 +166,7 @@ static void defaults(void *settings) {
                    .history_heads_age = 600,
                    .history_fan = 8,
                    .history_cache_bytes = 256 * MIB,
+                   .history_recent_bytes = 256 * MIB,
                    .history_read_max = 20000000,
                    .history_write_max = 64 * MIB,
                    .tables_kept = 100,
@@ -347,6 +350,7 @@ static int serve_city(const serving *s, const cmd_address *at, jd_str console, j
         .history_heads_bytes = s->history_heads_bytes,
         .history_heads_age_ms = s->history_heads_age * 1000,
         .history_cache_bytes = s->history_cache_bytes,
+        .history_recent_bytes = s->history_recent_bytes,
         .history_fan = (uint32_t)s->history_fan,
         .history_read_max = (uint32_t)s->history_read_max,
         .history_write_max = s->history_write_max,

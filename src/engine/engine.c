@@ -164,6 +164,7 @@ int jd_engine_open(jd_engine **out, const jd_engine_opts *opts, jd_err *err) {
     hist_opts ho = {.heads_bytes = opts->history_heads_bytes,
                     .heads_age_ms = opts->history_heads_age_ms,
                     .cache_bytes = opts->history_cache_bytes,
+                    .recent_bytes = opts->history_recent_bytes,
                     .fan = opts->history_fan,
                     .manual = opts->manual};
     if (history_open(&e->history, e, e->store, &ho, err) || engine_load(e, err)) {

@@ -33,6 +33,7 @@ typedef struct jd_engine_opts {
     size_t history_heads_bytes; /* readings in memory before they are sealed; 0: 64 MiB */
     uint64_t history_heads_age_ms; /* or when so old; 0: 10 minutes */
     size_t history_cache_bytes;    /* of sealed rows kept in memory; 0: 256 MiB */
+    size_t history_recent_bytes;   /* of sealed readings kept for windows of rules; 0: 256 MiB */
     uint32_t history_fan;          /* sealed runs of a level that are merged into one; 0: 8 */
     size_t history_write_max;      /* bytes of readings that one write may give at once; 0: 64 MiB */
     uint32_t history_read_max;     /* readings that one question may open; 0: 20 million */

@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-int jd_view_get_temporal(jd_view *v, jd_str id, jd_doc *out, int *hidden) {
+int view_temporal(jd_view *v, jd_str id, jd_doc *out, int *hidden, uint64_t *entity) {
     if (!v->t) return 0;
     coll *c = &v->t->entities;
     pthread_rwlock_rdlock(&v->t->lock);
@@ -13,7 +13,13 @@ int jd_view_get_temporal(jd_view *v, jd_str id, jd_doc *out, int *hidden) {
     if (!ver) return 0;
     *hidden = ver->hidden || !view_open(v, ver, out);
     if (*hidden) jd_doc_open(out, (jd_str){ver->bytes, ver->n});
+    *entity = (uint64_t)key_of(c, serial);
     return 1;
+}
+
+int jd_view_get_temporal(jd_view *v, jd_str id, jd_doc *out, int *hidden) {
+    uint64_t entity;
+    return view_temporal(v, id, out, hidden, &entity);
 }
 
 /* ---- one series ---- */
@@ -81,8 +87,7 @@ static int same_key(const jd_reading *a, const jd_reading *b) {
     return a->at == b->at && !((a->flags ^ b->flags) & JD_R_DELETED);
 }
 
-/* Of sorted readings those that count, each with the time at which its key was first told. */
-static size_t clean(const jd_reading *r, size_t n, jd_time cleared, const jd_reading *now, shown *out) {
+size_t readings_clean(const jd_reading *r, size_t n, jd_time cleared, const jd_reading *now, shown *out) {
     size_t kept = 0;
     for (size_t i = 0; i < n; i++)
         if (r[i].flags & JD_R_CLEAR && r[i].recorded > cleared) cleared = r[i].recorded;
@@ -221,7 +226,7 @@ static int series_read(reader *k, jd_sym attr, uint32_t dataset, const jd_attrvi
     }
     got = jd_readings_settle(r, got, k->cleared, JD_SETTLE_KEEP);
     shown *s = jd_arena_alloc(k->a, (got + 1) * sizeof *s);
-    size_t all = clean(r, got, k->cleared, v ? &now : NULL, s), kept = 0;
+    size_t all = readings_clean(r, got, k->cleared, v ? &now : NULL, s), kept = 0;
     if (before && k->win->given) { /* the last one before the window, unless it was deleted */
         size_t last = SIZE_MAX;
         for (size_t i = 0; i < all && s[i].r.at < k->win->from; i++) last = i;

@@ -4,6 +4,9 @@
 #include "engine/engine_int.h"
 #include "engine/history.h"
 
+/* jd_view_get_temporal, and the entity's key. */
+int view_temporal(jd_view *v, jd_str id, jd_doc *out, int *hidden, uint64_t *entity);
+
 typedef struct reader {
     jd_view *v;
     history *h;
@@ -29,6 +32,9 @@ typedef struct shown { /* a reading that counts, and when its key was first told
     jd_time created;
     int current; /* it is the document's */
 } shown;
+/* Of readings that jd_readings_settle has put in order (KEEP) those that count, each with the time at which its key was
+ * first told. now: the document's, or NULL. out has room for all. */
+size_t readings_clean(const jd_reading *r, size_t n, jd_time cleared, const jd_reading *now, shown *out);
 /* All that counts of a series within the window; v: the document's instance, or NULL. before: the last one that lies
  * before the window counts too. */
 int reader_series(reader *k, jd_sym attr, uint32_t dataset, const jd_attrview *v, int before, shown **out, size_t *n);

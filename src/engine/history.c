@@ -1,5 +1,6 @@
 /* Opening and closing history, what the writer does for it, and the states that readers hold. */
 #include "engine/history_seal.h"
+#include "engine/recent.h"
 
 #include "base/log.h"
 
@@ -12,6 +13,7 @@ static hist_state *state_new(heads *active, heads *frozen, uint32_t runs) {
     s->refs = 1;
     s->active = active;
     s->frozen = frozen;
+    s->folded = INT64_MIN;
     s->runs = jd_xcalloc(runs ? runs : 1, sizeof(run *));
     return s;
 }
@@ -60,6 +62,7 @@ int history_open(history *h, jd_engine *e, jd_store *s, const hist_opts *o, jd_e
     if (!h->o.heads_bytes) h->o.heads_bytes = (size_t)64 << 20;
     if (!h->o.heads_age_ms) h->o.heads_age_ms = 600000;
     if (!h->o.cache_bytes) h->o.cache_bytes = (size_t)256 << 20;
+    if (!h->o.recent_bytes) h->o.recent_bytes = (size_t)256 << 20;
     if (h->o.fan < 2) h->o.fan = 8;
     pthread_rwlockattr_t attr;
     pthread_rwlockattr_init(&attr);
@@ -82,6 +85,7 @@ int history_open(history *h, jd_engine *e, jd_store *s, const hist_opts *o, jd_e
         if (r->rows_n) qsort(r->rows, r->rows_n, sizeof *r->rows, by_first);
     }
     if (h->state->runs_n) qsort(h->state->runs, h->state->runs_n, sizeof(run *), newer_first);
+    h->recent = recent_new(h->o.recent_bytes, h->state->runs_n ? h->state->runs[0]->last_group : 0);
     return 0;
 }
 
@@ -123,6 +127,7 @@ void history_close(history *h) {
     }
     history_release(h, h->state);
     row_cache_free(h->cache);
+    recent_free(h->recent);
     free(h->drops);
     pthread_rwlock_destroy(&h->lock);
     pthread_mutex_destroy(&h->mutex);
@@ -148,6 +153,7 @@ static void freeze(history *h) {
     h->log_from = UINT64_MAX;
     hist_state *was = h->state, *s = state_new(heads_new(), heads_ref(was->active), was->runs_n);
     for (uint32_t i = 0; i < was->runs_n; i++) s->runs[s->runs_n++] = run_ref(was->runs[i]);
+    s->folded = was->folded;
     move_to(h, s);
 }
 
@@ -156,6 +162,7 @@ static void take_whole(history *h, hist_step *step) {
     hist_state *was = h->state;
     hist_state *s = state_new(heads_ref(was->active), NULL, was->runs_n + 1);
     if (step->gone_n && was->frozen) s->frozen = heads_ref(was->frozen);
+    s->folded = step->whole->folded > was->folded ? step->whole->folded : was->folded;
     int placed = !step->whole->rows_n;
     for (uint32_t i = 0; i < was->runs_n; i++) {
         run *r = was->runs[i];
@@ -364,6 +371,8 @@ void history_metrics(history *h, jd_buf *out) {
     uint64_t hb = heads_bytes(s->active) + (s->frozen ? heads_bytes(s->frozen) : 0);
     uint64_t hr = heads_readings(s->active) + (s->frozen ? heads_readings(s->frozen) : 0);
     pthread_rwlock_unlock(&h->lock);
+    recent_figures lately;
+    recent_tell(h->recent, &lately);
     const struct {
         const char *name, *type, *help;
         uint64_t v;
@@ -376,6 +385,12 @@ void history_metrics(history *h, jd_buf *out) {
         {"jindu_history_sealed_readings", "gauge", "readings in them", readings},
         {"jindu_history_sealed_bytes", "gauge", "bytes of their rows", bytes},
         {"jindu_history_cache_bytes", "gauge", "bytes of rows kept in memory", row_cache_bytes(h->cache)},
+        {"jindu_history_recent_bytes", "gauge", "bytes of readings kept for windows", lately.bytes},
+        {"jindu_history_recent_series", "gauge", "series of them", lately.series},
+        {"jindu_history_recent_asked_total", "counter", "windows asked for", lately.asked},
+        {"jindu_history_recent_built_total", "counter", "series taken in for them from rows", lately.built},
+        {"jindu_history_recent_refused_total", "counter", "series for which there was no room", lately.refused},
+        {"jindu_history_recent_evicted_total", "counter", "series that went to make room", lately.evicted},
         {"jindu_history_rows_written_total", "counter", "rows written", atomic_load(&h->rows_written)},
         {"jindu_history_merges_total", "counter", "merges of runs", atomic_load(&h->merges)},
     };

@@ -42,6 +42,23 @@ int jd_view_evolution(jd_view *v, const jd_doc *d, const jd_wanted *w, const jd_
 int jd_view_aggregate(jd_view *v, const jd_doc *d, const jd_wanted *w, const jd_window *win, const jd_period *p,
                       jd_time origin, unsigned methods, jd_arena *a, jd_taggr **out, size_t *n, jd_err *err);
 
+/* The default instance of one attribute by observedAt, for whoever asks for the same short time again and again
+ * (rules): what counts of `from` <= t <= `to`, oldest first, in the arena; before: and the last one before that, where
+ * it is known. As jd_view_evolution has it, without its documents. 1; 0: ask that; -1. */
+typedef struct jd_sample {
+    jd_time at;
+    jd_num num;
+    int numeric; /* else it is of another kind than number */
+} jd_sample;
+typedef struct jd_samples {
+    jd_sample *p;
+    size_t n;
+    int before;   /* p[0] lies before the window */
+    int complete; /* else there may be one before the window that is not known here */
+} jd_samples;
+int jd_view_samples(jd_view *v, jd_str id, jd_sym attr, jd_time from, jd_time to, int before, jd_arena *a,
+                    jd_samples *out, jd_err *err);
+
 /* A document with the id, types and scopes of d and the given instances as instances of their attributes: what a q or a
  * geo-query over time is asked of. */
 int jd_evolution_doc(jd_view *v, const jd_evolution *e, jd_arena *a, jd_doc *out, jd_err *err);

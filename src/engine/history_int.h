@@ -84,7 +84,8 @@ typedef struct run {
     run_row *rows;                    /* by first key */
     uint32_t rows_n, rows_cap;
     uint64_t readings, bytes;
-    int replaced; /* when the last reference goes, its rows go from the store */
+    int replaced;   /* when the last reference goes, its rows go from the store */
+    jd_time folded; /* of one that was just merged: as hist_state.folded */
 } run;
 
 typedef struct hist_state {
@@ -92,12 +93,14 @@ typedef struct hist_state {
     heads *active, *frozen; /* frozen may be NULL */
     run **runs;             /* newest first */
     uint32_t runs_n;
+    jd_time folded; /* readings from before it may have become roll-ups, or gone, since the start */
 } hist_state;
 
 typedef struct hist_opts {
     size_t heads_bytes;    /* sealed from here; 0: 64 MiB */
     uint64_t heads_age_ms; /* or when so old; 0: 10 minutes */
     size_t cache_bytes;    /* of row bodies; 0: 256 MiB */
+    size_t recent_bytes;   /* of readings that windows ask for; 0: 256 MiB */
     uint32_t fan;          /* runs of a level that become one of the next; 0: 8 */
     int manual;            /* tests: no thread; history_step does its work */
 } hist_opts;
@@ -132,6 +135,7 @@ typedef struct history {
     _Atomic int failing; /* the historian's last try failed: writers do not wait for it */
 
     struct row_cache *cache;
+    struct recent *recent;
     _Atomic uint64_t readings_taken, rows_written, bytes_written, merges, sealed_readings;
 } history;
 

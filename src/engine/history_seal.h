@@ -40,6 +40,7 @@ int merge_runs(history *h, hist_state *st, uint32_t first, uint32_t last, jd_err
 typedef struct retain retain;
 retain *retain_begin(history *h); /* NULL: no policy */
 void retain_end(retain *r);
+jd_time retain_horizon(const retain *r); /* nothing from it on is folded */
 /* Readings of a series in order: those that are too old are folded into stashes of its tiers, the others left, in
  * place.
  */

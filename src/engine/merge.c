@@ -180,6 +180,7 @@ int merge_runs(history *h, hist_state *st, uint32_t first, uint32_t last, jd_err
     merger m = {.h = h, .n = n, .how = last + 1 == st->runs_n ? JD_SETTLE_ALL : JD_SETTLE_KEEP};
     /* only where all runs are merged: a newer one may hold what corrects, voids or clears */
     if (m.how == JD_SETTLE_ALL && first == 0) m.keep = retain_begin(h);
+    s.r->folded = m.keep ? retain_horizon(m.keep) : INT64_MIN;
     m.st = st;
     int64_t *gone = jd_xcalloc(n, sizeof *gone);
     m.cur = jd_xcalloc(n, sizeof *m.cur);

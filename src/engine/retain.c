@@ -92,6 +92,13 @@ void retain_end(retain *r) {
     free(r);
 }
 
+jd_time retain_horizon(const retain *r) {
+    jd_time latest = INT64_MIN;
+    for (size_t i = 0; i < r->n; i++)
+        if (r->list[i].horizon > latest) latest = r->list[i].horizon;
+    return latest;
+}
+
 /* The policy of an entity: the first that names one of its types. */
 static const kept_policy *policy_of(retain *r, uint64_t entity) {
     if (entity == r->entity) return r->mine;
@@ -130,10 +137,8 @@ uint64_t retain_every_ms(history *h) {
 
 int retain_due(history *h, const hist_state *s) {
     retain *r = retain_begin(h);
-    jd_time newest = INT64_MIN;
     if (!r) return 0;
-    for (size_t i = 0; i < r->n; i++)
-        if (r->list[i].horizon > newest) newest = r->list[i].horizon;
+    jd_time newest = retain_horizon(r);
     retain_end(r);
     for (uint32_t i = 0; i < s->runs_n; i++)
         for (uint32_t k = 0; k < s->runs[i]->rows_n; k++)

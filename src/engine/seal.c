@@ -1,6 +1,7 @@
 /* The historian: frozen heads become a run of rows, runs of a level become one of the next. It only reads and encodes;
  * what it makes waits in a queue for the writer, which stores it between commit groups. */
 #include "engine/history_seal.h"
+#include "engine/recent.h"
 
 #include "base/log.h"
 
@@ -166,6 +167,7 @@ int seal_frozen(history *h, jd_err *err) {
     s.r->latest = heads_latest(hs);
     uint64_t *entities;
     size_t n = heads_entities(hs, &entities);
+    recent_absorb(h->recent, hs, entities, n);
     jd_rowmaker *m = jd_rowmaker_new();
     jd_arena a;
     jd_arena_init(&a);

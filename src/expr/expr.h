@@ -83,7 +83,8 @@ typedef enum jd_xfold { /* what whole chunks can tell without being read one by 
                         JD_XF_LEAST,
                         JD_XF_MOST,
                         JD_XF_COUNT,
-                        JD_XF_STDDEV
+                        JD_XF_STDDEV,
+                        JD_XFOLDS
 } jd_xfold;
 
 typedef struct jd_xhost {

@@ -60,6 +60,7 @@ static int open_rooms(jd_server *s, const jd_server_opts *o, jd_err *err) {
                          .history_heads_bytes = o->history_heads_bytes,
                          .history_heads_age_ms = o->history_heads_age_ms,
                          .history_cache_bytes = o->history_cache_bytes,
+                         .history_recent_bytes = o->history_recent_bytes,
                          .history_fan = o->history_fan,
                          .history_write_max = o->history_write_max,
                          .history_read_max = o->history_read_max,

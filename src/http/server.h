@@ -27,7 +27,7 @@ typedef struct jd_server_opts {
     uint64_t log_bytes_max, min_free;
     size_t queue_bytes_max;
     /* history; 0: as engine.h says */
-    size_t history_heads_bytes, history_cache_bytes, history_write_max;
+    size_t history_heads_bytes, history_cache_bytes, history_recent_bytes, history_write_max;
     uint64_t history_heads_age_ms;
     uint32_t history_fan, history_read_max;
     const jd_str *history_off; /* they live as long as the server */

@@ -115,6 +115,20 @@ int jd_inst_split(const jd_attrview *v, jd_buf *skeleton, jd_buf *nums) {
     return v->kind == JD_PROPERTY && jd_node_type(v->value) == JD_N_NUM && *v->value.p != JD_T_NUMTEXT;
 }
 
+int jd_inst_number(const jd_attrview *v, jd_num *out) {
+    const unsigned char *p = v->value.p;
+    if (v->kind != JD_PROPERTY || jd_node_type(v->value) != JD_N_NUM || *p == JD_T_NUMTEXT) return 0;
+    *out = (jd_num){.m = 0};
+    if (*p >= JD_T_SMALLINT) {
+        out->m = *p - JD_T_SMALLINT;
+        return 1;
+    }
+    out->scale = p[1];
+    p += 2;
+    out->m = jd_unzigzag(jd_varint_get(&p, v->value.end));
+    return 1;
+}
+
 /* ---- together ---- */
 
 typedef struct joiner {

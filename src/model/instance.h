@@ -16,6 +16,8 @@
 /* Appends the skeleton to *skeleton and the numbers, in order, to *nums (an array of jd_num). 1 when the first of them
  * is the value of a Property, else 0. */
 int jd_inst_split(const jd_attrview *v, jd_buf *skeleton, jd_buf *nums);
+/* That first number alone. 1; 0: the value is none. */
+int jd_inst_number(const jd_attrview *v, jd_num *out);
 /* Appends the record again, as jd_attr_next reads it with entity_created = base <= created <= modified. Of the reading
  * its skeleton, numbers, digits and (when it is OBSERVED) `at` are taken. 0, or -1 when skeleton and numbers do not fit
  * each other (they come from the store: it is damaged). */

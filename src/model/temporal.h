@@ -78,6 +78,9 @@ uint64_t jd_acc_count(const jd_acc *c);
 /* Appends the value of one method as JSON; 0: appended; -1: the method is not eligible for what came. Doubles are
  * written as short as they can be read back; exact sums exactly. */
 int jd_acc_print(const jd_acc *c, unsigned method, jd_buf *out);
+/* The same as a number: what the text reads back as. AVG, SUM, MIN, MAX, STDDEV, TOTAL; -1: it is none, or there is
+ * none. */
+int jd_acc_number(const jd_acc *c, unsigned method, double *out);
 
 typedef struct jd_tbucket {
     jd_time start, end;

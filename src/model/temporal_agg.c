@@ -505,9 +505,9 @@ static int print_number(jd_buf *b, const number *x) {
     return 0;
 }
 
-static int print_mean(jd_buf *b, const tally *t) {
-    if (t->sum.rounded || t->n >> 60) return print_double(b, total_value(&t->sum) / (double)t->n);
-    return print_double(b, ratio(t->sum.m, (uwide)t->n * ten(t->sum.scale)));
+static double mean(const tally *t) {
+    if (t->sum.rounded || t->n >> 60) return total_value(&t->sum) / (double)t->n;
+    return ratio(t->sum.m, (uwide)t->n * ten(t->sum.scale));
 }
 
 /* x * y as two halves. */
@@ -555,12 +555,35 @@ static int print_text_end(const others *o, int greatest, jd_buf *b) {
     return 0;
 }
 
+/* What counts as numbers; NULL: nothing does. */
+static const tally *tally_of(const jd_acc *c) {
+    const others *o = c->others;
+    return c->numbers.n ? &c->numbers : o && o->booleans.n ? &o->booleans : o && o->sizes.n ? &o->sizes : NULL;
+}
+
+int jd_acc_number(const jd_acc *c, unsigned method, double *out) {
+    const tally *t = tally_of(c);
+    int sizes = c->others && t == &c->others->sizes;
+    if (method == JD_AGG_TOTAL) return *out = (double)c->count, c->count ? 0 : -1;
+    if (!t) return -1;
+    switch (method) {
+    case JD_AGG_SUM: *out = total_value(&t->sum); break;
+    case JD_AGG_AVG: *out = mean(t); break;
+    case JD_AGG_MIN: *out = number_value(&t->min); break;
+    case JD_AGG_MAX: *out = number_value(&t->max); break;
+    case JD_AGG_STDDEV:
+        if (sizes) return -1;
+        *out = deviation(t);
+        break;
+    default: return -1;
+    }
+    if (*out == 0) *out = 0; /* no minus before it */
+    return isfinite(*out) ? 0 : -1;
+}
+
 int jd_acc_print(const jd_acc *c, unsigned method, jd_buf *out) {
     const others *o = c->others;
-    const tally *t = c->numbers.n         ? &c->numbers
-                     : o && o->booleans.n ? &o->booleans
-                     : o && o->sizes.n    ? &o->sizes
-                                          : NULL;
+    const tally *t = tally_of(c);
     int sizes = o && t == &o->sizes, text = o && !t && o->texts.n;
     if (!c->count) return -1;
     switch (method) {
@@ -570,7 +593,7 @@ int jd_acc_print(const jd_acc *c, unsigned method, jd_buf *out) {
     case JD_AGG_SUMSQ: return t && !sizes ? print_total(out, &t->sumsq) : -1;
     case JD_AGG_STDDEV: return t && !sizes ? print_double(out, deviation(t)) : -1;
     case JD_AGG_AVG:
-        if (t) return print_mean(out, t);
+        if (t) return print_double(out, mean(t));
         if (!text || o->clocks.n != o->texts.n) return -1;
         return print_clock(out, (jd_time)(o->clocks.sum / (wide)o->clocks.n), -1, sizeof "1970-01-01T" - 1);
     case JD_AGG_MIN: return t ? print_number(out, &t->min) : text ? print_text_end(o, 0, out) : -1;

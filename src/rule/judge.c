@@ -376,8 +376,8 @@ void judge(jd_rules *r, rule *x, const jd_doc *was, const jd_doc *is, uint64_t g
     judge_at(r, x, was, is, group, 0, now, f);
 }
 
-void judge_by_time(jd_rules *r, rule *x, const jd_doc *is, jd_time now) {
-    judge_at(r, x, NULL, is, r->view.group, 1, now, NULL);
+void judge_by_time(jd_rules *r, rule *x, const jd_doc *is, jd_time now, found *f) {
+    judge_at(r, x, NULL, is, r->view.group, 1, now, f);
 }
 
 void judge_removed(jd_rules *r, rstate *st, jd_time now) {

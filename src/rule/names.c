@@ -347,46 +347,81 @@ static size_t count_of(const jd_evolution *e) {
     return n;
 }
 
+/* The short way to readings of a window, from < at <= to. 1; 0: evolutions and aggregates are to be asked; -1. */
+static int samples(judging *j, jd_sym attr, jd_time from, jd_time to, int before, jd_samples *out, jd_err *err) {
+    jd_str id = j->is ? j->is->id : j->was->id;
+    if (time_of(j, attr) != JD_TP_OBSERVED) return 0;
+    return jd_view_samples(j->view, id, attr, from + 1, to, before, j->a, out, err);
+}
+
+static jd_xreading reading_of_sample(const jd_sample *s) {
+    return (jd_xreading){s->at, s->numeric ? jd_num_double(s->num) : (double)NAN};
+}
+
+static int too_many(size_t n, uint64_t max, jd_err *err) {
+    if (n <= max) return 0;
+    return jd_fail(err, JD_E_TOO_COMPLEX_QUERY, "a window of %zu readings, of which at most %llu may be read",
+                   "窗口含 %zu 个读数，超过上限 %llu", n, (unsigned long long)max);
+}
+
 static int host_readings(void *user, uint32_t number, jd_time from, jd_time to, int before, uint64_t max,
                          jd_xreading **out, size_t *n, jd_err *err) {
     judging *j = user;
-    jd_evolution in, older = {.attrs_n = 0};
-    if (evolution(j, number, (jd_window){.from = from + 1, .to = to + 1}, &in, err)) return -1;
-    if (before && evolution(j, number, (jd_window){.from = INT64_MIN + 1, .to = from + 1, .last_n = 1}, &older, err))
+    jd_sym attr = j->x->names[number].attr;
+    jd_timeprop p = time_of(j, attr);
+    jd_evolution in = {.attrs_n = 0}, older = {.attrs_n = 0};
+    jd_samples s;
+    int rc = samples(j, attr, from, to, before, &s, err);
+    if (rc < 0) return -1;
+    if (!rc && evolution(j, number, (jd_window){.from = from + 1, .to = to + 1}, &in, err)) return -1;
+    if (before && !(rc && s.complete) &&
+        evolution(j, number, (jd_window){.from = INT64_MIN + 1, .to = from + 1, .last_n = 1}, &older, err))
         return -1;
-    size_t all = count_of(&in) + count_of(&older);
-    if (all > max)
-        return jd_fail(err, JD_E_TOO_COMPLEX_QUERY, "a window of %zu readings, of which at most %llu may be read",
-                       "窗口含 %zu 个读数，超过上限 %llu", all, (unsigned long long)max);
+    size_t all = count_of(&older) + (rc ? s.n : count_of(&in));
+    if (too_many(all, max, err)) return -1;
     *out = JD_NEWN(j->a, jd_xreading, all);
-    jd_timeprop p = time_of(j, j->x->names[number].attr);
     *n = add_readings(&older, p, *out);
-    *n += add_readings(&in, p, *out + *n);
+    jd_time reach = *n ? (*out)[0].at : INT64_MIN + 1;
+    if (!rc) *n += add_readings(&in, p, *out + *n);
+    for (size_t i = 0; rc && i < s.n; i++) (*out)[(*n)++] = reading_of_sample(&s.p[i]);
+    /* next time the one before the window is to be known, too */
+    if (rc && before && !s.complete && samples(j, attr, reach - 1, to, 0, &s, err) < 0) return -1;
     return 0;
 }
 
-static int fold(judging *j, jd_sym attr, jd_time from, jd_time to, jd_xfold how, jd_xval *out, jd_err *err) {
-    static const unsigned methods[] = {
+enum { FOLD_METHODS = JD_AGG_AVG | JD_AGG_SUM | JD_AGG_MIN | JD_AGG_MAX | JD_AGG_TOTAL | JD_AGG_STDDEV };
+
+/* All folds of a window at once: getting at the readings is what costs. */
+static int fold(judging *j, jd_sym attr, jd_time from, jd_time to, jd_xval value[JD_XFOLDS], jd_err *err) {
+    static const unsigned methods[JD_XFOLDS] = {
         [JD_XF_AVG] = JD_AGG_AVG,  [JD_XF_SUM] = JD_AGG_SUM,     [JD_XF_LEAST] = JD_AGG_MIN,
         [JD_XF_MOST] = JD_AGG_MAX, [JD_XF_COUNT] = JD_AGG_TOTAL, [JD_XF_STDDEV] = JD_AGG_STDDEV};
-    jd_doc d;
-    int hidden;
-    jd_taggr *list;
-    size_t n = 0;
-    const jd_doc *of = j->is ? j->is : j->was;
-    jd_wanted w = {.attrs = &attr, .attrs_n = 1, .datasets = &none, .datasets_n = 1};
-    jd_window win = {.property = time_of(j, attr), .given = 1, .from = from + 1, .to = to + 1};
-    *out = (jd_xval){.type = how == JD_XF_COUNT ? JD_X_NUM : JD_X_NULL};
-    if (!j->view->t || !jd_view_get_temporal(j->view, of->id, &d, &hidden)) return 0;
-    if (jd_view_aggregate(j->view, &d, &w, &win, &(jd_period){0, 0}, JD_TIME_NONE, methods[how], j->a, &list, &n, err))
-        return -1;
-    if (!n || !list[0].n) return 0;
-    jd_buf text = {0};
-    if (!jd_acc_print(list[0].bucket[0].acc, methods[how], &text)) {
-        jd_jval v = {.type = JD_JNUM, .n = (uint32_t)text.n, .s = text.p};
-        *out = (jd_xval){.type = JD_X_NUM, .num = jd_jnum(&v)};
+    const jd_acc *acc = NULL;
+    jd_samples s;
+    for (int i = 0; i < JD_XFOLDS; i++) value[i] = (jd_xval){.type = i == JD_XF_COUNT ? JD_X_NUM : JD_X_NULL};
+    if (!j->view->t) return 0;
+    int rc = samples(j, attr, from, to, 0, &s, err);
+    if (rc < 0) return -1;
+    for (size_t i = 0; rc && i < s.n; i++) rc = s.p[i].numeric;
+    if (rc) {
+        jd_acc *sum = jd_acc_new(j->a, FOLD_METHODS);
+        for (size_t i = 0; i < s.n; i++) jd_acc_add_num(sum, s.p[i].num);
+        acc = sum;
+    } else {
+        jd_doc d;
+        int hidden;
+        jd_taggr *list;
+        size_t n = 0;
+        jd_wanted w = {.attrs = &attr, .attrs_n = 1, .datasets = &none, .datasets_n = 1};
+        jd_window win = {.property = time_of(j, attr), .given = 1, .from = from + 1, .to = to + 1};
+        if (!jd_view_get_temporal(j->view, j->is ? j->is->id : j->was->id, &d, &hidden)) return 0;
+        if (jd_view_aggregate(j->view, &d, &w, &win, &(jd_period){0, 0}, JD_TIME_NONE, FOLD_METHODS, j->a, &list, &n,
+                              err))
+            return -1;
+        if (n && list[0].n) acc = list[0].bucket[0].acc;
     }
-    jd_buf_fini(&text);
+    for (int i = 0; acc && i < JD_XFOLDS; i++)
+        if (!jd_acc_number(acc, methods[i], &value[i].num)) value[i].type = JD_X_NUM;
     return 0;
 }
 
@@ -395,14 +430,16 @@ static int host_fold(void *user, uint32_t number, jd_time from, jd_time to, jd_x
     judging *j = user;
     jd_sym attr = j->x->names[number].attr;
     found *f = j->found;
-    for (uint32_t i = 0; f && i < f->folds_n; i++) {
-        const struct found_fold *x = &f->folds[i];
-        if (x->attr != attr || x->how != how || x->from != from || x->to != to) continue;
-        *out = x->value;
-        return 0;
+    struct found_fold mine = {.attr = attr, .from = from, .to = to}, *x = &mine;
+    uint32_t i = 0;
+    while (f && i < f->folds_n && (f->folds[i].attr != attr || f->folds[i].from != from || f->folds[i].to != to)) i++;
+    if (f && i < f->folds_n) {
+        x = &f->folds[i];
+    } else {
+        if (fold(j, attr, from, to, mine.value, err)) return -1;
+        if (f && f->folds_n < FOUND_FOLDS) f->folds[f->folds_n++] = mine;
     }
-    if (fold(j, attr, from, to, how, out, err)) return -1;
-    if (f && f->folds_n < FOUND_FOLDS) f->folds[f->folds_n++] = (struct found_fold){attr, how, from, to, *out};
+    *out = x->value[how];
     return 0;
 }
 

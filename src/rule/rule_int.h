@@ -121,9 +121,8 @@ typedef struct found {
     } attrs[FOUND_ATTRS];
     struct found_fold {
         jd_sym attr;
-        jd_xfold how;
         jd_time from, to;
-        jd_xval value; /* a number, or nothing */
+        jd_xval value[JD_XFOLDS]; /* each a number, or nothing */
     } folds[FOUND_FOLDS];
     uint32_t attrs_n, folds_n;
 } found;
@@ -248,7 +247,8 @@ void silences_due(struct jd_rules *r, uint64_t ms);
 /* ---- judge.c: one rule, one entity ---- */
 /* A change of that group; f: of this change, empty at first. */
 void judge(struct jd_rules *r, rule *x, const jd_doc *was, const jd_doc *is, uint64_t group, jd_time now, found *f);
-void judge_by_time(struct jd_rules *r, rule *x, const jd_doc *is, jd_time now); /* is: of r->view */
+/* is: of r->view; f: of the entity at this moment, empty at first, or NULL. */
+void judge_by_time(struct jd_rules *r, rule *x, const jd_doc *is, jd_time now, found *f);
 /* Something about it failed: counted, and said in its record. */
 void rule_failed(struct jd_rules *r, rule *x, jd_str entity, const jd_err *err);
 /* A device that nobody has claimed raises nothing. */

@@ -304,7 +304,7 @@ static void own_step(jd_rules *r, walk *w) {
         jd_doc d;
         x->walking = 0;
         rules_view(r);
-        if (jd_view_get(&r->view, x->entity, &d) && jd_doc_has_type(&d, x->type)) judge_by_time(r, x, &d, now);
+        if (jd_view_get(&r->view, x->entity, &d) && jd_doc_has_type(&d, x->type)) judge_by_time(r, x, &d, now, NULL);
     }
     if (!w->rules_n) walk_end(r, w);
 }
@@ -326,7 +326,8 @@ static void walk_step(jd_rules *r) {
         jd_doc d;
         rules_view(r);
         if (!jd_view_get(&r->view, w->ids[w->at], &d)) continue;
-        for (size_t i = 0; i < w->rules_n; i++) judge_by_time(r, w->rules[i], &d, now);
+        found f = {.attrs_n = 0};
+        for (size_t i = 0; i < w->rules_n; i++) judge_by_time(r, w->rules[i], &d, now, &f);
     }
     if (w->at >= w->ids_n || !w->rules_n) walk_end(r, w);
 }
@@ -394,7 +395,7 @@ static void states_due(jd_rules *r, uint64_t ms) {
         jd_doc d;
         rstates_due(&r->states, st, 0);
         rules_view(r);
-        if (x && jd_view_get(&r->view, st->entity, &d)) judge_by_time(r, x, &d, jd_now());
+        if (x && jd_view_get(&r->view, st->entity, &d)) judge_by_time(r, x, &d, jd_now(), NULL);
     }
     rules_view_end(r);
 }

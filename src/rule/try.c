@@ -338,7 +338,7 @@ static void at_time(trial *t, const jd_doc *is, jd_time now) {
     jd_rules *r = &t->own;
     t->now = t->came = now;
     while (r->states.heap_n && due_at(r->states.heap[1]) <= now) rstates_due(&r->states, r->states.heap[1], 0);
-    judge_by_time(r, t->x, is, now);
+    judge_by_time(r, t->x, is, now, NULL);
 }
 
 /* 0; 1: the time for all is over; -1. */

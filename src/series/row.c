@@ -247,3 +247,139 @@ int jd_row_values(const jd_row *r, const jd_chunkhead *c, jd_time *at, double *v
     jd_arena_fini(&a);
     return rc ? damaged(err) : 0;
 }
+
+/* ---- a few readings of one series, without their words ---- */
+
+struct jd_rowmemo {
+    int64_t id; /* of the row that the rest is of; 0: none */
+    jd_arena words_arena;
+    series__words words;
+    int has_words;
+    uint32_t no; /* of the block */
+    int has_block;
+    block b;
+};
+
+jd_rowmemo *jd_rowmemo_new(void) {
+    jd_rowmemo *m = jd_xcalloc(1, sizeof *m);
+    jd_arena_init(&m->words_arena);
+    return m;
+}
+
+void jd_rowmemo_free(jd_rowmemo *m) {
+    if (!m) return;
+    jd_arena_fini(&m->words_arena);
+    free(m);
+}
+
+static void memo_on(jd_rowmemo *m, int64_t id) {
+    if (m->id == id) return;
+    jd_arena_reset(&m->words_arena);
+    m->id = id;
+    m->has_words = m->has_block = 0;
+}
+
+static int memo_block(jd_rowmemo *m, const jd_row *r, uint32_t no) {
+    if (m->has_block && m->no == no) return 0;
+    m->has_block = 0;
+    if (block_get(r, no, COLUMNS, &m->b)) return -1;
+    m->no = no;
+    m->has_block = 1;
+    return 0;
+}
+
+/* Whether the block that is there holds the first chunk not below `key`, and nothing before it can. */
+static int memo_holds(const jd_rowmemo *m, const jd_skey *key) {
+    if (!m->has_block) return 0;
+    jd_skey first = key_of(&m->b, 0), last = key_of(&m->b, m->b.n - 1);
+    return jd_skey_cmp(&first, key) < 0 && jd_skey_cmp(key, &last) <= 0;
+}
+
+/* Chunk number of the first whose key is not below `key`, its block in the memo; r->chunks: none; -1. */
+static int64_t memo_seek(jd_rowmemo *m, const jd_row *r, const jd_skey *key) {
+    uint32_t blocks = (r->chunks + JD_ROW_STRIDE - 1) / JD_ROW_STRIDE;
+    int here = memo_holds(m, key);
+    if (!here && m->has_block) { /* whoever asks in order comes into the next one by and by */
+        jd_skey last = key_of(&m->b, m->b.n - 1);
+        if (jd_skey_cmp(&last, key) < 0 && m->no + 1 < blocks) {
+            if (memo_block(m, r, m->no + 1)) return -1;
+            last = key_of(&m->b, m->b.n - 1);
+            here = jd_skey_cmp(key, &last) <= 0;
+        }
+    }
+    if (!here) {
+        uint32_t at = jd_row_seek(r, key);
+        if (at >= r->chunks) return r->chunks;
+        return memo_block(m, r, at / JD_ROW_STRIDE) ? -1 : (int64_t)at;
+    }
+    size_t i = 0;
+    for (; i < m->b.n; i++) {
+        jd_skey at = key_of(&m->b, i);
+        if (jd_skey_cmp(&at, key) >= 0) break;
+    }
+    return (int64_t)m->no * JD_ROW_STRIDE + (int64_t)i;
+}
+
+int jd_row_find(const jd_row *r, int64_t id, jd_rowmemo *m, const jd_skey *key, jd_skey *out, jd_err *err) {
+    memo_on(m, id);
+    int64_t at = memo_seek(m, r, key);
+    if (at < 0) return damaged(err);
+    if (at >= r->chunks) return 0;
+    *out = key_of(&m->b, (size_t)at % JD_ROW_STRIDE);
+    return 1;
+}
+
+static void point_add(jd_points *out, const jd_reading *r) {
+    if (out->n == out->cap) {
+        size_t cap = out->cap ? out->cap * 2 : 32;
+        jd_reading *more = jd_arena_alloc(out->a, cap * sizeof *more);
+        if (out->n) memcpy(more, out->p, out->n * sizeof *more);
+        out->p = more;
+        out->cap = cap;
+    }
+    out->p[out->n++] = *r;
+}
+
+static int chunk_points(jd_rowmemo *m, const jd_row *r, size_t i, jd_time from, jd_points *out) {
+    jd_chunkhead h;
+    if (heads_get(r, &m->b, i, i + 1, &h)) return -1;
+    if (!m->has_words) {
+        if (series__dict_get(r->dict, r->data, &m->words_arena, 0, &m->words)) return -1;
+        m->has_words = 1;
+    }
+    if (h.form & SERIES__TOTALS) { /* it may be told by its times that there is nothing in it */
+        jd_chunkhead told = h;
+        if (series__chunk_tell(r->data, &told, &m->words)) return -1;
+        if (!told.clears && told.to < from) return 0;
+    }
+    int64_t at[JD_CHUNK_MAX], recorded[JD_CHUNK_MAX], shape[JD_CHUNK_MAX];
+    series__rows rows = {.at = at, .recorded = recorded, .shape = shape};
+    if (series__chunk_get(r->data, &h, &m->words, out->a, &rows)) return -1;
+    const jd_num *nums = rows.nums;
+    for (size_t k = 0; k < rows.n; k++) {
+        const series__shape *s = &m->words.shape[shape[k]];
+        int numeric = s->flags & JD_R_NUMERIC && s->nums_n > 0;
+        if (at[k] >= from || s->flags & JD_R_CLEAR)
+            point_add(out, &(jd_reading){.at = at[k],
+                                         .recorded = recorded[k],
+                                         .flags = s->flags,
+                                         .nums = numeric ? nums : NULL,
+                                         .nums_n = numeric ? 1 : 0});
+        nums += s->nums_n;
+    }
+    return 0;
+}
+
+int jd_row_points(const jd_row *r, int64_t id, jd_rowmemo *m, const jd_skey *key, jd_time from, jd_points *out,
+                  jd_err *err) {
+    memo_on(m, id);
+    int64_t at = memo_seek(m, r, key);
+    for (; at >= 0 && at < r->chunks; at++) {
+        if (memo_block(m, r, (uint32_t)at / JD_ROW_STRIDE)) return damaged(err);
+        size_t i = (size_t)at % JD_ROW_STRIDE;
+        jd_skey here = key_of(&m->b, i);
+        if (jd_skey_cmp(&here, key) != 0) break;
+        if (chunk_points(m, r, i, from, out)) return damaged(err);
+    }
+    return at < 0 ? damaged(err) : 0;
+}

@@ -110,6 +110,23 @@ int jd_row_readings(const jd_row *r, const jd_chunkhead *c, jd_arena *a, jd_read
  */
 int jd_row_values(const jd_row *r, const jd_chunkhead *c, jd_time *at, double *value, jd_err *err);
 
+/* ---- a few readings of one series, without their words: for whoever asks again and again ---- */
+/* What was decoded of the row that was asked last: keys near each other cost little. One owner. */
+typedef struct jd_rowmemo jd_rowmemo;
+jd_rowmemo *jd_rowmemo_new(void);
+void jd_rowmemo_free(jd_rowmemo *m);
+typedef struct jd_points {
+    jd_arena *a;
+    jd_reading *p; /* without skeleton and digits; nums: the value where it is NUMERIC, else none */
+    size_t n, cap;
+} jd_points;
+/* Appends the series' readings with at >= from, and each CLEAR, in the row's order. id: never 0, another one for other
+ * bytes. */
+int jd_row_points(const jd_row *r, int64_t id, jd_rowmemo *m, const jd_skey *key, jd_time from, jd_points *out,
+                  jd_err *err);
+/* The first key of the row that is not below `key`. 1; 0: there is none; -1. */
+int jd_row_find(const jd_row *r, int64_t id, jd_rowmemo *m, const jd_skey *key, jd_skey *out, jd_err *err);
+
 /* ---- what counts ---- */
 /* Sorts readings of one series that come from several places by (at, recorded, place in the list), drops repetitions (a
  * reading that says what the one right before it says, `recorded` apart, unless something was cleared in between: then
