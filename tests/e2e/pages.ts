@@ -21,7 +21,7 @@ export const pagesOf = (thing: string, alert: string, device?: string): PageToLo
     { name: "situation", path: "/now", ready: ".citymap-gl[data-ready]" },
     { name: "drawer", path: `/now?open=${encodeURIComponent(thing)}`, ready: ".drawer .values" },
     { name: "alerts", path: "/alerts", ready: ".datatable tbody tr" },
-    { name: "alert", path: `/alerts/${encodeURIComponent(alert)}`, ready: ".detail .act" },
+    { name: "alert", path: `/alerts/${encodeURIComponent(alert)}`, ready: ".detail .facts" },
     ...["packs", "rules", "subscriptions", "people"].map((tab) => ({
         name: `system-${tab}`,
         path: `/system/${tab}`,
