@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { aggregate, matches } from "../../web/src/lib/figures.ts";
+import { isPlain, termsOf } from "../../web/src/lib/question.ts";
 import { bytes, figure, reading, readTyped, setZone, typed } from "../../web/src/lib/format.ts";
 import { attributeOf, bucketOf, numberOf, textOf, valueOf } from "../../web/src/lib/ngsi.ts";
 import { boxOf, holds, middle, wider } from "../../web/src/lib/shapes.ts";
@@ -65,6 +66,12 @@ test("a plain question holds for an entity, or does not", () => {
     for (const q of ["speed>9", "speed<9", 'state=="shut"', "depth", "depth>0", "speed>8;on==false"]) {
         assert.equal(matches(entity, q), false, q);
     }
+});
+
+test("a question comes apart where no quotation marks are, and says what it cannot be judged by", () => {
+    assert.deepEqual(termsOf('speed>8;state=="a;b";name'), ["speed>8", 'state=="a;b"', "name"]);
+    for (const q of [undefined, "speed>8;name", 'state=="a|b","(c)"']) assert.equal(isPlain(q), true, q);
+    for (const q of ["a|b", "(a>1)", "a~=x", "a==1..3", "a[b]==1", "a b"]) assert.equal(isPlain(q), false, q);
 });
 
 test("a figure is counted from its rows", () => {

@@ -1,6 +1,7 @@
 // The city's figures: each is counted from rows that can be opened, by a question that can be read.
 import type { FigureSpec } from "./city.ts";
 import { countOf, findAll, findThen, newestOf, numberOf, valueOf, type Entity } from "./ngsi.ts";
+import { termsOf } from "./question.ts";
 
 export interface Figure {
     value: number | undefined;
@@ -12,13 +13,12 @@ export interface Figure {
 
 /** A plain question (comparisons joined by ";"), for moments that are not now. */
 export function matches(entity: Entity, q: string | undefined): boolean {
-    return (q ?? "").split(";").every((term) => {
-        if (term === "") return true;
+    return termsOf(q).every((term) => {
         const found = /^([\w.]+)(==|!=|>=|<=|>|<)(.+)$/.exec(term);
         if (!found) return valueOf(entity, term) !== undefined;
         const value = valueOf(entity, found[1]!);
         if (value === undefined) return false;
-        const list = found[3]!.split(",").map((one) => one.replace(/^"(.*)"$/, "$1"));
+        const list = (found[3]!.match(/"[^"]*"|[^,]+/g) ?? []).map((one) => one.replace(/^"(.*)"$/, "$1"));
         const wanted = typeof value === "number" ? Number(list[0]) : list[0]!;
         const is = typeof value === "number" ? value : String(value);
         switch (found[2]) {

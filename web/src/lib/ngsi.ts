@@ -110,6 +110,14 @@ export async function findThen(
     }
     return [...found.values()];
 }
+/** How many there were then: nearly, for those that are only observed or only written are counted apart. */
+export async function countThen(type: string, time: string): Promise<number> {
+    const counts = properties.map(async (timeproperty) => {
+        const asked = text({ type, timerel: "before", timeAt: time, limit: "0", count: "true", timeproperty });
+        return Number((await ask(`temporal/entities?${asked}`)).headers.get("NGSILD-Results-Count") ?? 0);
+    });
+    return Math.max(...(await Promise.all(counts)));
+}
 export async function retrieveThen(id: string, time: string, signal?: AbortSignal): Promise<Entity> {
     let found: Entity | undefined;
     let problem: unknown;

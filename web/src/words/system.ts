@@ -137,6 +137,8 @@ export const say = words({
     act: { zh: "操作", en: "Act" },
     every: { zh: "间隔", en: "Every" },
     faults: { zh: "瑕疵", en: "Faults" },
+    clockOffset: { zh: "时钟偏差", en: "Clock off by" },
+    toObject: { zh: "对象", en: "Object" },
     new: { zh: "新", en: "new" },
     claimed: { zh: "已认领", en: "claimed" },
     claimedDone: { zh: "已认领：{name}", en: "Claimed: {name}" },

@@ -11,6 +11,33 @@ export const say = words({
     questionHelp: { zh: "NGSI-LD 条件，如 speed>30;battery<20", en: "An NGSI-LD question, as speed>30;battery<20" },
     apply: { zh: "应用", en: "Apply" },
     drop: { zh: "去掉条件", en: "Drop the condition" },
+    dropTerm: { zh: "去掉：{term}", en: "Drop: {term}" },
+    has: { zh: "有{name}", en: "has {name}" },
+    or: { zh: "或", en: "or" },
+    notPlain: {
+        zh: "条件含“或”、括号、区间或模式，由程序判断，每 10 秒取一次。",
+        en: "The condition has alternatives, brackets, ranges or patterns: the program judges it, every 10 s.",
+    },
+    notThen: {
+        zh: "条件含“或”、括号、区间或模式，不能用于回看；请改成用分号连接的比较，或回到实时。",
+        en: "The condition has alternatives, brackets, ranges or patterns and cannot be asked of the past.",
+    },
+    most: {
+        zh: "最多列 {n} 行；加条件把范围缩小。",
+        en: "{n} rows are listed at most; a condition makes them fewer.",
+    },
+    have: { zh: "{n} 行中 {have} 行有值", en: "{have} of {n} rows have it" },
+    differs: {
+        zh: "条件或筛选与指标本来的口径不同，上面的数只代表这些行。",
+        en: "Condition or filter are not those of the figure: the value is that of these rows alone.",
+    },
+    asCounted: { zh: "按指标口径", en: "As it is counted" },
+    anyLink: { zh: "全部链路", en: "All links" },
+    anyState: { zh: "全部状态", en: "All states" },
+    anyHealth: { zh: "全部健康", en: "Any health" },
+    findDevice: { zh: "筛选：设备号或对象", en: "Filter: device or object" },
+    noDevices: { zh: "没有这样的设备。", en: "There is no such device." },
+    manyDevices: { zh: "设备很多，这里只列前 {n} 台。", en: "There are many devices; the first {n} are listed." },
     empty: {
         zh: "城里还没有对象。接上设备、导入数据表或安装系统包后，这里就有。",
         en: "The city has no objects yet: connect devices, bring in tables or install packs.",
