@@ -5,8 +5,9 @@ import { aggregate, matches } from "../../web/src/lib/figures.ts";
 import { isPlain, termsOf } from "../../web/src/lib/question.ts";
 import { bytes, figure, reading, readTyped, setZone, typed } from "../../web/src/lib/format.ts";
 import { attributeOf, bucketOf, numberOf, textOf, valueOf } from "../../web/src/lib/ngsi.ts";
-import { boxOf, holds, middle, wider } from "../../web/src/lib/shapes.ts";
+import { boxOf, holds, middle, wider, type Place } from "../../web/src/lib/shapes.ts";
 import { compare, sorted, type Column } from "../../web/src/lib/table.ts";
+import { piecesOf } from "../../web/src/lib/track.ts";
 import { fill, half, language, pick, words } from "../../web/src/lib/words.ts";
 
 test("figures have thin spaces between thousands and no needless zeros", () => {
@@ -72,6 +73,13 @@ test("a question comes apart where no quotation marks are, and says what it cann
     assert.deepEqual(termsOf('speed>8;state=="a;b";name'), ["speed>8", 'state=="a;b"', "name"]);
     for (const q of [undefined, "speed>8;name", 'state=="a|b","(c)"']) assert.equal(isPlain(q), true, q);
     for (const q of ["a|b", "(a>1)", "a~=x", "a==1..3", "a[b]==1", "a b"]) assert.equal(isPlain(q), false, q);
+});
+
+test("a way that leaps is drawn in pieces", () => {
+    const way: Place[] = Array.from({ length: 30 }, (_, i) => [119 + i / 1000, 32]);
+    assert.deepEqual(piecesOf(way), [way]);
+    assert.deepEqual(piecesOf([...way, ...way]), [way, way]);
+    assert.deepEqual(piecesOf([]), []);
 });
 
 test("a figure is counted from its rows", () => {

@@ -68,6 +68,20 @@ export interface Aside {
     text?: string;
 }
 
+/** 16 bytes a line, with what they are as letters. */
+export function hexDump(hex: string): string {
+    const lines: string[] = [];
+    for (let at = 0; at < hex.length; at += 32) {
+        const pairs = hex.slice(at, at + 32).match(/../g) ?? [];
+        const letters = pairs.map((pair) => {
+            const code = Number.parseInt(pair, 16);
+            return code > 31 && code < 127 ? String.fromCharCode(code) : "·";
+        });
+        lines.push(`${(at / 2).toString(16).padStart(4, "0")}  ${pairs.join(" ").padEnd(48)} ${letters.join("")}`);
+    }
+    return lines.join("\n");
+}
+
 export const linkPath = (name: string): string => `api/links/${encodeURIComponent(name)}`;
 export const devicePath = (device: Device): string =>
     `api/devices/${encodeURIComponent(device.link)}/${encodeURIComponent(device.device)}`;

@@ -36,6 +36,23 @@ export async function trackOf(id: string, from: number, until: number, signal: A
         return !before || before.place[0] !== step.place[0] || before.place[1] !== step.place[1];
     });
 }
+/**
+ * The way in pieces: one that is suddenly elsewhere (a recording that begins again, a receiver gone astray) did not go
+ * there in a straight line. A leap is over a kilometre, and eight times as far as its steps mostly are.
+ */
+export function piecesOf(places: readonly Place[]): Place[][] {
+    const far = (a: Place, b: Place): number =>
+        111 * Math.hypot((a[0] - b[0]) * Math.cos((a[1] * Math.PI) / 180), a[1] - b[1]);
+    const steps = places.slice(1).map((place, i) => far(places[i]!, place));
+    const middle = [...steps].sort((a, b) => a - b)[Math.floor(steps.length / 2)] ?? 0;
+    const pieces: Place[][] = [[]];
+    places.forEach((place, i) => {
+        const step = i === 0 ? 0 : steps[i - 1]!;
+        if (step > 1 && step > 8 * middle) pieces.push([]);
+        pieces.at(-1)!.push(place);
+    });
+    return pieces.filter((piece) => piece.length > 0);
+}
 /** Where it was at a moment: the last step that had been made by then. */
 export function stepAt(steps: readonly Step[], time: number): Step | undefined {
     let found: Step | undefined;
