@@ -94,6 +94,17 @@ describe("the analyst", { skip: skipped, timeout: 300_000 }, () => {
                 async () => (await rows.count()) === levels.filter((one) => one > 50).length,
             );
             assert.match(decodeURIComponent(page.url()), /q=battery>50/);
+            // What it asks is read term by term; one that the program alone can judge is asked of it.
+            assert.match(await page.locator(".term").innerText(), lang === "zh" ? /^电量 > 50 %/ : /^Battery > 50 %/);
+            await page.fill(".thinglist .question", "battery>90|battery<40");
+            await page.keyboard.press("Enter");
+            await until(
+                "those on either side",
+                async () => (await rows.count()) === levels.filter((one) => one > 90 || one < 40).length,
+            );
+            await page.locator(".term a").click();
+            await until("all again", async () => (await rows.count()) === levels.length);
+            assert.doesNotMatch(page.url(), /q=/);
             // A row opens beside the list, and then as a page, with its curve.
             await rows.first().click();
             await page.waitForSelector(".drawer .values");

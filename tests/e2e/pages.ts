@@ -28,6 +28,11 @@ export const pagesOf = (thing: string, alert: string, device?: string): PageToLo
         ready: "main .panel",
     })),
     { name: "things", path: "/things", ready: ".datatable tbody tr" },
+    {
+        name: "things-figure",
+        path: "/things?type=ElectricVehicle&figure=battery&q=battery%3E1%3Bspeed%3E%3D0",
+        ready: ".term",
+    },
     { name: "thing", path: `/things/${encodeURIComponent(thing)}`, ready: ".thing .chart canvas" },
     { name: "devices", path: "/things?tab=devices", ready: ".datatable tbody tr" },
     ...(device ? [{ name: "device", path: `/devices/${device}`, ready: ".ring" }] : []),

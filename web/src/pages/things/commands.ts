@@ -7,6 +7,9 @@ export interface Order {
 }
 const order = (title: Order["title"], body: Order["body"]): Order => ({ title, body });
 
+/** HJ 212 asks for the kind of system and for the station's password; it is kept as "***". */
+const station = { st: "22", password: "" };
+
 const orders: Record<string, Order[]> = {
     jt808: [
         order("doLocate", { command: "locate" }),
@@ -18,13 +21,14 @@ const orders: Record<string, Order[]> = {
         order("doClearAlarm", { command: "clear-alarm", serial: 0, alarm: 1 }),
     ],
     hj212: [
-        order("doGetReadings", { command: "get-realtime", start: true }),
-        order("doSetClock", { command: "set-clock" }),
+        order("doGetReadings", { command: "get-realtime", start: true, ...station }),
+        order("doSetClock", { command: "set-clock", ...station }),
         order("doHistory", {
             command: "history",
             kind: "hour",
             from: "20260101000000",
             to: "20260101230000",
+            ...station,
         }),
     ],
     gb32960: [
