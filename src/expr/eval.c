@@ -149,9 +149,19 @@ static int two(expr__run *r, const expr__node *n, jd_xval *out) {
 /* What decides it by itself: false for and, true for or. */
 static int junction(expr__run *r, const expr__node *n, int decides, jd_xval *out) {
     jd_xval a, b;
+    int known = 0;
+    if (n->args[0]->dear && !n->args[1]->dear) { /* should it fail, it is asked in its turn */
+        jd_err *err = r->err, mine = {0};
+        size_t text_left = r->text_left;
+        r->err = &mine;
+        known = expr__eval(r, n->args[1], &b) == 0;
+        r->err = err;
+        if (known && b.type == JD_X_BOOL && !b.yes == !decides) return *out = b, 0;
+        if (!known) r->text_left = text_left;
+    }
     if (expr__eval(r, n->args[0], &a)) return -1;
     if (a.type == JD_X_BOOL && !a.yes == !decides) return *out = a, 0;
-    if (expr__eval(r, n->args[1], &b)) return -1;
+    if (!known && expr__eval(r, n->args[1], &b)) return -1;
     *out = b.type == JD_X_BOOL && (!b.yes == !decides || a.type == JD_X_BOOL) ? b : expr__null();
     return 0;
 }

@@ -54,6 +54,8 @@ typedef struct jd_xnames {
     void *user;
     /* The host's number for it (0..) and its type (JD_X_ANY: not known before). 0, or -1: *err, without a place. */
     int (*name)(void *user, const jd_xname *name, uint32_t *number, jd_xtype *type, jd_err *err);
+    /* Whether its value takes as long as a window's: what decides without it is asked first. NULL: none does. */
+    int (*dear)(void *user, uint32_t number);
 } jd_xnames;
 
 typedef struct jd_expr jd_expr;
@@ -69,6 +71,8 @@ jd_xtype jd_expr_type(const jd_expr *x); /* JD_X_ANY: not known before */
 jd_str jd_expr_text(const jd_expr *x);
 /* Its value changes although nothing that it reads changes: now, age, windows. */
 int jd_expr_goes_by_time(const jd_expr *x);
+/* It has windows or early warnings in it, or names whose value takes as long. */
+int jd_expr_is_dear(const jd_expr *x);
 /* The longest window, us, with what it lies back; 0: none. */
 int64_t jd_expr_window(const jd_expr *x);
 

@@ -93,6 +93,7 @@ struct expr__node {
     uint8_t op, type; /* jd_xtype; JD_X_ANY: not known before */
     uint8_t hold;     /* JD_X_NULL: none. Else a value of another type is nothing */
     uint8_t closed;   /* stood in parentheses */
+    uint8_t dear;     /* jd_expr_is_dear */
     uint16_t n, depth;
     uint32_t at;     /* byte of the text */
     uint32_t number; /* of a name, the host's */

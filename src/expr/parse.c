@@ -19,8 +19,11 @@ expr__node *expr__node_new(expr__parser *p, expr__op op, jd_xtype type, uint32_t
         x->args = JD_NEWN(&p->x->arena, expr__node *, n);
         memcpy(x->args, args, n * sizeof *args);
     }
-    for (size_t i = 0; i < n; i++)
+    x->dear = op == EXPR__WINDOW || op == EXPR__EARLY;
+    for (size_t i = 0; i < n; i++) {
+        x->dear |= x->args[i]->dear;
         if (x->args[i]->depth >= x->depth) x->depth = (uint16_t)(x->args[i]->depth + 1);
+    }
     if (++p->nodes > p->limits.nodes_max || x->depth > EXPR__TREE_MAX) {
         EXPR__FAIL(p, at, "the expression has more than %u parts", "表达式超过 %u 个部分", p->limits.nodes_max);
         return NULL;
@@ -154,6 +157,7 @@ static expr__node *name_node(expr__parser *p) {
     expr__node *n = expr__node_new(p, EXPR__NAME, type, at, NULL, 0);
     if (!n) return NULL;
     n->number = number;
+    n->dear = p->names->dear && p->names->dear(p->names->user, number);
     if (type != JD_X_ANY) n->hold = (uint8_t)type; /* what a model promises is looked at all the same */
     return n;
 }
@@ -478,6 +482,10 @@ jd_xtype jd_expr_type(const jd_expr *x) {
 jd_str jd_expr_text(const jd_expr *x) {
     return x->text;
 }
+int jd_expr_is_dear(const jd_expr *x) {
+    return x->root->dear;
+}
+
 int jd_expr_goes_by_time(const jd_expr *x) {
     return x->by_time;
 }

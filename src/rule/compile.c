@@ -32,7 +32,7 @@ static int expression(making *m, const jd_jval *v, const char *place, jd_xtype w
     *out = NULL;
     if (!v) return 0;
     if (v->type != JD_JSTR) return bad(m, place, "must be an expression in a string", "须为字符串形式的表达式");
-    jd_xnames names = {&m->names, naming_find};
+    jd_xnames names = {&m->names, naming_find, naming_dear};
     return jd_expr_compile(jd_jstr(v), &names, want, NULL, out, m->err) ? at_member(m, place) : 0;
 }
 
@@ -40,7 +40,7 @@ static int template(making *m, const jd_jval *v, const char *place, jd_xtpl **ou
     *out = NULL;
     if (!v) return 0;
     if (v->type != JD_JSTR) return bad(m, place, "must be a text", "须为文本");
-    jd_xnames names = {&m->names, naming_find};
+    jd_xnames names = {&m->names, naming_find, naming_dear};
     return jd_xtpl_compile(jd_jstr(v), &names, out, m->err) ? at_member(m, place) : 0;
 }
 
@@ -55,7 +55,7 @@ static int text(making *m, const jd_jval *v, const char *name, const char *place
 
 /* A duration as expressions write it: "90s", "15min", "24h", "7d". */
 static int duration(making *m, const jd_jval *v, const char *name, int64_t *out) {
-    static const jd_xnames no_names = {NULL, NULL};
+    static const jd_xnames no_names = {.user = NULL};
     const jd_jval *s = jd_jget(v, name);
     jd_expr *x;
     jd_xval value;

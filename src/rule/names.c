@@ -148,6 +148,12 @@ keep:
     return 0;
 }
 
+int naming_dear(void *user, uint32_t number) {
+    const rule *x = ((const naming *)user)->x;
+    const rule_name *n = &x->names[number];
+    return n->kind == NAME_LET && jd_expr_is_dear(x->lets[n->index].x);
+}
+
 /* ---- when it is judged ---- */
 
 const jd_attrview *found_attr(found *f, const jd_doc *d, int was, jd_sym name, jd_attrview *room) {

@@ -110,6 +110,7 @@ typedef struct naming { /* the compiler's view of names: user of jd_xnames */
     size_t model_n;
 } naming;
 int naming_find(void *user, const jd_xname *name, uint32_t *number, jd_xtype *type, jd_err *err);
+int naming_dear(void *user, uint32_t number);
 
 /* What rules found in one change, so that the next one need not look again: attributes, and folds of windows. */
 enum { FOUND_ATTRS = 8, FOUND_FOLDS = 8 };

@@ -195,7 +195,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     memcpy(&w.state, data, 8);
     w.point = jd_shape_make_point(&a, 5, 5);
     MUST(!jd_json_parse(&a, JD_STR(box), NULL, &v, NULL) && !jd_shape_read(&a, &v, &w.area, NULL));
-    jd_xnames names = {&w, name};
+    jd_xnames names = {.user = &w, .name = name};
     jd_xhost host = {&w, 1790812800000000, 1790812800000000, &a, 0, value, readings, NULL, area, age};
     jd_str text = {(const char *)data + 8, size - 8};
     expression(text, &names, &host, &w);

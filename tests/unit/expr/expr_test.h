@@ -113,7 +113,7 @@ static inline jd_time at(const char *text) {
 static inline void world_open(world *w) {
     memset(w, 0, sizeof *w);
     jd_arena_init(&w->arena);
-    w->resolver = (jd_xnames){w, resolve};
+    w->resolver = (jd_xnames){.user = w, .name = resolve};
     w->host = (jd_xhost){
         .user = w, .arena = &w->arena, .value = get_value, .age = get_age, .readings = get_readings, .area = get_area};
     w->host.now = w->host.end = at("2026-10-01T00:00:00Z");

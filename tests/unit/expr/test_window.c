@@ -226,6 +226,44 @@ static void readings_max(void **unused) {
     world_close(&w);
 }
 
+/* What decides without a window spares it; what is nothing, or fails, leaves all as it stands. */
+static int dear_name(void *user, uint32_t number) {
+    return !strcmp(((world *)user)->names[number].key, "mean");
+}
+static void windows_come_last(void **unused) {
+    world w;
+    (void)unused;
+    world_open(&w);
+    static jd_xreading p[1];
+    p[0] = (jd_xreading){w.host.now - 1 * S, 5};
+    uint32_t x = slot(&w, "window x");
+    w.names[x].readings = p;
+    w.names[x].n = 1;
+    w.resolver.dear = dear_name;
+    set(&w, "f", yes(0));
+    set(&w, "mean", num(5));
+    set(&w, "broken", yes(1));
+    IS(&w, "avg(x, 1h) > 3 and f", "false");
+    IS(&w, "avg(x, 1h) > 3 and true == f", "false");
+    IS(&w, "avg(x, 1h) > 3 or not f", "true");
+    IS(&w, "last(x, 1h) > 3 and absent and f", "false");
+    assert_int_equal(w.calls_readings, 0);
+    w.calls_value = 0;
+    IS(&w, "mean > 3 and f", "false");
+    assert_int_equal(w.calls_value, 1);
+    IS(&w, "mean > 3 and not f", "true");
+    IS(&w, "mean > 3 and absent", "nothing");
+    IS(&w, "mean < 3 and absent", "false");
+    IS(&w, "mean < 3 or absent", "nothing");
+    IS(&w, "avg(x, 1h) < 3 and broken", "false"); /* as it was: it is not needed */
+    assert_int_equal(w.calls_readings, 1);
+    jd_expr *e = compiled(&w, "avg(x, 1h) > 3 and broken");
+    jd_xval v;
+    assert_int_equal(jd_expr_eval(e, &w.host, &v, &w.err), -1);
+    jd_expr_free(e);
+    world_close(&w);
+}
+
 static int too_many(void *user, uint32_t number, jd_time from, jd_time to, int before, uint64_t max, jd_xreading **out,
                     size_t *n, jd_err *err) {
     world *w = user;
@@ -357,9 +395,13 @@ static void farrington(void **unused) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(random_series), cmocka_unit_test(edges),
-        cmocka_unit_test(readings_max),  cmocka_unit_test(a_host_that_gives_too_much),
-        cmocka_unit_test(early),         cmocka_unit_test(farrington),
+        cmocka_unit_test(random_series),
+        cmocka_unit_test(edges),
+        cmocka_unit_test(readings_max),
+        cmocka_unit_test(windows_come_last),
+        cmocka_unit_test(a_host_that_gives_too_much),
+        cmocka_unit_test(early),
+        cmocka_unit_test(farrington),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
