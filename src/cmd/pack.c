@@ -94,6 +94,8 @@ static int install(const packing *s, const char *dir) {
         code = CMD_DATA;
     else if (!rc && status != 201 && status != 204)
         rc = cmd_client_refused(status, jd_buf_view(&answer), &err);
+    else if (!rc && status == 204)
+        cmd_tell("%s was installed already: nothing changed", "%s 已安装过：没有变化", dir);
     else if (!rc)
         cmd_tell("%s is installed", "%s 已安装", dir);
     jd_buf_fini(&body);
