@@ -210,7 +210,7 @@ function bus(): Recording {
     return {
         source: "bus",
         link: "city-buses",
-        speed: 4,
+        speed: 1,
         series: [...trips].map(([trip, rows]) => ({
             id: `urn:ngsi-ld:Vehicle:${phoneOf(trip)}`,
             type: "Vehicle",

@@ -5,6 +5,7 @@ import { computed, ref, shallowRef } from "vue";
 import { setZone } from "./format.ts";
 import { json } from "./http.ts";
 import { pick, type Text } from "./words.ts";
+import { say } from "../words/object.ts";
 
 export interface Steps {
     by: string;
@@ -116,7 +117,10 @@ export const viewOf = (type: string): ViewSpec | undefined => viewSpecs.value.fi
 const labels = computed(() => settings.value?.labels ?? {});
 export const cityName = (): string => pick(settings.value?.city, "");
 export const typeName = (type: string): string =>
-    pick(labels.value.types?.[type] ?? models.value.get(type)?.title, type.split(/[/:]/).at(-1));
+    pick(
+        labels.value.types?.[type] ?? models.value.get(type)?.title,
+        type === "Alert" ? say("alertType") : type.split(/[/:]/).at(-1),
+    );
 function attributeModel(type: string | undefined, name: string): ModelAttribute | undefined {
     if (type !== undefined) return models.value.get(type)?.attributes[name];
     for (const model of models.value.values()) if (model.attributes[name]) return model.attributes[name];

@@ -36,8 +36,8 @@ type Time = number | string | Date;
 
 export const clockTime = (time: Time): string =>
     format("clock", { hour: "2-digit", minute: "2-digit", second: "2-digit" }).format(new Date(time));
-export const hourTime = (time: Time): string =>
-    format("hour", { hour: "2-digit", minute: "2-digit" }).format(new Date(time));
+export const hourTime = (time: Time, seconds = false): string =>
+    seconds ? clockTime(time) : format("hour", { hour: "2-digit", minute: "2-digit" }).format(new Date(time));
 export const dayTime = (time: Time): string =>
     format("day", { month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit" }).format(new Date(time));
 export const day = (time: Time): string =>

@@ -170,7 +170,12 @@ export function bucketOf(fromMs: number, untilMs: number, points = 240): string 
     ];
     return seconds <= 20 ? "" : (steps.find(([step]) => seconds <= step)?.[1] ?? "P7D");
 }
-/** The course of a number: averages with least and most of each bucket, or the readings themselves. */
+/** A course that has nothing in this share of its span, from its begin, is drawn from its first reading on. */
+export const lateFrom = 0.6;
+/**
+ * The course of a number: averages with least and most of each bucket, or the readings themselves. One that begins late
+ * in the span, as in a city that has just begun, is asked for again in the finer buckets that its length allows.
+ */
 export async function course(
     id: string,
     attribute: string,
@@ -203,7 +208,7 @@ export async function course(
     }
     const least = new Map((found["min"] ?? []).map(([value, time]) => [time, Number(value)]));
     const most = new Map((found["max"] ?? []).map(([value, time]) => [time, Number(value)]));
-    return (found["avg"] ?? [])
+    const points = (found["avg"] ?? [])
         .map(([value, time]) => ({
             at: Date.parse(time),
             value: Number(value),
@@ -211,6 +216,10 @@ export async function course(
             max: most.get(time) ?? Number(value),
         }))
         .sort(byTime);
+    const first = points[0]?.at ?? fromMs;
+    if (first - fromMs <= (untilMs - fromMs) * lateFrom) return points;
+    const finer = bucketOf(first, untilMs);
+    return finer === bucket ? points : course(id, attribute, first, untilMs, finer, signal);
 }
 
 // Reading an entity. In the concise form a plain value may stand for its attribute.

@@ -10,9 +10,9 @@ export interface Column<Row> {
     text?: (row: Row) => string;
     unit?: string;
     numeric?: boolean;
+    /** It has the room that the others leave: cut before the table grows out of its box. */
+    wide?: boolean;
     link?: (row: Row) => RouteLocationRaw | undefined;
-    /** Pixels at 1x; columns share what is left. */
-    width?: number;
 }
 
 const collator = new Intl.Collator("zh-CN", { numeric: true });

@@ -9,5 +9,6 @@ export const say = words({
     noCurve: { zh: "这段时间没有读数；拉长时段再看。", en: "No readings in this time; choose a longer span." },
     alertsHere: { zh: "它的告警", en: "Its alerts" },
     noAlerts: { zh: "没有未了结的告警", en: "No alert is open" },
+    alertType: { zh: "告警", en: "Alerts" },
     gone: { zh: "没有这个对象，或此刻它还不存在。", en: "There is no such object, or not yet at this moment." },
 });

@@ -67,7 +67,7 @@ export const say = words({
     neededBy: { zh: "被依赖", en: "Needed by" },
     noPacks: {
         zh: "还没有系统包。点“检查与安装”选一个文件夹。",
-        en: "There is no pack yet. Choose a folder under “Check and install”.",
+        en: "There is no pack yet. Choose a folder under Check and install.",
     },
     noSuchPack: {
         zh: "没有名为 {name} 的系统包，可能已移除。",
@@ -123,7 +123,7 @@ export const say = words({
     },
     adviceForce: {
         zh: "提高 pack.json 里的 version 再装；确要用这些文件替换，勾选“强制”再点安装。",
-        en: "Raise the version in pack.json; or tick “Force” to replace what is there with these files.",
+        en: "Raise the version in pack.json; or tick Force to replace what is there with these files.",
     },
     adviceOther: {
         zh: "按上面的原因处理后再装；没有任何改动，现有版本照常运行。",
@@ -252,7 +252,7 @@ export const say = words({
     tryNone: { zh: "这段时间一次也不会发出。", en: "Nothing would have been raised in this time." },
     tryWaits: {
         zh: "按“试跑”，用最近 {days} 天的历史检验；时段在顶部选择。",
-        en: "Press “Run” to try it on {days} days of history; the span is chosen at the top.",
+        en: "Press Run to try it on {days} days of history; the span is chosen at the top.",
     },
     tryTimes: { zh: "各对象的告警时段", en: "When, by object" },
     barWords: { zh: "{name}：{level}，{from} 至 {to}", en: "{name}: {level}, {from} to {to}" },
@@ -278,7 +278,7 @@ export const say = words({
     timesSent: { zh: "送达次数", en: "Sent" },
     timesFailed: { zh: "失败次数", en: "Failed" },
     queuesFirst: { zh: "待送与死信只统计前 {n} 个订阅。", en: "What waits is counted for the first {n}." },
-    noSubs: { zh: "还没有订阅。点“新建订阅”先试再建。", en: "There is none yet. Make one under “New subscription”." },
+    noSubs: { zh: "还没有订阅。点“新建订阅”先试再建。", en: "There is none yet. Make one under New subscription." },
     noSuchSub: { zh: "没有订阅 {name}，可能已删除。", en: "There is no subscription {name}; it may be gone." },
     whatItTells: { zh: "告知什么", en: "What it tells" },
     watches: { zh: "关注属性", en: "Watches" },
