@@ -155,7 +155,9 @@ int alert_write(jd_rules *r, const rule *x, judging *j, jd_str entity, const ale
     alert_text_json(&b, "severity", jd_str_of(jd_severity_name(l->severity, 0)));
     jd_buf_printf(&b, ",\"level\":%d", (int)l->severity + 1);
     said(j, x->text_zh, x->title.zh, &zh);
+    j->english = 1;
     said(j, x->text_en, x->title.en, &en);
+    j->english = 0;
     alert_words_json(&b, "description", jd_buf_view(&zh), jd_buf_view(&en));
     jd_buf_fini(&zh);
     jd_buf_fini(&en);

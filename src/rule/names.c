@@ -214,16 +214,19 @@ static void value_of(judging *j, jd_node node, jd_xval *out) {
     }
 }
 
-/* Of words in several languages the Chinese ones, else the first. */
-static void words_of(jd_node node, jd_xval *out) {
+/* Of words in several languages those of the text that is being made, else the Chinese ones, else the first. */
+static void words_of(const judging *j, jd_node node, jd_xval *out) {
+    int best = 0;
     jd_nodeiter it = jd_node_items(node);
     jd_sym key;
     jd_str raw;
     jd_node item;
     while (jd_node_member(&it, &key, &raw, &item)) {
         if (jd_node_type(item) != JD_N_STR) continue;
-        if (out->type == JD_X_NULL || jd_str_is(raw, "zh"))
-            *out = (jd_xval){.type = JD_X_TEXT, .text = jd_node_str(item)};
+        int fits = j->english && jd_str_is(raw, "en") ? 3 : jd_str_is(raw, "zh") ? 2 : 1;
+        if (fits <= best) continue;
+        best = fits;
+        *out = (jd_xval){.type = JD_X_TEXT, .text = jd_node_str(item)};
     }
 }
 
@@ -231,7 +234,7 @@ static void attr_value(judging *j, const jd_attrview *a, jd_xval *out) {
     if (a->kind == JD_GEOPROPERTY)
         place_of(j, a->value, out);
     else if (a->kind == JD_LANGUAGEPROPERTY)
-        words_of(a->value, out);
+        words_of(j, a->value, out);
     else
         value_of(j, a->value, out);
 }

@@ -140,6 +140,7 @@ typedef struct judging {
     jd_arena *a;
     jd_time now, end;
     int by_time;
+    int english; /* a text in English is being made */
     uint64_t readings_max;
     jd_xval let[LETS_MAX];
     unsigned char let_state[LETS_MAX]; /* 1: known, 2: being asked for */

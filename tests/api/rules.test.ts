@@ -23,7 +23,7 @@ test("an alert is raised, becomes less bad, and is cleared, with its evidence", 
                 { severity: "red", when: "n > 80", until: "n < 70" },
                 { severity: "yellow", when: "n > 50", until: "n < 40" },
             ],
-            text: { zh: "读数 {n:1}", en: "reading {n:1}" },
+            text: { zh: "{label}读数 {n:1}", en: "{label}: reading {n:1}" },
             evidence: ["n * 2"],
             category: "environment",
         }),
@@ -33,6 +33,7 @@ test("an alert is raised, becomes less bad, and is cleared, with its evidence", 
         sensor("a", 0, {
             [`${context}n`]: { type: "Property", value: 85, observedAt: at, unitCode: "GQ" },
             location: { type: "GeoProperty", value: { type: "Point", coordinates: [119.45, 32.2] } },
+            [`${context}label`]: { type: "LanguageProperty", languageMap: { en: "Gate", zh: "闸口" } },
         }),
     ]);
     const id = alertId("levels", "high", "a");
@@ -41,7 +42,7 @@ test("an alert is raised, becomes less bad, and is cleared, with its evidence", 
     assert.equal(raised.level, 1);
     assert.equal(raised.category, "environment");
     assert.equal(raised.alertSource, "urn:ngsi-ld:Sensor:a");
-    assert.deepEqual(raised.description.languageMap ?? raised.description, { zh: "读数 85.0", en: "reading 85.0" });
+    assert.deepEqual(raised.description.languageMap ?? raised.description, { zh: "闸口读数 85.0", en: "Gate: reading 85.0" });
     const evidence = raised.evidence.json ?? raised.evidence;
     assert.equal(evidence.at, at);
     assert.deepEqual(evidence.values, { "n * 2": 170 });

@@ -23,11 +23,12 @@ export async function install(to: Server, name: string, rules: Json[]): Promise<
         clause: { number: 2, words: "市政感知" },
         owner: title,
         proves: title,
-        "@context": { Sensor: `${context}Sensor`, n: `${context}n`, m: `${context}m`, twice: `${context}twice` },
+        "@context": { Sensor: `${context}Sensor`, n: `${context}n`, m: `${context}m`, twice: `${context}twice`, label: `${context}label` },
         ...(name === "sensors" ? {} : { needs: { packs: { sensors: "1.0.0" } } }),
     };
     const number = { kind: "Property", type: "number", title };
-    const model = { model: 1, type: "Sensor", title, attributes: { n: number, m: number, twice: number } };
+    const label = { kind: "LanguageProperty", title };
+    const model = { model: 1, type: "Sensor", title, attributes: { n: number, m: number, twice: number, label } };
     const files: Record<string, string> = { "pack.json": JSON.stringify(pack) };
     if (name === "sensors") files["models/Sensor.json"] = JSON.stringify(model);
     if (rules.length) files["rules/rules.json"] = JSON.stringify(rules);
