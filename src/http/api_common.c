@@ -154,6 +154,7 @@ static int one_option(api_ask *k, jd_str s, unsigned needs, int is_format) {
                  {"temporalValues", API_O_TEMPORAL, JD_NORMALIZED, API_E_VALUES},
                  {"aggregatedValues", API_O_TEMPORAL, JD_NORMALIZED, API_E_AGGREGATED},
                  {"sysAttrs", API_O_SYSATTRS, JD_NORMALIZED, API_E_INSTANCES},
+                 {"count", API_O_COUNT, JD_NORMALIZED, API_E_INSTANCES},
                  {"noOverwrite", API_O_NO_OVERWRITE, JD_NORMALIZED, API_E_INSTANCES},
                  {"replace", API_O_REPLACE, JD_NORMALIZED, API_E_INSTANCES},
                  {"update", API_O_UPDATE, JD_NORMALIZED, API_E_INSTANCES}};

@@ -20,7 +20,8 @@ enum {
     API_O_NO_OVERWRITE = 4,
     API_O_REPLACE = 8,
     API_O_UPDATE = 16,
-    API_O_TEMPORAL = 32 /* normalized, concise, temporalValues, aggregatedValues; also the parameter `format` */
+    API_O_TEMPORAL = 32, /* normalized, concise, temporalValues, aggregatedValues; also the parameter `format` */
+    API_O_COUNT = 64     /* as V1.3.1 and clients of its time say count=true */
 };
 /* How an evolution is shown (4.5.7, 4.5.9, 4.5.19). */
 typedef enum api_evolution { API_E_INSTANCES, API_E_VALUES, API_E_AGGREGATED } api_evolution;

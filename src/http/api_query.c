@@ -251,7 +251,7 @@ static jd_turn ask(api_ask *k, const api_texts *t) {
 
 jd_turn api_entities_query(jd_req *r) {
     jd_turn turn;
-    api_ask *k = api_begin(r, API_READ | API_GEO | API_O_FORMAT | API_O_SYSATTRS, &turn);
+    api_ask *k = api_begin(r, API_READ | API_GEO | API_O_FORMAT | API_O_SYSATTRS | API_O_COUNT, &turn);
     if (!k) return turn;
     api_texts t;
     api_texts_of_params(k, &t);
@@ -358,7 +358,8 @@ int api_texts_of_body(api_ask *k, api_texts *t) {
 
 jd_turn api_entities_query_post(jd_req *r) {
     jd_turn turn;
-    api_ask *k = api_begin(r, API_READ | API_GEO | API_BODY | API_OBJECT | API_O_FORMAT | API_O_SYSATTRS, &turn);
+    api_ask *k =
+        api_begin(r, API_READ | API_GEO | API_BODY | API_OBJECT | API_O_FORMAT | API_O_SYSATTRS | API_O_COUNT, &turn);
     if (!k) return turn;
     api_texts t;
     if (jd_jget(&k->body, "temporalQ")) {

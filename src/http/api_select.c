@@ -243,6 +243,7 @@ int api_paging(api_ask *k, api_select *s) {
         api_number(k, "offset", 0, UINT32_MAX, &s->offset) ||
         api_number(k, "limit", k->app->limit_default, UINT32_MAX, &limit))
         return -1;
+    if (k->options & API_O_COUNT) s->count = 1;
     if (limit > most) {
         jd_fail(&k->err, JD_E_BAD_REQUEST_DATA, "limit may be at most %u (setting limit_max)",
                 "limit 最大为 %u（设置项 limit_max）", k->app->limit_max);

@@ -207,7 +207,7 @@ static jd_turn ask(api_ask *k, api_texts *t, const api_twords *w) {
 
 jd_turn api_temporal_query(jd_req *r) {
     jd_turn turn;
-    api_ask *k = api_begin(r, API_READ | API_O_TEMPORAL | API_O_SYSATTRS, &turn);
+    api_ask *k = api_begin(r, API_READ | API_O_TEMPORAL | API_O_SYSATTRS | API_O_COUNT, &turn);
     if (!k) return turn;
     if (!r->may_block) return api_wait(k);
     api_texts t;
@@ -219,7 +219,7 @@ jd_turn api_temporal_query(jd_req *r) {
 
 jd_turn api_temporal_query_post(jd_req *r) {
     jd_turn turn;
-    api_ask *k = api_begin(r, API_READ | API_BODY | API_OBJECT | API_O_TEMPORAL | API_O_SYSATTRS, &turn);
+    api_ask *k = api_begin(r, API_READ | API_BODY | API_OBJECT | API_O_TEMPORAL | API_O_SYSATTRS | API_O_COUNT, &turn);
     if (!k) return turn;
     if (!r->may_block) return api_wait(k);
     api_texts t;

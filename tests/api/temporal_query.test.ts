@@ -319,6 +319,7 @@ test("6.3.10 pages of entities hold only those that match, and count them", asyn
     assert.match(back ?? "", /rel="prev"/);
     assert.doesNotMatch(back ?? "", /rel="next"/);
     assert.deepEqual((await page({ limit: 1, offset: 2 }))[0], []);
+    assert.equal((await page({ limit: 1, options: "count" }))[1], "2");
     const [none, all] = await page({ limit: 0, count: true });
     assert.deepEqual([none, all], [[], "2"]);
 });
