@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { aggregate, matches } from "../../web/src/lib/figures.ts";
 import { isPlain, termsOf } from "../../web/src/lib/question.ts";
-import { bytes, figure, reading, readTyped, setZone, typed } from "../../web/src/lib/format.ts";
+import { bytes, figure, reading, readTyped, setZone, typed, wallTime } from "../../web/src/lib/format.ts";
 import { attributeOf, bucketOf, numberOf, textOf, valueOf } from "../../web/src/lib/ngsi.ts";
 import { boxOf, holds, middle, wider, type Place } from "../../web/src/lib/shapes.ts";
 import { compare, sorted, type Column } from "../../web/src/lib/table.ts";
@@ -17,6 +17,9 @@ test("figures have thin spaces between thousands and no needless zeros", () => {
     assert.equal(figure(Number.NaN), "–");
     assert.equal(reading(0.12345), "0.123");
     assert.equal(reading(123.456), "123.5");
+    assert.equal(reading(0.00042), "0.00042", "what is small is not nothing");
+    assert.equal(reading(-0.0072), "-0.0072");
+    assert.equal(reading(0), "0");
     assert.equal(bytes(1_234_567), "1.2 MB");
 });
 
@@ -136,8 +139,16 @@ test("a moment is typed and read in the city's zone, also where clocks change", 
     setZone("Asia/Shanghai");
     assert.equal(typed("2026-11-29T06:08:30Z"), "2026-11-29 14:08");
     assert.equal(readTyped("2026-11-29 14:08"), Date.parse("2026-11-29T06:08:00Z"));
+    assert.equal(wallTime("2026-11-29T20:08:30.250Z"), Date.parse("2026-11-30T04:08:30.250Z"));
     assert.equal(readTyped("2026/1/2"), Date.parse("2026-01-01T16:00:00Z"));
-    for (const text of ["", "yesterday", "2026-13-01 00:00", "2026-02-30 00:00", "2026-02-03 24:00"]) {
+    for (const text of [
+        "",
+        "yesterday",
+        "2026-13-01 00:00",
+        "2026-00-10 00:00",
+        "2026-02-30 00:00",
+        "2026-02-03 24:00",
+    ]) {
         assert.equal(readTyped(text), undefined, text);
     }
     setZone("Europe/Berlin");

@@ -1,8 +1,8 @@
 // Files that hold exactly what is shown: a sheet of the rows, and one that says what they are, as of when, by which
-// filter.
+// filter. A workbook's times know no zone: they are the city's; those of CSV say that they are UTC.
 import { cityName, settings } from "./city.ts";
-import { at, iso, now } from "./clock.ts";
-import { moment } from "./format.ts";
+import { at, now } from "./clock.ts";
+import { moment, typed, wallTime, zone } from "./format.ts";
 import type { Column } from "./table.ts";
 import { words } from "./words.ts";
 
@@ -12,6 +12,7 @@ const say = words({
     city: { zh: "城市", en: "City" },
     as: { zh: "数据时刻", en: "As of" },
     made: { zh: "导出时间", en: "Exported" },
+    times: { zh: "时刻的时区", en: "Zone of the times" },
     rows: { zh: "行数", en: "Rows" },
     filter: { zh: "筛选", en: "Filter" },
     none: { zh: "无", en: "none" },
@@ -38,6 +39,7 @@ function about<Row>(sheet: Sheet<Row>): [string, string][] {
         [say("city"), cityName()],
         [say("as"), at.value === undefined ? `${moment(now.value)} (${say("live")})` : moment(at.value)],
         [say("made"), moment(Date.now())],
+        [say("times"), zone.value ?? Intl.DateTimeFormat().resolvedOptions().timeZone],
         [say("rows"), String(sheet.rows.length)],
         [say("filter"), sheet.filter || say("none")],
         ...(sheet.how ?? []),
@@ -56,9 +58,9 @@ function save(bytes: Blob, name: string): void {
     setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
 }
 const fileName = (title: string, ending: string): string =>
-    `${title.replace(/[\\/:*?"<>|\s]+/g, "-")}_${iso(at.value ?? now.value)
-        .slice(0, 16)
-        .replace(/[:T]/g, "")}.${ending}`;
+    `${title.replace(/[\\/:*?"<>|\s]+/g, "-")}_${typed(at.value ?? now.value).replace(/[: ]/g, "")}.${ending}`;
+/** A spreadsheet opens no workbook with these in a sheet's name. */
+const sheetName = (title: string): string => title.replace(/[\\/:*?[\]]+/g, "-").slice(0, 30);
 
 const plain = (value: unknown): string | number | undefined =>
     typeof value === "boolean"
@@ -73,7 +75,8 @@ export async function exportXlsx<Row>(sheet: Sheet<Row>): Promise<void> {
     const cell = (value: unknown): Cell => {
         if (value === undefined || value === null || value === "") return null;
         if (typeof value === "number") return Number.isFinite(value) ? { value, type: Number } : null;
-        if (value instanceof Date) return { value, type: Date, format: "yyyy-mm-dd hh:mm:ss" };
+        if (value instanceof Date)
+            return { value: new Date(wallTime(value)), type: Date, format: "yyyy-mm-dd hh:mm:ss" };
         return { value: String(plain(value)), type: String };
     };
     const bold = (value: string): Cell => ({ value, type: String, fontWeight: "bold" });
@@ -85,7 +88,7 @@ export async function exportXlsx<Row>(sheet: Sheet<Row>): Promise<void> {
     const bytes = await writeExcelFile([
         {
             data: body as never,
-            sheet: sheet.title.slice(0, 30),
+            sheet: sheetName(sheet.title),
             columns: sheet.columns.map(() => ({ width: 18 })),
             stickyRowsCount: 1,
         },

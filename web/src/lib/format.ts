@@ -1,6 +1,6 @@
 // Figures and times as the page writes them.
-import { language } from "./words.ts";
-import { words } from "./words.ts";
+import { ref } from "vue";
+import { language, words } from "./words.ts";
 
 const say = words({
     secondsAgo: { zh: "{n} 秒前", en: "{n} s ago" },
@@ -12,27 +12,28 @@ const say = words({
     days: { zh: "{n} 天", en: "{n} d" },
 });
 
-/** The city's zone; set once its settings are known. */
-let zone: string | undefined;
+/** The city's zone; what was written before it was known is written anew. */
+export const zone = ref<string>();
 export const setZone = (next: string | undefined): void => {
-    zone = next;
+    zone.value = next;
 };
 const locale = (): string => (language.value === "zh" ? "zh-CN" : "en-GB");
 const formats = new Map<string, Intl.DateTimeFormat>();
-function format(kind: string, options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat {
-    const key = `${kind} ${locale()} ${zone ?? ""}`;
+function format(kind: string, options: Intl.DateTimeFormatOptions, language = locale()): Intl.DateTimeFormat {
+    const key = `${kind} ${language} ${zone.value ?? ""}`;
     let found = formats.get(key);
     if (!found) {
-        found = new Intl.DateTimeFormat(locale(), {
+        found = new Intl.DateTimeFormat(language, {
             ...options,
             hourCycle: "h23",
-            ...(zone ? { timeZone: zone } : {}),
+            ...(zone.value ? { timeZone: zone.value } : {}),
         });
         formats.set(key, found);
     }
     return found;
 }
 type Time = number | string | Date;
+const whole = { year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit" } as const;
 
 export const clockTime = (time: Time): string =>
     format("clock", { hour: "2-digit", minute: "2-digit", second: "2-digit" }).format(new Date(time));
@@ -43,44 +44,30 @@ export const dayTime = (time: Time): string =>
 export const day = (time: Time): string =>
     format("date", { month: "2-digit", day: "2-digit" }).format(new Date(time));
 export const moment = (time: Time): string =>
-    format("moment", {
-        year: "numeric",
-        month: "2-digit",
-        day: "2-digit",
-        hour: "2-digit",
-        minute: "2-digit",
-        second: "2-digit",
-    }).format(new Date(time));
+    format("moment", { ...whole, second: "2-digit" }).format(new Date(time));
 
-/** A time as it is typed and read back, in the city's zone: "2026-11-29 14:08". */
-export function typed(time: Time): string {
-    const parts = new Intl.DateTimeFormat("en-CA", {
-        year: "numeric",
-        month: "2-digit",
-        day: "2-digit",
-        hour: "2-digit",
-        minute: "2-digit",
-        hourCycle: "h23",
-        ...(zone ? { timeZone: zone } : {}),
-    }).formatToParts(new Date(time));
-    const part = (type: string): string => parts.find((one) => one.type === type)?.value ?? "";
-    return `${part("year")}-${part("month")}-${part("day")} ${part("hour")}:${part("minute")}`;
+const numerals = "en-u-nu-latn-ca-gregory";
+/** The moment at which a clock of UTC shows what the city's clock shows now: for files that know no zones. */
+export function wallTime(time: Time): number {
+    const at = new Date(time);
+    const parts = format("wall", { ...whole, second: "2-digit" }, numerals).formatToParts(at);
+    const part = (type: string): number => Number(parts.find((one) => one.type === type)?.value);
+    const [year, month, day] = [part("year"), part("month"), part("day")];
+    return Date.UTC(year, month - 1, day, part("hour"), part("minute"), part("second"), at.getUTCMilliseconds());
 }
+/** A time as it is typed and read back, in the city's zone: "2026-11-29 14:08". */
+export const typed = (time: Time): string => new Date(wallTime(time)).toISOString().slice(0, 16).replace("T", " ");
 /** Milliseconds; undefined where it is no time. Minutes may be left out, and so may the hour. */
 export function readTyped(text: string): number | undefined {
     const found = /^\s*(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})(?:[ T]+(\d{1,2})(?::(\d{2}))?)?\s*$/.exec(text);
     if (!found) return undefined;
     const [year, month, date, hour, minute] = found.slice(1).map((one) => Number(one ?? 0));
     const wall = Date.UTC(year!, month! - 1, date!, hour!, minute!);
-    if (Number.isNaN(wall) || hour! > 23 || minute! > 59 || new Date(wall).getUTCDate() !== date || month! > 12)
-        return undefined;
+    const isDay = month! >= 1 && month! <= 12 && new Date(wall).getUTCDate() === date;
+    if (Number.isNaN(wall) || !isDay || hour! > 23 || minute! > 59) return undefined;
     // What the zone's clock shows at a moment, taken twice: the second time at the right side of a change of clocks.
-    const shownAt = (time: number): number => {
-        const [day, clock] = typed(time).split(" ");
-        return Date.parse(`${day}T${clock}:00Z`);
-    };
     let time = wall;
-    for (let i = 0; i < 2; i++) time += wall - shownAt(time);
+    for (let i = 0; i < 2; i++) time += wall - wallTime(time);
     return time;
 }
 
@@ -104,9 +91,12 @@ export function figure(value: number, digits = 2): string {
     const [whole, rest] = String(Number(value.toFixed(digits))).split(".") as [string, string?];
     return whole.replace(/\B(?=(\d{3})+$)/g, "\u2009") + (rest ? `.${rest}` : "");
 }
-/** As many decimals as the size of a number deserves. */
-export const reading = (value: number): string =>
-    figure(value, Math.abs(value) >= 100 ? 1 : Math.abs(value) >= 1 ? 2 : 3);
+/** As many decimals as the size of a number deserves; of what is small its first two figures, down to a millionth. */
+export function reading(value: number): string {
+    const size = Math.abs(value);
+    const small = size > 0 && size < 0.01 ? Math.min(6, 1 - Math.floor(Math.log10(size))) : 3;
+    return figure(value, size >= 100 ? 1 : size >= 1 ? 2 : small);
+}
 export function bytes(n: number): string {
     const units = ["B", "kB", "MB", "GB", "TB"];
     let at = 0;

@@ -48,6 +48,7 @@ export const say = words({
     asPicture: { zh: "以图查看", en: "As a picture" },
     export: { zh: "导出", en: "Export" },
     exportXlsx: { zh: "导出 Excel", en: "Export to Excel" },
+    notExported: { zh: "没有做成文件，请再试一次", en: "No file was made; try again" },
     exportCsv: { zh: "导出 CSV", en: "Export to CSV" },
     rows: { zh: "{n} 行", en: "{n} rows" },
     rowsOf: { zh: "{n} 行，共 {total} 行", en: "{n} of {total} rows" },
