@@ -62,12 +62,22 @@ test("a plain question holds for an entity, or does not", () => {
         'state!="shut"',
         "on==true",
         'state=="shut","open"',
+        'state!="shut","gone"',
+        "speed==9.0",
         "speed",
         "",
     ]) {
         assert.equal(matches(entity, q), true, q);
     }
-    for (const q of ["speed>9", "speed<9", 'state=="shut"', "depth", "depth>0", "speed>8;on==false"]) {
+    for (const q of [
+        "speed>9",
+        "speed<9",
+        'state=="shut"',
+        "depth",
+        "depth>0",
+        "speed>8;on==false",
+        'state!="shut","open"',
+    ]) {
         assert.equal(matches(entity, q), false, q);
     }
 });

@@ -19,36 +19,38 @@ export function matches(entity: Entity, q: string | undefined): boolean {
         const value = valueOf(entity, found[1]!);
         if (value === undefined) return false;
         const list = (found[3]!.match(/"[^"]*"|[^,]+/g) ?? []).map((one) => one.replace(/^"(.*)"$/, "$1"));
-        const wanted = typeof value === "number" ? Number(list[0]) : list[0]!;
         const is = typeof value === "number" ? value : String(value);
+        const wanted = list.map((one) => (typeof value === "number" ? Number(one) : one));
+        // Of several values one is enough, and unequal is what is equal to none (src/model/q_eval.c).
         switch (found[2]) {
             case "==":
-                return list.includes(String(is));
+                return wanted.includes(is);
             case "!=":
-                return is !== wanted;
+                return !wanted.includes(is);
             case ">":
-                return is > wanted;
+                return wanted.some((one) => is > one);
             case ">=":
-                return is >= wanted;
+                return wanted.some((one) => is >= one);
             case "<":
-                return is < wanted;
+                return wanted.some((one) => is < one);
             default:
-                return is <= wanted;
+                return wanted.some((one) => is <= one);
         }
     });
 }
 export function aggregate(values: number[], how: FigureSpec["aggregate"]): number | undefined {
     if (how === "count") return values.length;
     if (values.length === 0) return how === "sum" ? 0 : undefined;
-    if (how === "max") return Math.max(...values);
-    if (how === "min") return Math.min(...values);
+    // As arguments of one call too many of them would be an error.
+    if (how === "max") return values.reduce((a, b) => Math.max(a, b));
+    if (how === "min") return values.reduce((a, b) => Math.min(a, b));
     const sum = values.reduce((total, value) => total + value, 0);
     return how === "sum" ? sum : sum / values.length;
 }
 export async function figureOf(spec: FigureSpec, time: string | undefined, signal?: AbortSignal): Promise<Figure> {
     const { type, q, attribute } = spec;
     if (time === undefined && !attribute) {
-        const [value, all] = await Promise.all([countOf({ type, q }), countOf({ type })]);
+        const [value, all] = await Promise.all([countOf({ type, q }, signal), countOf({ type }, signal)]);
         return { value, have: value, all, newest: undefined };
     }
     const rows =
@@ -59,6 +61,6 @@ export async function figureOf(spec: FigureSpec, time: string | undefined, signa
     const values = rows.flatMap((row) => numberOf(row, attribute) ?? []);
     const newest = newestOf(rows);
     // Those without the attribute are not in the answer to a question for it.
-    const all = time === undefined ? await countOf({ type, q }) : rows.length;
+    const all = time === undefined ? await countOf({ type, q }, signal) : rows.length;
     return { value: aggregate(values, spec.aggregate), have: values.length, all, newest };
 }

@@ -1,6 +1,6 @@
 // NGSI-LD (ETSI GS CIM 009) as far as the console asks it. Entities are in the concise form, with the city's own
 // names.
-import { call, type Ask } from "./http.ts";
+import { call, Problem, type Ask } from "./http.ts";
 import { pick, type Text } from "./words.ts";
 
 export interface Attribute {
@@ -69,8 +69,10 @@ export async function findAll(
     }
     return all;
 }
-export const countOf = async (parameters: Record<string, string | undefined>): Promise<number> =>
-    (await find({ ...parameters, limit: "0", count: "true" })).count ?? 0;
+export const countOf = async (
+    parameters: Record<string, string | undefined>,
+    signal?: AbortSignal,
+): Promise<number> => (await find({ ...parameters, limit: "0", count: "true" }, signal)).count ?? 0;
 export async function retrieve(id: string, signal?: AbortSignal): Promise<Entity> {
     return (await (await ask(`entities/${encodeURIComponent(id)}?options=concise`, { signal })).json()) as Entity;
 }
@@ -127,6 +129,8 @@ export async function retrieveThen(id: string, time: string, signal?: AbortSigna
             const answer = await ask(`temporal/entities/${encodeURIComponent(id)}?${asked}`, { signal });
             found = merge(found, newest((await answer.json()) as Entity));
         } catch (error) {
+            // Only what has no such past is left out of the answer; else half of it would pass for the whole.
+            if (!(error instanceof Problem) || error.status !== 404) throw error;
             problem = error;
         }
     }
