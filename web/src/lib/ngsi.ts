@@ -73,6 +73,25 @@ export const countOf = async (
     parameters: Record<string, string | undefined>,
     signal?: AbortSignal,
 ): Promise<number> => (await find({ ...parameters, limit: "0", count: "true" }, signal)).count ?? 0;
+/** Those of some types with a part of the name or of the id; without a text the first there are. */
+export async function findByName(
+    part: string,
+    types: readonly string[],
+    most: number,
+    signal: AbortSignal,
+): Promise<Entity[]> {
+    if (types.length === 0) return [];
+    const asked = { type: types.join(","), limit: String(most) };
+    if (part === "") return (await find(asked, signal)).entities;
+    const escaped = part.replace(/[\\^$.*+?()[\]{}|"/;,]/g, "\\$&");
+    const pages = await Promise.all([
+        find({ ...asked, attrs: "name", q: `name~="${escaped}"` }, signal),
+        // An answer with attrs holds only those that have one of them; ids are asked without.
+        find({ ...asked, idPattern: `.*${escaped}.*` }, signal),
+    ]);
+    const found = new Map(pages.flatMap(({ entities }) => entities).map((one) => [one.id, one]));
+    return [...found.values()].slice(0, most);
+}
 export async function retrieve(id: string, signal?: AbortSignal): Promise<Entity> {
     return (await (await ask(`entities/${encodeURIComponent(id)}?options=concise`, { signal })).json()) as Entity;
 }
@@ -84,8 +103,8 @@ export interface TypeInfo {
     typeName: string;
     attributeNames: string[];
 }
-export async function types(): Promise<TypeInfo[]> {
-    return (await (await ask("types?details=true")).json()) as TypeInfo[];
+export async function types(signal?: AbortSignal): Promise<TypeInfo[]> {
+    return (await (await ask("types?details=true", { signal })).json()) as TypeInfo[];
 }
 
 /**

@@ -68,18 +68,19 @@ const headers = (): Record<string, string> => ({
 const pageMax = 1000;
 export const listMax = 20_000;
 
-export async function list(): Promise<Subscription[]> {
+export async function list(signal: AbortSignal): Promise<Subscription[]> {
     const all: Subscription[] = [];
     while (all.length < listMax) {
         const path = `${base}?limit=${pageMax}&offset=${all.length}&options=sysAttrs`;
-        const page = await json<Subscription[]>(path, { headers: headers() });
+        const page = await json<Subscription[]>(path, { headers: headers(), signal });
         all.push(...page);
         if (page.length < pageMax) break;
     }
     return all;
 }
 const of = (id: string): string => `api/subscriptions/${encodeURIComponent(id)}`;
-export const attempts = (id: string): Promise<Attempts> => json<Attempts>(`${of(id)}/attempts`);
+export const attempts = (id: string, signal: AbortSignal): Promise<Attempts> =>
+    json<Attempts>(`${of(id)}/attempts`, { signal });
 export const explain = (id: string, entity: string, signal?: AbortSignal): Promise<Why> =>
     json<Why>(`${of(id)}/explain?entity=${encodeURIComponent(entity)}`, { signal });
 export const resend = (id: string): Promise<{ resent: number }> => json(`${of(id)}/resend`, { method: "POST" });
