@@ -3,7 +3,18 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { aggregate, matches } from "../../web/src/lib/figures.ts";
 import { isPlain, termsOf } from "../../web/src/lib/question.ts";
-import { bytes, figure, reading, readTyped, setZone, typed, wallTime } from "../../web/src/lib/format.ts";
+import {
+    ago,
+    bytes,
+    duration,
+    figure,
+    moment,
+    reading,
+    readTyped,
+    setZone,
+    typed,
+    wallTime,
+} from "../../web/src/lib/format.ts";
 import { attributeOf, bucketOf, numberOf, textOf, valueOf } from "../../web/src/lib/ngsi.ts";
 import { boxOf, holds, middle, wider, type Place } from "../../web/src/lib/shapes.ts";
 import { compare, sorted, type Column } from "../../web/src/lib/table.ts";
@@ -21,6 +32,11 @@ test("figures have thin spaces between thousands and no needless zeros", () => {
     assert.equal(reading(-0.0072), "-0.0072");
     assert.equal(reading(0), "0");
     assert.equal(bytes(1_234_567), "1.2 MB");
+    assert.deepEqual(
+        [moment(""), ago("", 0), duration(Number.NaN)],
+        ["–", "–", "–"],
+        "what is no time breaks nothing",
+    );
 });
 
 test("words speak the language of the page, and keep what they do not know", () => {

@@ -6,6 +6,10 @@ import { attributeOf, numberOf, pointOf, textOf, valueOf, type Entity } from "./
 
 export const severities = ["red", "orange", "yellow", "blue", "info"] as const;
 export type Severity = (typeof severities)[number];
+const statuses = ["open", "acknowledged", "cleared"] as const;
+/** Others may write alerts too (smart data models have levels of their own): what is not known is the least of all. */
+const oneOf = <T extends string>(known: readonly T[], text: string, otherwise: T): T =>
+    known.find((one) => one === text) ?? otherwise;
 export interface Evidence {
     at?: string;
     values?: Record<string, unknown>;
@@ -16,7 +20,7 @@ export interface Alert {
     id: string;
     severity: Severity;
     level: number;
-    status: "open" | "acknowledged" | "cleared";
+    status: (typeof statuses)[number];
     title: string;
     description: string;
     rule: string;
@@ -45,16 +49,16 @@ export function readAlert(entity: Entity): Alert {
     const comments = valueOf(entity, "comments");
     return {
         id: entity.id,
-        severity: (text("severity") || "info") as Severity,
+        severity: oneOf(severities, text("severity"), "info"),
         level: numberOf(entity, "level") ?? 5,
-        status: (text("status") || "open") as Alert["status"],
+        status: oneOf(statuses, text("status"), "open"),
         title: text("title") || text("rule"),
         description: text("description"),
         rule: text("rule"),
         pack: text("pack"),
         category: text("category"),
         source: text("alertSource"),
-        issued: text("dateIssued"),
+        issued: text("dateIssued") || text("validFrom") || text("dateLast"),
         last: text("dateLast"),
         cleared: maybe("dateCleared"),
         validFrom: maybe("validFrom"),
@@ -79,7 +83,7 @@ export function useOpenAlerts(): { view: View; alerts: ComputedRef<Alert[]> } {
         view
             .list()
             .map(readAlert)
-            .sort((a, b) => a.level - b.level || (a.issued < b.issued ? 1 : -1)),
+            .sort((a, b) => a.level - b.level || (a.issued < b.issued ? 1 : a.issued > b.issued ? -1 : 0)),
     );
     return { view, alerts };
 }

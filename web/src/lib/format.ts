@@ -35,16 +35,17 @@ function format(kind: string, options: Intl.DateTimeFormatOptions, language = lo
 type Time = number | string | Date;
 const whole = { year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit" } as const;
 
+/** What is no time is a dash: data of others may lack one, and a page is not to break over it. */
+function written(time: Time, kind: string, options: Intl.DateTimeFormatOptions): string {
+    const at = new Date(time);
+    return Number.isNaN(at.getTime()) ? "–" : format(kind, options).format(at);
+}
 export const clockTime = (time: Time): string =>
-    format("clock", { hour: "2-digit", minute: "2-digit", second: "2-digit" }).format(new Date(time));
+    written(time, "clock", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
 export const hourTime = (time: Time, seconds = false): string =>
-    seconds ? clockTime(time) : format("hour", { hour: "2-digit", minute: "2-digit" }).format(new Date(time));
-export const dayTime = (time: Time): string =>
-    format("day", { month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit" }).format(new Date(time));
-export const day = (time: Time): string =>
-    format("date", { month: "2-digit", day: "2-digit" }).format(new Date(time));
-export const moment = (time: Time): string =>
-    format("moment", { ...whole, second: "2-digit" }).format(new Date(time));
+    seconds ? clockTime(time) : written(time, "hour", { hour: "2-digit", minute: "2-digit" });
+export const dayTime = (time: Time): string => written(time, "day", { ...whole, year: undefined });
+export const moment = (time: Time): string => written(time, "moment", { ...whole, second: "2-digit" });
 
 const numerals = "en-u-nu-latn-ca-gregory";
 /** The moment at which a clock of UTC shows what the city's clock shows now: for files that know no zones. */
@@ -78,6 +79,7 @@ export function ago(time: Time, now: number): string {
     return seconds < 172_800 ? say("hoursAgo", { n: Math.round(seconds / 3600) }) : dayTime(time);
 }
 export function duration(ms: number): string {
+    if (!Number.isFinite(ms)) return "–";
     const seconds = Math.round(ms / 1000);
     if (seconds < 90) return say("seconds", { n: seconds });
     if (seconds < 5400) return say("minutes", { n: Math.round(seconds / 60) });

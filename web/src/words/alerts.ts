@@ -18,6 +18,9 @@ export const say = words({
     anyLevel: { zh: "全部等级", en: "All levels" },
     anyPack: { zh: "全部系统", en: "All systems" },
     find: { zh: "筛选：名称、对象", en: "Filter: name, object" },
+    ofRule: { zh: "规则 {rule}", en: "Rule {rule}" },
+    anyRule: { zh: "全部规则", en: "All rules" },
+    newestCleared: { zh: "最近解除的 {n} 条，共 {all} 条", en: "the newest {n} of {all} cleared" },
     byCause: { zh: "按起因合并", en: "Group by cause" },
     cause: { zh: "{title}（{n}）", en: "{title} ({n})" },
     none: {

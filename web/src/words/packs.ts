@@ -248,6 +248,10 @@ export const say = words({
         en: "There is too much: judged up to {time} only. Shorten the span, or choose one object.",
     },
     tryLeft: { zh: "还有 {n} 个对象没有判断。", en: "{n} objects were not judged." },
+    tryLiveNot: {
+        zh: "现行规则在同一时段的告警未能取得。",
+        en: "What the rule that runs raised in that time could not be had.",
+    },
     tryLive: { zh: "同一时段现行规则实际发出 {n} 次。", en: "In the same time the rule that runs raised {n}." },
     tryNone: { zh: "这段时间一次也不会发出。", en: "Nothing would have been raised in this time." },
     tryWaits: {
