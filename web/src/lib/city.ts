@@ -1,6 +1,5 @@
 // What the city is called, what its types and attributes are called, and how they are shown: the settings of the
-// console
-// (GET /api/console) and the declarations of the packs.
+// console (GET /api/console) and the declarations of the packs.
 import { computed, ref, shallowRef } from "vue";
 import { setZone } from "./format.ts";
 import { json } from "./http.ts";
@@ -89,17 +88,29 @@ export const settings = shallowRef<Settings>();
 export const packs = shallowRef<Pack[]>([]);
 export const failed = ref<unknown>();
 
-/** Loads them, and again after packs have changed. */
+export const loaded = ref(false);
+
+let turn = 0;
+let again: ReturnType<typeof setTimeout> | undefined;
+/** Loads them, and again after packs have changed; the newest call counts, and is tried until it succeeds. */
 export async function loadCity(): Promise<void> {
+    const mine = ++turn;
+    clearTimeout(again);
     try {
         const [own, list] = await Promise.all([json<Settings>("api/console"), json<Pack[]>("api/packs")]);
+        if (mine !== turn) return;
         setZone(own.zone);
         settings.value = own;
-        packs.value = await Promise.all(list.map(({ name }) => json<Pack>(`api/packs/${encodeURIComponent(name)}`)));
+        const whole = list.map(({ name }) => json<Pack>(`api/packs/${encodeURIComponent(name)}`));
+        const next = await Promise.all(whole);
+        if (mine !== turn) return;
+        packs.value = next;
         failed.value = undefined;
+        loaded.value = true;
     } catch (error) {
+        if (mine !== turn) return;
         failed.value = error;
-        setTimeout(() => void loadCity(), 2000);
+        again = setTimeout(() => void loadCity(), 2000);
     }
 }
 
