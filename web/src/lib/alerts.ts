@@ -88,7 +88,7 @@ export function useOpenAlerts(): { view: View; alerts: ComputedRef<Alert[]> } {
     return { view, alerts };
 }
 
-export const act = (
+export const actOn = (
     id: string,
     what: "acknowledge" | "comment" | "clear" | "silence",
     body: object,

@@ -86,6 +86,4 @@ export const say = words({
     course: { zh: "经过", en: "What happened" },
     took: { zh: "{who} 接手", en: "{who} took it" },
     cap: { zh: "CAP 1.2 消息", en: "As CAP 1.2" },
-    open1: { zh: "打开对象", en: "Open the object" },
-    category: { zh: "类别", en: "Category" },
 });

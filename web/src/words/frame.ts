@@ -30,15 +30,12 @@ export const say = words({
     P1D: { zh: "1 天", en: "1 day" },
     P7D: { zh: "7 天", en: "7 days" },
     P30D: { zh: "30 天", en: "30 days" },
-    earlier: { zh: "早一格", en: "Earlier" },
-    later: { zh: "晚一格", en: "Later" },
     lost: {
         zh: "与程序失去联系，数据停在 {time}，正在重连…",
         en: "The program cannot be reached; data as of {time}. Trying again…",
     },
     lostNever: { zh: "连不上程序，正在重试…", en: "The program cannot be reached. Trying again…" },
     open: { zh: "开放模式：无需登录，仅限本机", en: "Open mode: no sign-in, this machine only" },
-    openShort: { zh: "开放模式", en: "Open" },
     close: { zh: "关闭", en: "Close" },
     loading: { zh: "正在取数…", en: "Loading…" },
     failed: { zh: "未能取得", en: "Could not be had" },
@@ -73,7 +70,6 @@ export const say = words({
         zh: "地址可能抄错了一段；从左上角的态势页重新开始。",
         en: "The address may have lost a part; begin again from the situation page.",
     },
-    schematic: { zh: "示意图", en: "Schematic" },
     noMap: {
         zh: "此浏览器不能绘制地图（缺 WebGL2）；下表内容相同。",
         en: "This browser cannot draw the map (no WebGL2); the table says the same.",

@@ -16,11 +16,6 @@ export const say = words({
     result: { zh: "结果", en: "Result" },
     why: { zh: "原因", en: "Why" },
     openObject: { zh: "打开对象", en: "Open the object" },
-    notReached: { zh: "连不上程序，请稍后再试。", en: "The program cannot be reached; try again in a while." },
-    noAnswer: {
-        zh: "程序没有及时回答，请稍后再试。",
-        en: "The program did not answer in time; try again in a while.",
-    },
     notDone: { zh: "没有办成。", en: "Not done." },
     faults: { zh: "错误清单", en: "What is wrong" },
     around: { zh: "{place} 附近的原文", en: "The text about {place}" },

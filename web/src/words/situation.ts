@@ -6,7 +6,6 @@ export const say = words({
     ofThem: { zh: "红 {red} · 待接手 {fresh}", en: "{red} red · {fresh} waiting" },
     map: { zh: "地图", en: "Map" },
     layers: { zh: "图层", en: "Layers" },
-    alertsLayer: { zh: "告警", en: "Alerts" },
     elsewhere: { zh: "市域之外", en: "Outside the city" },
     backToCity: { zh: "回到市域", en: "Back to the city" },
     placeless: { zh: "{n} 个没有位置", en: "{n} have no place" },
@@ -20,15 +19,12 @@ export const say = words({
     silenced: { zh: "静默至 {time}", en: "Silenced until {time}" },
     target: { zh: "目标", en: "Target" },
     noValue: { zh: "此刻无数据", en: "No data at this moment" },
-    objects: { zh: "{n} 个对象", en: "{n} objects" },
     noRows: {
         zh: "这一层没有对象。换一个图层，或回到实时。",
         en: "There is nothing on this layer. Choose another, or go back to live.",
     },
     curves: { zh: "{view}：{attribute}", en: "{view}: {attribute}" },
     noCurve: { zh: "这段时间没有读数；拉长时段再看。", en: "No readings in this time; choose a longer span." },
-    noSettings: { zh: "城市的设置还没有载入。", en: "The city's settings are not loaded yet." },
-    figureSource: { zh: "NGSI-LD 实时计数", en: "Counted by NGSI-LD" },
     firstOf: { zh: "前 {n} 个", en: "first {n}" },
     ground: { zh: "底图", en: "Ground" },
 });
