@@ -6,6 +6,7 @@ import { lineOf, lineOfPath, readJson } from "../../web/src/pages/system/jsontex
 import { rateOf } from "../../web/src/lib/links.ts";
 import { below, grown, Metrics, perSecond } from "../../web/src/pages/system/metrics.ts";
 import { readCsv, readRefused } from "../../web/src/pages/system/refused.ts";
+import { placeOf } from "../../web/src/pages/system/text.ts";
 import { mappingName } from "../../web/src/pages/system/tables.ts";
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
@@ -46,6 +47,8 @@ test("a refusal finds its line in the document", () => {
     assert.equal(lineOf(link, "name:4:34", ""), 4);
     assert.equal(lineOf(link, "line 2 column 11", ""), 2);
     assert.equal(lineOf("{", "protocol", ""), undefined);
+    assert.deepEqual(placeOf(link, "maps[0].attributes"), { line: 5, column: 4 });
+    assert.deepEqual(placeOf(link, "none.there"), { line: 1, column: 1 });
     for (const broken of ["", "{", '{"a" 1}', "[1,]", '{"a":1,}', "1 2", '"a']) assert.throws(() => readJson(broken));
 });
 

@@ -30,15 +30,16 @@ export interface Entity {
 /** The program puts all names of the city together under this address: its settings', its packs', its alerts'. */
 export const contextPath = "api/console/context.jsonld";
 export const contextUrl = (): string => new URL(contextPath, document.baseURI).href;
-const link = (): Record<string, string> => ({
-    Link: `<${contextUrl()}>; rel="http://www.w3.org/ns/json-ld#context"; type="application/ld+json"`,
+/** The names that a question and its answer are in. */
+export const contextLink = (url = contextUrl()): Record<string, string> => ({
+    Link: `<${url}>; rel="http://www.w3.org/ns/json-ld#context"; type="application/ld+json"`,
 });
 
 const base = "ngsi-ld/v1/";
 export const pageMax = 1000;
 
 function ask(path: string, more: Ask = {}): Promise<Response> {
-    return call(base + path, { ...more, headers: { ...link(), ...more.headers } });
+    return call(base + path, { ...more, headers: { ...contextLink(), ...more.headers } });
 }
 const text = (parameters: Record<string, string | undefined>): string =>
     new URLSearchParams(

@@ -2,31 +2,13 @@
 import type { Severity } from "./alerts.ts";
 import type { Text } from "./words.ts";
 
-export interface Level {
-    severity: Severity;
-    when: string;
-    until?: string;
-}
-export interface Declaration {
-    id: string;
-    title?: Text;
-    type: string;
-    levels?: Level[];
-    for?: string;
-    clearAfter?: string;
-    every?: string;
-    unless?: string[];
-    evidence?: string[];
-    derive?: string;
-    [more: string]: unknown;
-}
-export interface RuleShown {
+export interface RuleRow {
     pack: string;
     id: string;
     kind: "rule" | "derivation";
     type: string;
     title?: Text;
-    state: "on" | "off";
+    state: string;
     everySeconds: number;
     judged: number;
     failures: number;
@@ -36,6 +18,38 @@ export interface RuleShown {
     lastFailure?: string;
     declaration?: Declaration | null;
 }
+export interface Level {
+    severity: Severity;
+    when: string;
+    until?: string;
+}
+/** rules/*.json; schemas/rule.schema.json. */
+export interface Declaration {
+    rule?: number;
+    derive?: number;
+    id: string;
+    title?: Text;
+    type: string;
+    entity?: string;
+    where?: string;
+    let?: Record<string, string>;
+    levels?: Level[];
+    attribute?: string;
+    value?: string;
+    unit?: string;
+    every?: string;
+    for?: string;
+    clearAfter?: string;
+    old?: { after: string; count?: boolean };
+    unless?: string[];
+    evidence?: string[];
+    text?: Text;
+    category?: string;
+    tell?: { contact?: string; roster?: string; atLeast?: Severity }[];
+    command?: Record<string, unknown>;
+}
+export const ruleKey = (rule: { pack: string; id: string }): string => `${rule.pack}/${rule.id}`;
+
 export interface Limit {
     severity: Severity;
     sign: string;

@@ -1,6 +1,6 @@
 // Where a thing went in a span of time: its places as they were observed.
 import { call } from "./http.ts";
-import { contextUrl } from "./ngsi.ts";
+import { contextLink } from "./ngsi.ts";
 import type { Place } from "./shapes.ts";
 
 export interface Step {
@@ -20,7 +20,7 @@ export async function trackOf(id: string, from: number, until: number, signal: A
         options: "temporalValues",
     });
     const answer = await call(`ngsi-ld/v1/temporal/entities/${encodeURIComponent(id)}?${parameters}`, {
-        headers: { Link: `<${contextUrl()}>; rel="http://www.w3.org/ns/json-ld#context"` },
+        headers: contextLink(),
         signal,
     });
     const { location } = (await answer.json()) as {

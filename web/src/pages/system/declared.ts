@@ -1,6 +1,5 @@
-// Packs and rules as the program shows them (docs/packs.md), beyond what every page needs of them.
+// Packs as the program shows them (docs/packs.md), beyond what every page needs of them.
 import plan from "virtual:plan";
-import type { Severity } from "../../lib/alerts.ts";
 import type { Model, Pack } from "../../lib/city.ts";
 import type { Text } from "../../lib/words.ts";
 import { say } from "../../words/packs.ts";
@@ -32,54 +31,6 @@ export interface WholePack extends Pack {
     needs?: { packs?: Record<string, string>; links?: string[] };
     proofs?: { inputs: ProofInput[]; mutations?: { id: string; what: Text }[] }[];
 }
-
-export interface RuleRow {
-    pack: string;
-    id: string;
-    kind: "rule" | "derivation";
-    type: string;
-    title?: Text;
-    state: string;
-    everySeconds: number;
-    judged: number;
-    failures: number;
-    raised?: number;
-    cleared?: number;
-    open?: number;
-    lastFailure?: string;
-    declaration?: Declaration | null;
-}
-export interface Level {
-    severity: Severity;
-    when: string;
-    until?: string;
-}
-/** rules/*.json; schemas/rule.schema.json. */
-export interface Declaration {
-    rule?: number;
-    derive?: number;
-    id: string;
-    title?: Text;
-    type: string;
-    entity?: string;
-    where?: string;
-    let?: Record<string, string>;
-    levels?: Level[];
-    attribute?: string;
-    value?: string;
-    unit?: string;
-    every?: string;
-    for?: string;
-    clearAfter?: string;
-    old?: { after: string; count?: boolean };
-    unless?: string[];
-    evidence?: string[];
-    text?: Text;
-    category?: string;
-    tell?: { contact?: string; roster?: string; atLeast?: Severity }[];
-    command?: Record<string, unknown>;
-}
-export const ruleKey = (rule: { pack: string; id: string }): string => `${rule.pack}/${rule.id}`;
 
 export interface Proof {
     passed: boolean;

@@ -75,8 +75,8 @@ export function readJson(text: string): JsonNode {
 
 export const lineAt = (text: string, at: number): number => text.slice(0, at).split("\n").length;
 
-/** Where "maps[0].attributes.v" stands, or the nearest part of it that is there. */
-export function lineOfPath(text: string, path: string): number | undefined {
+/** Where "maps[0].attributes.v" stands, or the nearest part of it that is there; undefined where none is. */
+export function offsetOfPath(text: string, path: string): number | undefined {
     let node: JsonNode;
     try {
         node = readJson(text);
@@ -100,6 +100,10 @@ export function lineOfPath(text: string, path: string): number | undefined {
         if (!found) break;
         [node, at, rest] = [found.one.node, found.one.at, rest.slice(found.n)];
     }
+    return at;
+}
+export function lineOfPath(text: string, path: string): number | undefined {
+    const at = offsetOfPath(text, path);
     return at === undefined ? undefined : lineAt(text, at);
 }
 

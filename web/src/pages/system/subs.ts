@@ -1,6 +1,6 @@
 // Subscriptions as the broker and /api/subscriptions tell of them (docs/subscriptions.md).
 import { call, json } from "../../lib/http.ts";
-import { contextUrl } from "../../lib/ngsi.ts";
+import { contextLink } from "../../lib/ngsi.ts";
 
 export interface Subscription {
     id: string;
@@ -62,9 +62,6 @@ export interface DryRun {
 }
 
 const base = "ngsi-ld/v1/subscriptions";
-const headers = (): Record<string, string> => ({
-    Link: `<${contextUrl()}>; rel="http://www.w3.org/ns/json-ld#context"; type="application/ld+json"`,
-});
 const pageMax = 1000;
 export const listMax = 20_000;
 
@@ -72,7 +69,7 @@ export async function list(signal: AbortSignal): Promise<Subscription[]> {
     const all: Subscription[] = [];
     while (all.length < listMax) {
         const path = `${base}?limit=${pageMax}&offset=${all.length}&options=sysAttrs`;
-        const page = await json<Subscription[]>(path, { headers: headers(), signal });
+        const page = await json<Subscription[]>(path, { headers: contextLink(), signal });
         all.push(...page);
         if (page.length < pageMax) break;
     }
@@ -87,14 +84,14 @@ export const resend = (id: string): Promise<{ resent: number }> => json(`${of(id
 export const replay = (id: string, since: string): Promise<{ entities: number }> =>
     json(`${of(id)}/replay?since=${encodeURIComponent(since)}`, { method: "POST", patienceMs: 60_000 });
 export const change = (id: string, body: object): Promise<unknown> =>
-    json(`${base}/${encodeURIComponent(id)}`, { method: "PATCH", body, headers: headers() });
+    json(`${base}/${encodeURIComponent(id)}`, { method: "PATCH", body, headers: contextLink() });
 export const remove = (id: string): Promise<unknown> =>
     json(`${base}/${encodeURIComponent(id)}`, { method: "DELETE" });
 /** With its own @context a body is JSON-LD, and no Link header may stand beside it (clause 6.3.5). */
 const asked = (body: object): object =>
     "@context" in body
         ? { raw: { type: "application/ld+json", body: JSON.stringify(body) } }
-        : { body, headers: headers() };
+        : { body, headers: contextLink() };
 export const dryRun = (body: object): Promise<DryRun> =>
     json<DryRun>("api/subscriptions/dry-run", { method: "POST", ...asked(body) });
 export async function create(body: object): Promise<string> {

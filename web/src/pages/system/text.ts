@@ -1,4 +1,5 @@
 // Where something stands in a declaration's text, and in which order versions come.
+import { offsetOfPath } from "./jsontext.ts";
 
 export interface Place {
     line: number;
@@ -28,61 +29,7 @@ export function excerpt(text: string, place: Place, around = 2): Line[] {
 }
 
 /** Where the member `path` ("levels[0].when") stands in a JSON text; its beginning when it is not there. */
-export function placeOf(text: string, path: string): Place {
-    const steps = [...path.matchAll(/\[(\d+)\]|([^.[\]]+)/g)].map(([, index, name]) => name ?? Number(index));
-    let at = 0;
-    const blank = (): void => {
-        while (/\s/.test(text[at] ?? "")) at++;
-    };
-    const string = (): string => {
-        const from = at++;
-        for (; at < text.length && text[at] !== '"'; at++) if (text[at] === "\\") at++;
-        return text.slice(from + 1, at++);
-    };
-    const skip = (): void => {
-        blank();
-        if (text[at] === '"') return void string();
-        let depth = 0;
-        for (; at < text.length; at++) {
-            if (text[at] === '"') {
-                string();
-                at--;
-            } else if ("{[".includes(text[at]!)) depth++;
-            else if ("}]".includes(text[at]!) && --depth <= 0) return void (depth === 0 && at++);
-            else if (depth === 0 && text[at] === ",") return;
-        }
-    };
-    let found = 0;
-    for (const step of steps) {
-        blank();
-        if (text[at] !== (typeof step === "number" ? "[" : "{")) break;
-        at++;
-        let hit = false;
-        for (let i = 0; at < text.length && !hit; i++) {
-            blank();
-            const here = at;
-            let name: string | number = i;
-            if (typeof step === "string") {
-                if (text[at] !== '"') break;
-                name = string();
-                blank();
-                at++;
-                blank();
-            }
-            if (name === step) {
-                found = here;
-                hit = true;
-            } else {
-                skip();
-                blank();
-                if (text[at] !== ",") break;
-                at++;
-            }
-        }
-        if (!hit) break;
-    }
-    return placeAt(text, found);
-}
+export const placeOf = (text: string, path: string): Place => placeAt(text, offsetOfPath(text, path) ?? 0);
 export function placeAt(text: string, offset: number): Place {
     const before = text.slice(0, offset).split("\n");
     return { line: before.length, column: before.at(-1)!.length + 1 };

@@ -2,7 +2,8 @@
 import { severities, type Severity } from "../../lib/alerts.ts";
 import { iso } from "../../lib/clock.ts";
 import { call, json } from "../../lib/http.ts";
-import type { RuleRow } from "./declared.ts";
+import { contextLink } from "../../lib/ngsi.ts";
+import type { RuleRow } from "../../lib/rules.ts";
 
 export interface TrialEvent {
     at: string;
@@ -98,10 +99,7 @@ export async function liveBars(rule: RuleRow, asked: Asked, signal: AbortSignal)
         `api/alerts?${new URLSearchParams({ pack: rule.pack, rule: rule.id, limit: String(most) })}`,
         { signal },
     );
-    const context = new URL("api/alerts/context.jsonld", document.baseURI).href;
-    const headers = {
-        Link: `<${context}>; rel="http://www.w3.org/ns/json-ld#context"; type="application/ld+json"`,
-    };
+    const headers = contextLink(new URL("api/alerts/context.jsonld", document.baseURI).href);
     const question = new URLSearchParams({
         attrs: "validFrom,validTo",
         timeproperty: "modifiedAt",
