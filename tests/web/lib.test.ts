@@ -17,7 +17,7 @@ import {
 } from "../../web/src/lib/format.ts";
 import { attributeOf, bucketOf, numberOf, textOf, valueOf } from "../../web/src/lib/ngsi.ts";
 import { boxOf, holds, middle, wider, type Place } from "../../web/src/lib/shapes.ts";
-import { compare, sorted, type Column } from "../../web/src/lib/table.ts";
+import { compare, fits, sorted, type Column } from "../../web/src/lib/table.ts";
 import { piecesOf } from "../../web/src/lib/track.ts";
 import { fill, half, language, pick, words } from "../../web/src/lib/words.ts";
 
@@ -133,6 +133,11 @@ test("tables sort numbers as numbers, and what is missing stands last both ways"
     );
     assert.deepEqual(sorted(rows, columns, undefined), rows);
     assert.ok(compare("车 10", "车 9") > 0, "numbers in texts count");
+});
+
+test("a filter takes no note of capitals, nor of blanks about it", () => {
+    assert.ok(fits(" bus ", "Line 7", "BUS 12") && fits(undefined, "x") && fits(" ", "x"));
+    assert.ok(!fits("tram", "Line 7", "BUS 12"));
 });
 
 test("a curve's buckets grow with its span", () => {

@@ -15,6 +15,12 @@ export interface Column<Row> {
     link?: (row: Row) => RouteLocationRaw | undefined;
 }
 
+/** Whether one of the texts holds what is looked for, whatever its capitals; nothing is in all of them. */
+export function fits(wanted: string | undefined, ...texts: string[]): boolean {
+    const part = wanted?.trim().toLowerCase() ?? "";
+    return part === "" || texts.some((text) => text.toLowerCase().includes(part));
+}
+
 const collator = new Intl.Collator("zh-CN", { numeric: true });
 
 export function compare(a: unknown, b: unknown): number {
