@@ -243,6 +243,10 @@ export const say = words({
         en: "There is too much: judged up to {time} only. Shorten the span, or choose one object.",
     },
     tryLeft: { zh: "还有 {n} 个对象没有判断。", en: "{n} objects were not judged." },
+    tryLiveCut: {
+        zh: "只查了等级最高、最新的 {n} 条告警的经过。",
+        en: "Of its alerts the past of {n} was looked at, the worst and newest.",
+    },
     tryLiveNot: {
         zh: "现行规则在同一时段的告警未能取得。",
         en: "What the rule that runs raised in that time could not be had.",

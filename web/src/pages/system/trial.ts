@@ -92,11 +92,16 @@ export function barsOf(trial: Trial, live: Live, asked: Asked): TrialRow[] {
 interface Instance {
     value: string | { "@value": string };
 }
-const most = 50;
+/** Each is asked for its own past, so there is an end to it: the worst and the newest of them. */
+export const liveMost = 50;
 /** What the rule that runs raised in that time, from the past of its alerts; by the data's times, as a trial tells. */
-export async function liveBars(rule: RuleRow, asked: Asked, signal: AbortSignal): Promise<Live> {
+export async function liveBars(
+    rule: RuleRow,
+    asked: Asked,
+    signal: AbortSignal,
+): Promise<{ bars: Live; cut: boolean }> {
     const found = await json<{ id: string; alertSource: string; dateIssued: string }[]>(
-        `api/alerts?${new URLSearchParams({ pack: rule.pack, rule: rule.id, limit: String(most) })}`,
+        `api/alerts?${new URLSearchParams({ pack: rule.pack, rule: rule.id, limit: String(liveMost) })}`,
         { signal },
     );
     const headers = contextLink(new URL("api/alerts/context.jsonld", document.baseURI).href);
@@ -128,5 +133,6 @@ export async function liveBars(rule: RuleRow, asked: Asked, signal: AbortSignal)
             ];
         }),
     );
-    return new Map(all.filter(([, stretches]) => stretches.length > 0));
+    const bars = new Map(all.filter(([, stretches]) => stretches.length > 0));
+    return { bars, cut: found.length === liveMost };
 }
