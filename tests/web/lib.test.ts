@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { aggregate, matches } from "../../web/src/lib/figures.ts";
+import { Problem } from "../../web/src/lib/http.ts";
 import { isPlain, termsOf } from "../../web/src/lib/question.ts";
 import {
     ago,
@@ -19,6 +20,7 @@ import { attributeOf, bucketOf, numberOf, textOf, valueOf } from "../../web/src/
 import { boxOf, holds, middle, wider, type Place } from "../../web/src/lib/shapes.ts";
 import { compare, fits, sorted, type Column } from "../../web/src/lib/table.ts";
 import { piecesOf } from "../../web/src/lib/track.ts";
+import { whyOf } from "../../web/src/lib/why.ts";
 import { fill, half, language, pick, words } from "../../web/src/lib/words.ts";
 
 test("figures have thin spaces between thousands and no needless zeros", () => {
@@ -48,6 +50,17 @@ test("words speak the language of the page, and keep what they do not know", () 
     assert.equal(pick(undefined, "x"), "x");
     language.value = "zh";
     assert.equal(fill("{a}{b}", { a: 1 }), "1{b}");
+});
+
+test("why something failed is said in the page's language, not in the browser's", () => {
+    assert.equal(
+        whyOf(new Problem(400, "Bad", "no such member", "rules/a.json")),
+        "Bad: no such member (rules/a.json)",
+    );
+    assert.doesNotMatch(whyOf(new TypeError("Failed to fetch")), /fetch/);
+    assert.equal(whyOf(new TypeError("Failed to fetch"), "not sent"), "not sent");
+    assert.notEqual(whyOf(new DOMException("", "TimeoutError")), whyOf(new TypeError("")));
+    assert.equal(whyOf(new Error("a name is needed")), "a name is needed");
 });
 
 test("an entity is read in its concise form", () => {

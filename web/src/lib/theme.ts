@@ -1,4 +1,4 @@
-// The colours of the style sheet, for what is drawn on a canvas.
+// The colours and measures of the style sheet, for what is drawn on a canvas or row by row.
 import { computed, type ComputedRef } from "vue";
 import { query } from "./address.ts";
 
@@ -24,6 +24,8 @@ export interface Theme {
     map3: string;
     sans: string;
     unit: number;
+    /** Pixels of a table's row. */
+    row: number;
 }
 const names =
     "ink ink2 ink3 paper card line line2 river tint red amber ok blue water ground map0 map1 map2 map3 sans".split(
@@ -40,6 +42,7 @@ export function useTheme(): ComputedRef<Theme> {
         return {
             ...Object.fromEntries(names.map((name) => [name, read(name)])),
             unit: Number(read("unit")) || 1,
+            row: Math.round(Number.parseFloat(read("row"))) || 29,
         } as unknown as Theme;
     });
 }
