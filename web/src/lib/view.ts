@@ -63,6 +63,8 @@ export class LiveView implements View {
     early: Change[] | undefined;
     /** What `keep` had left out and now comes in, as a part: the rest of it is asked for, by id. */
     private parts = new Map<string, Entity[]>();
+    /** There are more than are held: of the others the stream tells parts, which are left out. */
+    private isCut = false;
     private changed = new Set<string>();
     private listeners: Listener[] = [];
     private timer: ReturnType<typeof setTimeout> | undefined;
@@ -105,6 +107,7 @@ export class LiveView implements View {
                       : await findThen(parameters, time, mine.signal);
             if (this.loading !== mine) return;
             this.entities = new Map(all.filter((one) => !keep || keep(one)).map((one) => [one.id, one]));
+            this.isCut = all.length >= entitiesMost;
             this.loading = undefined;
             this.early = undefined;
             early.forEach((change) => this.apply(change));
@@ -145,6 +148,7 @@ export class LiveView implements View {
             this.parts.delete(entity.id);
             if (!this.entities.delete(entity.id)) return;
         } else if (before || !this.want.keep) {
+            if (!before && this.isCut) return;
             const next = merged(before, entity);
             if (!this.want.keep || this.want.keep(next)) this.entities.set(next.id, next);
             else this.entities.delete(next.id);
