@@ -42,7 +42,8 @@ test("an alert is raised, becomes less bad, and is cleared, with its evidence", 
     assert.equal(raised.level, 1);
     assert.equal(raised.category, "environment");
     assert.equal(raised.alertSource, "urn:ngsi-ld:Sensor:a");
-    assert.deepEqual(raised.description.languageMap ?? raised.description, { zh: "闸口读数 85.0", en: "Gate: reading 85.0" });
+    const said = { zh: "闸口读数 85.0", en: "Gate: reading 85.0" };
+    assert.deepEqual(raised.description.languageMap ?? raised.description, said);
     const evidence = raised.evidence.json ?? raised.evidence;
     assert.equal(evidence.at, at);
     assert.deepEqual(evidence.values, { "n * 2": 170 });

@@ -23,7 +23,7 @@ export async function install(to: Server, name: string, rules: Json[]): Promise<
         clause: { number: 2, words: "市政感知" },
         owner: title,
         proves: title,
-        "@context": { Sensor: `${context}Sensor`, n: `${context}n`, m: `${context}m`, twice: `${context}twice`, label: `${context}label` },
+        "@context": Object.fromEntries(["Sensor", "n", "m", "twice", "label"].map((name) => [name, context + name])),
         ...(name === "sensors" ? {} : { needs: { packs: { sensors: "1.0.0" } } }),
     };
     const number = { kind: "Property", type: "number", title };
