@@ -50,22 +50,31 @@ static uint32_t timeout_of(const deliveries *d, const letter *l) {
     return l->s->timeout_ms ? l->s->timeout_ms : d->r->o.timeout_ms;
 }
 
+/* What is the same for all. Buffers are as small as libcurl takes them: they are made anew for each transfer, and the
+ * allocator tidies up behind every block of 64 KiB. */
+static CURL *new_handle(const deliveries *d) {
+    CURL *easy = curl_easy_init();
+    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, swallow);
+    if (d->r->o.ca_file) curl_easy_setopt(easy, CURLOPT_CAINFO, d->r->o.ca_file);
+    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");
+    curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 4096L);
+    curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, 16384L);
+    return easy;
+}
+
 static void begin_http(deliveries *d, endpoint *e, const letter *l) {
     struct transport *t = d->http;
-    CURL *easy = t->idle_n ? t->idle[--t->idle_n] : curl_easy_init();
+    CURL *easy = t->idle_n ? t->idle[--t->idle_n] : new_handle(d);
     jd_buf uri = {0};
     jd_buf_str(&uri, e->uri);
     jd_buf_c(&uri, 0);
     curl_easy_setopt(easy, CURLOPT_URL, uri.p);
-    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)l->n);
     curl_easy_setopt(easy, CURLOPT_POSTFIELDS, l->body);
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers_of(l->s));
-    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, swallow);
     curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)timeout_of(d, l));
-    if (d->r->o.ca_file) curl_easy_setopt(easy, CURLOPT_CAINFO, d->r->o.ca_file);
-    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");
     curl_easy_setopt(easy, CURLOPT_PRIVATE, e);
     jd_buf_fini(&uri);
     e->transport = easy;
@@ -113,7 +122,8 @@ static void note(deliveries *d, const letter *l, int ok, int status, uint32_t ms
         st->failed++;
         st->last_failure = now;
     }
-    if (!st->attempt) st->attempt = jd_xcalloc(ATTEMPTS, sizeof *st->attempt);
+    uint32_t n = st->attempts; /* a full ring is 2.4 kB: it grows, by twos, as long as it is none */
+    if (n < ATTEMPTS && !(n & (n - 1))) st->attempt = jd_xrealloc(st->attempt, (n ? 2 * n : 1) * sizeof *st->attempt);
     attempt *a = &st->attempt[st->attempts++ % ATTEMPTS];
     *a = (attempt){.at = now, .ms = ms, .status = status};
     snprintf(a->id, sizeof a->id, "%s", l->id);

@@ -43,7 +43,7 @@ typedef struct sub_state {
     jd_time told_at;                               /* for throttling, and for timeInterval */
     int failing;
     unsigned dirty;   /* STATE_*: what keep.c has to write */
-    attempt *attempt; /* a ring of ATTEMPTS; NULL: none yet */
+    attempt *attempt; /* a ring of ATTEMPTS, in its beginnings smaller; NULL: none yet */
     uint32_t attempts;
     struct gathered { /* what came while it was throttled: the newest of each entity */
         struct gathered *next;
