@@ -1,12 +1,18 @@
 // Talking to the broker: whole entities in batches, and what it had to say about them.
 import { setTimeout as pause } from "node:timers/promises";
-import type { Entity } from "./ngsi.ts";
+import type { Attribute, Entity } from "./ngsi.ts";
 
 /** Where the city's terms are defined; the program knows the file by this address (contexts/index.json). */
 export const contextUrl = "http://127.0.0.1:8080/city.jsonld";
 export const contextLink = `<${contextUrl}>; rel="http://www.w3.org/ns/json-ld#context"; type="application/ld+json"`;
 
 const batchMax = 200;
+
+export interface Evolution {
+    id: string;
+    type: string;
+    [attribute: string]: Attribute[] | string;
+}
 
 interface BatchResult {
     success?: string[];
@@ -32,6 +38,38 @@ export async function upsert(base: string, entities: Entity[], mode: "replace" |
         }
     }
     return refused;
+}
+
+/** The newest moment before `until` for which anything of an attribute is kept; undefined when there is none. */
+export async function newestBefore(
+    base: string,
+    id: string,
+    attribute: string,
+    until: number,
+): Promise<string | undefined> {
+    const timeAt = new Date(until).toISOString();
+    const ask = new URLSearchParams({ timerel: "before", timeAt, attrs: attribute, lastN: "1" });
+    ask.set("options", "temporalValues");
+    const answer = await fetch(`${base}/ngsi-ld/v1/temporal/entities/${encodeURIComponent(id)}?${ask.toString()}`, {
+        headers: { Link: contextLink },
+        signal: AbortSignal.timeout(60_000),
+    });
+    if (answer.status === 404) return undefined;
+    if (!answer.ok) throw new Error(`the past of ${id} was answered ${answer.status}: ${await answer.text()}`);
+    const found = ((await answer.json()) as Record<string, { values?: [unknown, string][] }>)[attribute];
+    return found?.values?.[0]?.[1];
+}
+
+/** Adds to the past of entities: each attribute is a list of its instances. */
+export async function remember(base: string, evolutions: Evolution[]): Promise<void> {
+    const answer = await fetch(`${base}/ngsi-ld/v1/temporal/entityOperations/upsert`, {
+        method: "POST",
+        headers: { "Content-Type": "application/json", Link: contextLink },
+        body: JSON.stringify(evolutions),
+        signal: AbortSignal.timeout(60_000),
+    });
+    if (answer.status !== 201 && answer.status !== 204)
+        throw new Error(`the past was answered ${answer.status}: ${(await answer.text()).slice(0, 500)}`);
 }
 
 /** Waits until the program answers, as long as `seconds`. */

@@ -50,6 +50,25 @@ export function current<T>(
     return { reading, dueAt: Math.floor(firstRound + (round * length + (reading.at - span.start)) / speed) };
 }
 
+/** All readings that happen from `from` on and before `until`, in their order, by the same clock. */
+export function* between<T>(
+    readings: readonly Reading<T>[],
+    span: Span,
+    speed: number,
+    from: number,
+    until: number,
+): Generator<Due<T>> {
+    const length = Math.max(1, span.end - span.start);
+    for (let round = Math.floor(((from - firstRound) * speed) / length); ; round++) {
+        if (firstRound + (round * length) / speed >= until) return;
+        for (const reading of readings) {
+            const dueAt = Math.floor(firstRound + (round * length + (reading.at - span.start)) / speed);
+            if (dueAt >= until) return;
+            if (dueAt >= from) yield { reading, dueAt };
+        }
+    }
+}
+
 /** Moments of a local time without zone, given the zone's distance from UTC in hours. */
 export function localTime(year: number, month: number, day: number, hour: number, zoneHours: number): number {
     return Date.UTC(year, month - 1, day, hour) - zoneHours * 3_600_000;

@@ -57,6 +57,7 @@ until curl -fsS --noproxy '*' -m 2 -o /dev/null "$url/health" 2>/dev/null; do
 done
 
 node --import tsx city/load.ts --url "$url"
+node --import tsx city/past.ts --url "$url"
 node --import tsx city/declare.ts --url "$url"
 # The systems of the plan that there are packs for; one that is installed already stays as it is.
 for pack in packs/*/pack.json; do

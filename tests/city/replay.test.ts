@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { current, firstRound } from "../../city/clock.ts";
+import { between, current, firstRound } from "../../city/clock.ts";
 import { numberOf, parseCsv } from "../../city/csv.ts";
 import { standing } from "../../city/entities.ts";
 import type { Entity } from "../../city/ngsi.ts";
@@ -36,6 +36,20 @@ test("a reading's moment lies in the past, and moments only grow", () => {
         before = due.dueAt;
     }
     assert.equal(current([], span, 1, firstRound), undefined);
+});
+
+test("what happened in a time is what the clock says at each of its moments", () => {
+    const speed = 100;
+    const [from, until] = [firstRound + 33, firstRound + 427];
+    const seen = new Map<number, string>();
+    for (let now = from; now < until; now++) {
+        const due = current(readings, span, speed, now)!;
+        if (due.dueAt >= from) seen.set(due.dueAt, due.reading.values);
+    }
+    const told = [...between(readings, span, speed, from, until)];
+    assert.deepEqual(new Map(told.map((due) => [due.dueAt, due.reading.values])), seen);
+    assert.equal(told.length, seen.size, "each once");
+    assert.deepEqual([...between([], span, speed, from, until)], []);
 });
 
 test("CSV with quotes, commas, line breaks and gaps", () => {
