@@ -63,7 +63,10 @@ function carryRecording(recording: Recording, way: Way): Carrier {
             recording.series.flatMap((series) => {
                 const found = current(series.readings, span, recording.speed, now);
                 if (!found) return [];
-                const { reading, dueAt } = found;
+                const { reading } = found;
+                const again = recording.againMs ?? Infinity;
+                const old = now - found.dueAt;
+                const dueAt = found.dueAt + (old < again ? 0 : old - (old % again));
                 return {
                     device: devices.get(series)!,
                     stamp: dueAt,

@@ -32,6 +32,8 @@ export interface Recording {
     link?: LinkName;
     /** Recorded seconds in a second of the player. */
     speed: number;
+    /** A device whose trip is over stands, and says its place again after so many milliseconds. */
+    againMs?: number;
     series: Series[];
 }
 
@@ -211,6 +213,7 @@ function bus(): Recording {
         source: "bus",
         link: "city-buses",
         speed: 1,
+        againMs: 30 * 60_000,
         series: [...trips].map(([trip, rows]) => ({
             id: `urn:ngsi-ld:Vehicle:${phoneOf(trip)}`,
             type: "Vehicle",

@@ -24,9 +24,11 @@ const own: Record<string, readonly string[]> = {
     dataOrigin: ["recorded", "carried", "simulated"],
 };
 
-/** One value as a person reads it. */
-export function shownValue(entity: Entity, name: string, type?: string): string {
-    const value = name === "id" ? entity.id : valueOf(entity, name);
+export const shownValue = (entity: Entity, name: string, type?: string): string =>
+    shownAs(name === "id" ? entity.id : valueOf(entity, name), name, type);
+
+/** One value of an attribute as a person reads it. */
+export function shownAs(value: unknown, name: string, type?: string): string {
     if (value === undefined || value === null) return "–";
     const code = codeName(name, type, value);
     if (code !== undefined) return code;
