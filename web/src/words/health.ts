@@ -79,7 +79,12 @@ export const say = words({
     history: { zh: "历史读数", en: "Readings in history" },
     historyCalm: { zh: "已存的全部读数", en: "All that are kept" },
     linksOpen: { zh: "链路畅通", en: "Links open" },
-    linksCalm: { zh: "全部链路在听", en: "All links listen" },
+    linksCalm: { zh: "全部链路在听，或在拨号", en: "All links listen, or dial" },
+    peers: { zh: "对端未连上", en: "Nobody answers" },
+    peersCalm: {
+        zh: "由平台拨号的链路（Modbus、MQTT），对端没有应答；见“链路”页",
+        en: "Links that the platform dials (Modbus, MQTT) and whose peer does not answer; see Links",
+    },
     linksHelp: {
         zh: "有链路没能打开：到“链路”页看原因，多半是端口被占用或对端不通。",
         en: "A link could not be opened: its reason stands under Links; most likely a port in use, or nobody answers.",

@@ -150,6 +150,8 @@ export function rowsOf({ health, before, now, links, devices }: Seen): Row[] {
             calm: "linksCalm",
         },
     );
+    const alone = links.filter(({ dial, connections }) => dial && !connections).length;
+    add("peers", count(alone), "none", undefined, { number: alone, calm: "peersCalm" });
     const frames = perSecond(before, now, "jindu_link_frames_total");
     add("frames", rate(frames), "none", undefined, { number: frames, calm: "framesCalm" });
     const bad = grown(before, now, "jindu_link_bad_total");
