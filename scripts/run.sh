@@ -60,9 +60,13 @@ node --import tsx city/load.ts --url "$url"
 node --import tsx city/past.ts --url "$url"
 node --import tsx city/declare.ts --url "$url"
 # The systems of the plan that there are packs for; one that is installed already stays as it is.
+packs=0
+wanted=0
 for pack in packs/*/pack.json; do
-    build/jindu pack install --server "$url" "${pack%/pack.json}" || true
+    wanted=$((wanted + 1))
+    if build/jindu pack install --server "$url" "${pack%/pack.json}"; then packs=$((packs + 1)); fi
 done
+[ $packs = $wanted ] || echo "jindu: $packs of $wanted packs are installed; the others say why above / 已安装 $packs 个系统包，共 $wanted 个" >&2
 node --import tsx city/replay.ts --url "$url" &
 player=$!
 node --import tsx city/carry.ts --url "$url" &

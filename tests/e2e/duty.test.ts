@@ -34,7 +34,7 @@ describe("the duty officer", { skip: skipped, timeout: 300_000 }, () => {
             // the car.
             await mine.page.waitForSelector(`.citymap-gl[data-alerts*="${carId(vin)} red"]`);
             await item.click();
-            await mine.page.waitForSelector(".detail-head.red");
+            await mine.page.waitForSelector(".alert-head.red");
             const evidence = mine.page.locator(".detail table", { hasText: /alarm|报警/i }).first();
             assert.match(await evidence.innerText(), /\b3\b/);
             assert.match(await mine.page.locator(".detail").innerText(), /alarmLevel == 3/);

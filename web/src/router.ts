@@ -1,6 +1,13 @@
 // The pages. Each comes when it is first asked for; the frame and the first page are all that a start needs.
 import { createRouter, createWebHashHistory } from "vue-router";
 
+// Before the router looks at it: what was typed before the "#" means the same behind it: http://HOST/?lang=en.
+const typed = new URLSearchParams(location.search);
+if (typed.size > 0) {
+    const [path, behind = ""] = (location.hash.slice(1) || "/").split("?");
+    for (const [name, value] of new URLSearchParams(behind)) typed.set(name, value);
+    history.replaceState(history.state, "", `${location.pathname}#${path}?${typed.toString()}`);
+}
 export const router = createRouter({
     history: createWebHashHistory(),
     routes: [

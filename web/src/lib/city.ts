@@ -120,7 +120,9 @@ const models = computed(
 /** The settings' views go before those of packs on the same type: the city knows best what it wants to see. */
 export const viewSpecs = computed<ViewSpec[]>(() => {
     const own = settings.value?.views ?? [];
-    const more = packs.value.flatMap((pack) => pack.views.map((view) => ({ ...view, pack: pack.name })));
+    // By name, so that they stand as they stood before a restart.
+    const byName = [...packs.value].sort((a, b) => (a.name < b.name ? -1 : 1));
+    const more = byName.flatMap((pack) => pack.views.map((view) => ({ ...view, pack: pack.name })));
     return [...own, ...more.filter(({ type }) => !own.some((one) => one.type === type))];
 });
 export const viewOf = (type: string): ViewSpec | undefined => viewSpecs.value.find((one) => one.type === type);

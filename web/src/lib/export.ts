@@ -58,7 +58,9 @@ function save(bytes: Blob, name: string): void {
     setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
 }
 const fileName = (title: string, ending: string): string =>
-    `${title.replace(/[\\/:*?"<>|\s]+/g, "-")}_${typed(at.value ?? now.value).replace(/[: ]/g, "")}.${ending}`;
+    `${title.replace(/[\\/:*?"<>|\s]+/g, "-")}_${typed(at.value ?? now.value)
+        .replace(":", "")
+        .replace(" ", "_")}.${ending}`;
 /** A spreadsheet opens no workbook with these in a sheet's name. */
 const sheetName = (title: string): string => title.replace(/[\\/:*?[\]]+/g, "-").slice(0, 30);
 

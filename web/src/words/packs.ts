@@ -394,7 +394,10 @@ export const say = words({
     dutyUntil: { zh: "到 {time}", en: "until {time}" },
     deputies: { zh: "替补 {who}", en: "deputies: {who}" },
     nobodyOnDuty: { zh: "无人值班", en: "Nobody" },
-    noRosters: { zh: "还没有值班表。", en: "There is no roster yet." },
+    noRosters: {
+        zh: "还没有值班表；用 PUT /api/rosters/ID 设立（docs/people.md）。",
+        en: "There is no roster yet; PUT /api/rosters/ID makes one (docs/people.md).",
+    },
     messagesTitle: { zh: "发给人的消息", en: "Messages to people" },
     newestOnly: { zh: "最新 {n} 条", en: "the newest {n}" },
     noMessages: { zh: "还没有消息。", en: "There are no messages yet." },
@@ -417,7 +420,13 @@ export const say = words({
     answer: { zh: "回应", en: "Answer" },
     notBefore: { zh: "{time} 后再送", en: "not before {time}" },
     contacts: { zh: "联系人", en: "Contacts" },
-    noContacts: { zh: "还没有联系人。", en: "There are no contacts yet." },
+    noContacts: {
+        zh: "还没有联系人；用 PUT /api/contacts/ID 添加。",
+        en: "There are no contacts yet; PUT /api/contacts/ID adds one.",
+    },
     channels: { zh: "渠道", en: "Channels" },
-    noChannels: { zh: "还没有渠道。", en: "There are no channels yet." },
+    noChannels: {
+        zh: "还没有渠道；用 PUT /api/channels/ID 添加（邮件、企业微信、钉钉、短信）。",
+        en: "There are no channels yet; PUT /api/channels/ID adds one (mail, WeCom, DingTalk, SMS).",
+    },
 });

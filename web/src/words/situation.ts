@@ -20,8 +20,8 @@ export const say = words({
     target: { zh: "目标", en: "Target" },
     noValue: { zh: "此刻无数据", en: "No data at this moment" },
     noRows: {
-        zh: "这一层没有对象。换一个图层，或回到实时。",
-        en: "There is nothing on this layer. Choose another, or go back to live.",
+        zh: "这一层此刻没有对象。",
+        en: "There is nothing on this layer at this moment.",
     },
     curves: { zh: "{view}：{attribute}", en: "{view}: {attribute}" },
     noCurve: { zh: "这段时间没有读数；拉长时段再看。", en: "No readings in this time; choose a longer span." },
