@@ -15,6 +15,21 @@ const city = skipped ? undefined! : await WalkCity.start();
 if (!skipped) await city.withCars();
 
 describe("the duty officer", { skip: skipped, timeout: 300_000 }, () => {
+    test("of an alert that went by itself nobody is said to have taken it", async () => {
+        const vin = "JDWALKGONE0000001";
+        const { page, context } = await person();
+        await city.own(vin);
+        await city.drive(vin, 2);
+        await until("the alert", async () =>
+            (await city.alerts("open")).some((one) => one.alertSource === carId(vin)),
+        );
+        await city.drive(vin, 0);
+        await visit(page, city.url, "/alerts?status=cleared", "zh");
+        const row = page.locator(".datatable tbody tr", { hasText: vin });
+        await row.waitFor();
+        assert.equal(await row.locator("td").last().innerText(), "–");
+        await context.close();
+    });
     for (const lang of ["zh", "en"] as const) {
         test(`a red alert on the map, its evidence, taken, seen by a second browser (${lang})`, async () => {
             const word = words[lang];

@@ -25,6 +25,13 @@ interface Found {
 }
 
 describe("how the console looks", { skip: skipped, timeout: 600_000 }, () => {
+    test("what is typed before the # means the same as behind it", async () => {
+        const { page, context } = await person();
+        await page.goto(`${city.url}/?lang=en&wall=1#/alerts?status=cleared`);
+        await page.waitForSelector("html.wall[lang=en] .alerts");
+        assert.match(page.url(), /\/#\/alerts\?(?=.*lang=en)(?=.*wall=1)(?=.*status=cleared)/);
+        await context.close();
+    });
     for (const mode of modes) {
         for (const lang of ["zh", "en"] as const) {
             test(`${mode.name}, ${lang}`, async () => {

@@ -39,6 +39,15 @@ static void must_be(const jd_jval *v, const char *member, const char *want) {
     }
 }
 
+/* What the suggested mapping takes a column as; NULL: as it says by itself, and what does not fit is refused. */
+static const jd_jval *taken_as(const jd_jval *profile, const char *name) {
+    const jd_jval *attrs = jd_jget(jd_jget(profile, "mapping"), "attributes");
+    for (uint32_t i = 0; i < attrs->n; i++)
+        if (jd_jis(jd_jget(&attrs->members[i].val, "column"), name)) return jd_jget(&attrs->members[i].val, "as");
+    fail_msg("the mapping has no column %s", name);
+    return NULL;
+}
+
 /* Both passes with the suggestion, posted as it is. */
 static void must_take(bench *b, const jd_jval *profile, jd_str bytes, const char *name, uint64_t least) {
     jd_buf text = {0};
@@ -96,6 +105,7 @@ static void words(void **state) {
     must_be(column(&v, "湿度"), "odd", "1");
     must_be(&jd_jget(column(&v, "湿度"), "firstOdd")->items[0], "line", "5");
     must_be(&jd_jget(column(&v, "湿度"), "firstOdd")->items[0], "value", "x");
+    assert_null(taken_as(&v, "湿度")); /* one odd cell is no reason to take anything for a reading */
     must_be(column(&v, "状态"), "type", "boolean");
     must_take(&b, &v, bytes, "站.csv", 40);
     end(&b);
