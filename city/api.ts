@@ -40,24 +40,17 @@ export async function upsert(base: string, entities: Entity[], mode: "replace" |
     return refused;
 }
 
-/** The newest moment before `until` for which anything of an attribute is kept; undefined when there is none. */
-export async function newestBefore(
-    base: string,
-    id: string,
-    attribute: string,
-    until: number,
-): Promise<string | undefined> {
-    const timeAt = new Date(until).toISOString();
-    const ask = new URLSearchParams({ timerel: "before", timeAt, attrs: attribute, lastN: "1" });
-    ask.set("options", "temporalValues");
+/** Is anything kept of an entity from before a moment? */
+export async function hasPast(base: string, id: string, before: number): Promise<boolean> {
+    const ask = new URLSearchParams({ timerel: "before", timeAt: new Date(before).toISOString(), lastN: "1" });
     const answer = await fetch(`${base}/ngsi-ld/v1/temporal/entities/${encodeURIComponent(id)}?${ask.toString()}`, {
         headers: { Link: contextLink },
         signal: AbortSignal.timeout(60_000),
     });
-    if (answer.status === 404) return undefined;
+    if (answer.status === 404) return false;
     if (!answer.ok) throw new Error(`the past of ${id} was answered ${answer.status}: ${await answer.text()}`);
-    const found = ((await answer.json()) as Record<string, { values?: [unknown, string][] }>)[attribute];
-    return found?.values?.[0]?.[1];
+    const about = ["id", "type", "@context", "createdAt", "modifiedAt"];
+    return Object.keys((await answer.json()) as object).some((name) => !about.includes(name));
 }
 
 /** Adds to the past of entities: each attribute is a list of its instances. */

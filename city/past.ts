@@ -4,7 +4,7 @@
 //
 //   node --import tsx city/past.ts [--url http://127.0.0.1:8080] [--hours 24]
 import { parseArgs } from "node:util";
-import { newestBefore, remember, waitFor, type Evolution } from "./api.ts";
+import { hasPast, remember, waitFor, type Evolution } from "./api.ts";
 import { between } from "./clock.ts";
 import type { Attribute } from "./ngsi.ts";
 import { measuredOf, recordings, spanOf, type Recording, type Series } from "./series.ts";
@@ -26,7 +26,9 @@ async function tellPast(recording: Recording, series: Series, from: number, unti
         [told, waiting, past] = [told + waiting, 0, {}];
     };
     for (const { reading, dueAt } of between(series.readings, spanOf(recording), recording.speed, from, until)) {
-        for (const [name, attribute] of Object.entries(measuredOf(reading, dueAt))) (past[name] ??= []).push(attribute);
+        const measured = Object.entries(measuredOf(reading, dueAt));
+        if (measured.length === 0) continue; // a gap of the recording
+        for (const [name, attribute] of measured) (past[name] ??= []).push(attribute);
         if (++waiting === batchMax) await send();
     }
     await send();
@@ -38,10 +40,10 @@ const now = Date.now();
 let told = 0;
 for (const recording of recordings()) {
     for (const series of recording.series) {
-        const measured = Object.entries(series.readings[0]?.values ?? {});
+        const measured = Object.values(series.readings[0]?.values ?? {});
         // What moves has a track, which begins where its device is first heard.
-        if (measured.length === 0 || measured.some(([, value]) => Array.isArray(value))) continue;
-        if (await newestBefore(url, series.id, measured[0]![0], now - hour)) continue;
+        if (measured.length === 0 || measured.some((value) => Array.isArray(value))) continue;
+        if (await hasPast(url, series.id, now - hour)) continue;
         told += await tellPast(recording, series, now - Number(values.hours) * hour, now);
     }
 }
