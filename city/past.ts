@@ -1,6 +1,6 @@
 // The day before a city began: what the recordings of things that stand still would have told in the last 24 hours, had
 // the player run then, as history; so that a new city's curves do not begin with this minute. A city that has been
-// running for an hour has its own past, and is left alone.
+// running for five minutes has its own past, and is left alone.
 //
 //   node --import tsx city/past.ts [--url http://127.0.0.1:8080] [--hours 24]
 import { parseArgs } from "node:util";
@@ -13,7 +13,7 @@ const { values } = parseArgs({
     options: { url: { type: "string", default: "http://127.0.0.1:8080" }, hours: { type: "string", default: "24" } },
 });
 const url = values.url!;
-const hour = 3_600_000;
+const minute = 60_000;
 /** So many readings of a series in one request. */
 const batchMax = 500;
 
@@ -43,8 +43,8 @@ for (const recording of recordings()) {
         const measured = Object.values(series.readings[0]?.values ?? {});
         // What moves has a track, which begins where its device is first heard.
         if (measured.length === 0 || measured.some((value) => Array.isArray(value))) continue;
-        if (await hasPast(url, series.id, now - hour)) continue;
-        told += await tellPast(recording, series, now - Number(values.hours) * hour, now);
+        if (await hasPast(url, series.id, now - 5 * minute)) continue;
+        told += await tellPast(recording, series, now - Number(values.hours) * 60 * minute, now);
     }
 }
 if (told > 0) console.log(`city: ${told} readings of the day before / 前一天的 ${told} 次读数`);
