@@ -48,10 +48,12 @@ export function shownAs(value: unknown, name: string, type?: string): string {
     return /^\d{4}-\d\d-\d\dT[\d:.]+Z$/.test(text) ? moment(text) : text;
 }
 
+/** So many of a view's columns beside the name, as they stand in it. */
+const onPhone = 2;
 export function entityColumns(spec: ViewSpec, rows: readonly Entity[]): Column<Entity>[] {
     const columns = spec.columns
         .filter((name) => name !== "name" && name !== "location")
-        .map((name): Column<Entity> => {
+        .map((name, at): Column<Entity> => {
             const sample = rows.find((row) => valueOf(row, name) !== undefined);
             const code = sample && attributeOf(sample, name)?.unitCode;
             const numeric = sample !== undefined && typeof valueOf(sample, name) === "number";
@@ -69,11 +71,12 @@ export function entityColumns(spec: ViewSpec, rows: readonly Entity[]): Column<E
                         : (value as string | number | undefined);
                 },
                 text: (row) => shownValue(row, name, spec.type),
+                ...(at < onPhone ? { phone: "fits" as const } : {}),
                 ...(unit ? { unit } : {}),
             };
         });
     return [
-        { id: "name", title: say("name"), value: (row) => nameOf(row) },
+        { id: "name", title: say("name"), value: (row) => nameOf(row), phone: "wide" },
         ...columns,
         {
             id: "observed",

@@ -12,6 +12,8 @@ export interface Column<Row> {
     numeric?: boolean;
     /** It has the room that the others leave: cut before the table grows out of its box. */
     wide?: boolean;
+    /** Where any column says so, a phone shows only those that do; what a row opens and an export have all. */
+    phone?: "fits" | "wide";
     link?: (row: Row) => RouteLocationRaw | undefined;
 }
 
