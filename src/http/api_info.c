@@ -45,8 +45,7 @@ jd_turn api_unbuilt(jd_req *r) {
     if (!k) return turn;
     jd_fail(&k->err, JD_E_NOT_BUILT,
             "this version of Jindu serves entities, their evolution, batches, discovery, contexts and subscriptions; "
-            "%s is not among them "
-            "yet",
+            "%s is not among them yet",
             "此版本的津渡提供实体、时态、批量、发现、@context 与订阅接口，尚不包含 %s", r->route->path);
     return api_fail(k);
 }

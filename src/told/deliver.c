@@ -50,7 +50,7 @@ static uint32_t timeout_of(const deliveries *d, const letter *l) {
     return l->s->timeout_ms ? l->s->timeout_ms : d->r->o.timeout_ms;
 }
 
-/* What is the same for all. Buffers are as small as libcurl takes them: they are made anew for each transfer, and the
+/* What is the same for all. Buffers are smaller than libcurl's own: they are made anew for each transfer, and the
  * allocator tidies up behind every block of 64 KiB. */
 static CURL *new_handle(const deliveries *d) {
     CURL *easy = curl_easy_init();
@@ -125,6 +125,7 @@ static void note(deliveries *d, const letter *l, int ok, int status, uint32_t ms
     uint32_t n = st->attempts; /* a full ring is 2.4 kB: it grows, by twos, as long as it is none */
     if (n < ATTEMPTS && !(n & (n - 1))) st->attempt = jd_xrealloc(st->attempt, (n ? 2 * n : 1) * sizeof *st->attempt);
     attempt *a = &st->attempt[st->attempts++ % ATTEMPTS];
+    if (st->attempts == 2 * ATTEMPTS) st->attempts = ATTEMPTS; /* full is full: it must never come back to 0 */
     *a = (attempt){.at = now, .ms = ms, .status = status};
     snprintf(a->id, sizeof a->id, "%s", l->id);
     snprintf(a->why, sizeof a->why, "%s", why);

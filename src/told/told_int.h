@@ -42,10 +42,10 @@ typedef struct sub_state {
     jd_time last_sent, last_success, last_failure; /* JD_TIME_NONE: never */
     jd_time told_at;                               /* for throttling, and for timeInterval */
     int failing;
-    unsigned dirty;   /* STATE_*: what keep.c has to write */
-    attempt *attempt; /* a ring of ATTEMPTS, in its beginnings smaller; NULL: none yet */
-    uint32_t attempts;
-    struct gathered { /* what came while it was throttled: the newest of each entity */
+    unsigned dirty;    /* STATE_*: what keep.c has to write */
+    attempt *attempt;  /* a ring of ATTEMPTS, in its beginnings smaller; NULL: none yet */
+    uint32_t attempts; /* up to 2 * ATTEMPTS - 1: from ATTEMPTS on the ring is full */
+    struct gathered {  /* what came while it was throttled: the newest of each entity */
         struct gathered *next;
         jd_str id, data; /* ours; data: as in a notification */
     } * gathered, **gathered_last;

@@ -191,6 +191,29 @@ test("attempts say whether one was taken; a status stands there when there was o
     await away.close();
 });
 
+test("the newest 16 attempts are kept, the newest first, however many there were", async () => {
+    const away = new Receiver();
+    await away.open();
+    const id = await subscribe({ entities: [{ type: "Buoy" }], notification: { endpoint: away.endpoint() } });
+    await create({ id: "urn:x:buoy:1", type: "Buoy", n: property(0) });
+    let before = "";
+    for (let n = 1; n <= 70; n++) {
+        await away.count(n);
+        // What was received is noted when its answer is there.
+        let seen: Json[] = [];
+        for (let i = 0; i < 250 && (seen.length === 0 || seen[0]!.notification === before); i++) {
+            seen = (await server.call("GET", `/api/subscriptions/${id}/attempts`)).json.attempts;
+            await new Promise((go) => setTimeout(go, 4));
+        }
+        assert.equal(seen.length, Math.min(n, 16), `after ${n}`);
+        assert.equal(new Set(seen.map(({ notification }) => notification)).size, seen.length);
+        if (n > 1) assert.equal(seen[1]!.notification, before);
+        before = seen[0]!.notification as string;
+        check(await city.patch("/entities/urn:x:buoy:1/attrs/n", property(n)), 204);
+    }
+    await away.close();
+});
+
 test("replay says how a time is written", async () => {
     const id = await subscribe({ entities: [{ type: "Dock" }] });
     for (const since of ["2026-10-01T00:00:00%2B08:00", "yesterday", ""]) {
