@@ -281,7 +281,7 @@ static int behind(history *h, uint64_t log_max) {
     if (heads_bytes(h->state->active) > 2 * h->o.heads_bytes) return 1;
     jd_store_stats st;
     jd_store_get_stats(h->store, &st);
-    return log_max && st.log_bytes > log_max / 8 * 7;
+    return log_max && st.log_bytes - st.log_due > log_max / 8 * 7;
 }
 
 static int due(const history *h, int quiet, uint64_t log_max) {
@@ -291,7 +291,8 @@ static int due(const history *h, int quiet, uint64_t log_max) {
     jd_store_get_stats(h->store, &st);
     uint64_t since = log_since(h, &st);
     if (h->settle || heads_bytes(a) >= h->o.heads_bytes || since > log_max / 4) return 1;
-    if (st.log_bytes > log_max / 16 * 13 && (quiet || since > log_max / 16)) return 1; /* above what sweeps let it be */
+    uint64_t needed = st.log_bytes - st.log_due;
+    if (needed > log_max / 16 * 13 && (quiet || since > log_max / 16)) return 1; /* above what sweeps let it be */
     uint64_t age_ms = (jd_mono_ns() - heads_since_ns(a)) / 1000000;
     return age_ms >= h->o.heads_age_ms || (quiet && age_ms >= h->o.heads_age_ms / 10);
 }
@@ -300,7 +301,7 @@ static void note(history *h, uint64_t log_max) {
     jd_store_stats st;
     jd_store_get_stats(h->store, &st);
     /* both bounds of `due` and `behind` that the log sets: a quarter since the last freeze, seven eighths in all */
-    uint64_t in_all = st.log_bytes > log_max / 4 * 3 ? (st.log_bytes - log_max / 4 * 3) * 2 : 0;
+    uint64_t needed = st.log_bytes - st.log_due, in_all = needed > log_max / 4 * 3 ? (needed - log_max / 4 * 3) * 2 : 0;
     uint64_t since = log_since(h, &st);
     pace_note(h, heads_bytes(h->state->active), since > in_all ? since : in_all, log_max / 4);
 }

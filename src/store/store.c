@@ -273,7 +273,7 @@ static int survey_log(jd_store *s, jd_err *err) {
     if (rc == SQLITE_OK && trimmed < 0)
         return jd_fail(err, JD_E_INTERNAL, "store: damaged: table meta has no row 'trimmed'",
                        "存储：数据损坏：表 meta 缺少 trimmed 行");
-    s->trimmed = s->trim_to = s->group_last = (uint64_t)trimmed;
+    s->trimmed = s->trim_to = s->due_to = s->group_last = (uint64_t)trimmed;
     if (rc == SQLITE_OK) rc = sqlite3_prepare_v2(s->db, "SELECT grp, length(body) FROM log ORDER BY grp", -1, &q, NULL);
     int gap = 0;
     uint64_t bytes = 0;
@@ -612,6 +612,7 @@ int jd_store_commit(jd_store *s, const jd_store_group *g, jd_err *err) {
 void store__publish(jd_store *s) {
     atomic_store_explicit(&s->group_last_seen, s->group_last, memory_order_relaxed);
     atomic_store_explicit(&s->log_rows, s->sizes.n, memory_order_relaxed);
+    atomic_store_explicit(&s->log_due, store__trim_due(s), memory_order_relaxed);
     atomic_store_explicit(&s->sealed_seen, s->sealed_to, memory_order_relaxed);
     atomic_store_explicit(&s->dirty_n, s->dirty.total, memory_order_relaxed);
     atomic_store_explicit(&s->wal_bytes, s->wal_frames ? s->wal_frames * STORE_FRAME + 32 : 0, memory_order_relaxed);
@@ -629,6 +630,7 @@ void jd_store_get_stats(jd_store *s, jd_store_stats *out) {
         .group_last = atomic_load(&s->group_last_seen),
         .log_rows = atomic_load(&s->log_rows),
         .log_bytes = atomic_load(&s->log_bytes),
+        .log_due = atomic_load(&s->log_due),
         .dirty = atomic_load(&s->dirty_n),
         .wal_bytes = atomic_load(&s->wal_bytes),
         .file_bytes = atomic_load(&s->vfs->db_bytes),

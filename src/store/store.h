@@ -156,6 +156,7 @@ int jd_store_read(jd_store *s, jd_key key, jd_buf *out, jd_err *err);
 
 typedef struct jd_store_stats {
     uint64_t group_last, log_rows, log_bytes, dirty, wal_bytes, file_bytes, commits, written_behind, checkpoints;
+    uint64_t log_due;           /* bytes of log that nothing needs any more and that wait to be trimmed */
     uint64_t logged;            /* bytes of log rows written since the store was opened */
     uint64_t sealed;            /* see jd_store_seal_step; never below what has been trimmed */
     uint64_t rows, row_bytes;   /* of whole runs; bodies */

@@ -96,6 +96,8 @@ struct jd_store {
     uint64_t group_last;
     uint64_t sweep_group;   /* newest group when the running sweep began */
     uint64_t trim_to;       /* log rows up to this group are written behind */
+    uint64_t due_to;        /* the rows from trimmed to here are `due_bytes`; trimmed or above */
+    uint64_t due_bytes;
     uint64_t trimmed;       /* newest trimmed group; the log begins behind it */
     uint64_t sealed_to;     /* log-only changes up to this group are not the log's any more; never below trimmed */
     uint64_t hold;          /* from this group on the log is held by log-only changes that are not sealed; 0: nothing */
@@ -119,8 +121,8 @@ struct jd_store {
     uint64_t space_at_ns;
 
     /* Written by the writer thread, read by any. */
-    _Atomic uint64_t group_last_seen, log_rows, log_bytes, dirty_n, wal_bytes, commits, written_behind, checkpoints;
-    _Atomic uint64_t sealed_seen, rows, row_bytes, logged;
+    _Atomic uint64_t group_last_seen, log_rows, log_bytes, log_due, dirty_n, wal_bytes, commits;
+    _Atomic uint64_t written_behind, checkpoints, sealed_seen, rows, row_bytes, logged;
     _Atomic int64_t row_last_seen, run_last_seen;
     _Atomic int dead;
 
@@ -204,6 +206,8 @@ typedef struct store_work {
 int store__transact(jd_store *s, const store_work *w, jd_err *err);
 /* How much write-behind goes with a group of `bytes` encoded bytes. */
 void store__plan(jd_store *s, uint64_t bytes, store_work *w);
+/* Bytes of log that nothing needs any more and that wait to be trimmed. */
+uint64_t store__trim_due(jd_store *s);
 /* Writes behind until a log row of `bytes` fits under the bound and what is beyond; what transact returns. */
 int store__make_room(jd_store *s, uint64_t bytes, uint64_t beyond, jd_err *err);
 /* One of the prepared statements, to its end. */
