@@ -378,18 +378,19 @@ void registry_list(registry *r, jd_str link, jd_str state, jd_str entity, uint64
 static void frame_json(const link_decl *d, jd_str bytes, const ring_head *h, int zh, jd_buf *out) {
     char at[JD_TIME_TEXT_MAX];
     size_t n = jd_time_print(h->at, 3, at);
+    jd_arena a;
+    jd_arena_init(&a);
     jd_buf_printf(out, "{\"at\":\"%.*s\",\"hex\":\"", (int)n, at);
-    jd_hex_add(out, bytes);
+    jd_hex_add(out, jd_frame_shown(d ? d->protocol : NULL, bytes, &a));
     jd_buf_c(out, '"');
     if (d) {
-        jd_arena a;
         jd_frame f = {.bytes = bytes, .answers = -1};
         jd_err err = {0};
         jd_link_set set = d->set;
         set.rows_only = 0;
-        jd_arena_init(&a);
         int rc = d->protocol->decode(&set, &(jd_peer){0}, bytes, &a, &f, &err);
         if (f.fields.type == JD_JOBJ) {
+            jd_fields_shown(&f.fields);
             jd_buf_z(out, ",\"fields\":");
             jd_json_write(out, &f.fields);
         }
@@ -403,8 +404,8 @@ static void frame_json(const link_decl *d, jd_str bytes, const ring_head *h, int
             jd_buf_z(out, ",\"error\":");
             jd_json_write_str(out, jd_str_of(zh ? err.zh : err.en));
         }
-        jd_arena_fini(&a);
     }
+    jd_arena_fini(&a);
     jd_buf_c(out, '}');
 }
 

@@ -718,6 +718,13 @@ static int encode(const jd_link_set *set, const jd_peer *peer, jd_str device, co
     return 0;
 }
 
+/* Of a platform's login: behind time, serial and user. */
+static jd_str secret(jd_str s) {
+    enum { AT = HEAD + 6 + 2 + 12, BYTES = 20 };
+    if (s.n <= AT || (uint8_t)s.p[2] != PLATFORM_IN) return (jd_str){NULL, 0};
+    return (jd_str){s.p + AT, s.n - AT < BYTES ? s.n - AT : BYTES};
+}
+
 const jd_protocol jd_gb32960 = {.name = "gb32960",
                                 .en = "GB/T 32960.3-2016",
                                 .zh = "GB/T 32960.3-2016 电动汽车远程服务与管理",
@@ -726,4 +733,5 @@ const jd_protocol jd_gb32960 = {.name = "gb32960",
                                 .decode = decode,
                                 .keep = keep,
                                 .reply = reply,
+                                .secret = secret,
                                 .encode = encode};

@@ -619,6 +619,14 @@ static int encode(const jd_link_set *set, const jd_peer *peer, jd_str device, co
     return 0;
 }
 
+static jd_str secret(jd_str s) {
+    const char *at = memmem(s.p, s.n, "PW=", 3);
+    if (!at) return (jd_str){NULL, 0};
+    size_t n = 0, most = (size_t)(s.p + s.n - (at + 3));
+    while (n < most && at[3 + n] != ';' && at[3 + n] != '&') n++;
+    return (jd_str){at + 3, n};
+}
+
 const jd_protocol jd_hj212 = {.name = "hj212",
                               .en = "pollution stations, HJ 212-2005 and HJ 212-2017",
                               .zh = "污染物在线监控，HJ 212-2005 与 HJ 212-2017",
@@ -629,4 +637,5 @@ const jd_protocol jd_hj212 = {.name = "hj212",
                               .decode = decode,
                               .keep = keep,
                               .reply = reply,
+                              .secret = secret,
                               .encode = encode};

@@ -471,6 +471,13 @@ static void reply(const jd_link_set *set, const jd_frame *f, jd_outcome outcome,
     }
 }
 
+/* An authentication is nothing else: all between the header (which has its length in byte 3 and 4) and the check. */
+static jd_str secret(jd_str s) {
+    size_t before = 1 + (s.n > 3 && s.p[3] & 0x40 ? HEAD_2019 : HEAD_2013);
+    if (s.n < before + 2 || s.p[0] != MARK || s.p[1] != 0x01 || s.p[2] != 0x02) return (jd_str){NULL, 0};
+    return (jd_str){s.p + before, s.n - before - 2};
+}
+
 const jd_protocol jd_jt808 = {
     .name = "jt808",
     .en = "JT/T 808 (2011, 2013, 2019) vehicle terminals",
@@ -481,5 +488,6 @@ const jd_protocol jd_jt808 = {
     .decode_joined = decode_joined,
     .keep = keep,
     .reply = reply,
+    .secret = secret,
     .encode = jt808__encode,
 };

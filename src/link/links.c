@@ -477,8 +477,9 @@ int jd_links_show(jd_links *l, jd_str name, jd_buf *out) {
 int jd_links_quarantine(jd_links *l, jd_str name, uint32_t limit, int zh, jd_buf *out) {
     pthread_mutex_lock(&l->lock);
     link_entry *e = find(l, name);
+    const jd_protocol *p = e ? e->decl->protocol : NULL;
     pthread_mutex_unlock(&l->lock);
-    if (e) quarantine_json(e->set_aside, limit, zh, out); /* entries live as long as the links */
+    if (e) quarantine_json(e->set_aside, p, limit, zh, out); /* entries live as long as the links */
     return e != NULL;
 }
 

@@ -46,7 +46,7 @@ typedef struct quarantine quarantine;
 quarantine *quarantine_new(uint32_t most);
 void quarantine_free(quarantine *q);
 void quarantine_add(quarantine *q, jd_str device, const char *peer, jd_str bytes, int text, const jd_err *why);
-void quarantine_json(quarantine *q, uint32_t limit, int zh, jd_buf *out);
+void quarantine_json(quarantine *q, const jd_protocol *p, uint32_t limit, int zh, jd_buf *out);
 uint64_t quarantine_count(quarantine *q); /* ever added */
 /* A frame that will be acknowledged although it was not kept whole must last: the document (kind JD_K_QUARANTINE) that
  * is to be written with it, and its id; both in the arena. 0: too many in this second, so the frame is not to be

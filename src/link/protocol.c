@@ -12,6 +12,19 @@ const jd_protocol *jd_protocol_find(jd_str name) {
     return NULL;
 }
 
+jd_str jd_frame_shown(const jd_protocol *p, jd_str bytes, jd_arena *a) {
+    jd_str shown = jd_arena_dup(a, bytes), secret = p && p->secret ? p->secret(shown) : (jd_str){NULL, 0};
+    if (secret.n) memset((char *)(uintptr_t)secret.p, '*', secret.n);
+    return shown;
+}
+
+void jd_fields_shown(jd_jval *fields) {
+    static const char *const names[] = {"PW", "password", "auth_code"};
+    for (size_t i = 0; fields->type == JD_JOBJ && i < fields->n; i++)
+        for (size_t k = 0; k < sizeof names / sizeof *names; k++)
+            if (jd_str_is(fields->members[i].name, names[k])) fields->members[i].val = jd_jmake_str(JD_STR("***"));
+}
+
 /* Most frames have none, so that the list is made with the first. */
 static void add(jd_frame *f, jd_arena *a, jd_fault fault) {
     if (f->faults_n == JD_FAULTS_MAX) return;

@@ -69,7 +69,7 @@ static int is_text(const aside *a) {
     return a->text;
 }
 
-static void one(const aside *a, int zh, jd_buf *out) {
+static void one(const aside *a, const jd_protocol *p, int zh, jd_buf *out) {
     char at[JD_TIME_TEXT_MAX];
     size_t n = jd_time_print(a->at, 3, at);
     jd_buf_printf(out, "{\"at\":\"%.*s\",\"device\":", (int)n, at);
@@ -79,22 +79,26 @@ static void one(const aside *a, int zh, jd_buf *out) {
     jd_buf_z(out, ",\"reason\":");
     jd_json_write_str(out, jd_str_of(zh ? a->zh : a->en));
     jd_buf_printf(out, ",\"bytes\":%zu,\"hex\":\"", a->whole);
-    jd_hex_add(out, (jd_str){a->bytes, a->n});
+    jd_arena room;
+    jd_arena_init(&room);
+    jd_str bytes = jd_frame_shown(p, (jd_str){a->bytes, a->n}, &room);
+    jd_hex_add(out, bytes);
     jd_buf_c(out, '"');
     if (is_text(a)) {
         jd_buf_z(out, ",\"text\":");
-        jd_json_write_str(out, (jd_str){a->bytes, a->n});
+        jd_json_write_str(out, bytes);
     }
     jd_buf_c(out, '}');
+    jd_arena_fini(&room);
 }
 
-void quarantine_json(quarantine *q, uint32_t limit, int zh, jd_buf *out) {
+void quarantine_json(quarantine *q, const jd_protocol *p, uint32_t limit, int zh, jd_buf *out) {
     pthread_mutex_lock(&q->lock);
     uint64_t kept = q->n < q->most ? q->n : q->most;
     jd_buf_c(out, '[');
     for (uint64_t i = 0; i < kept && i < limit; i++) {
         if (i) jd_buf_c(out, ',');
-        one(&q->ring[(q->n - 1 - i) % q->most], zh, out);
+        one(&q->ring[(q->n - 1 - i) % q->most], p, zh, out);
     }
     jd_buf_c(out, ']');
     pthread_mutex_unlock(&q->lock);

@@ -318,6 +318,11 @@ static void reply(const jd_link_set *set, const jd_frame *f, jd_outcome outcome,
     jd_be16_add(out, crc_of(out->p + from, out->n - from));
 }
 
+static jd_str secret(jd_str s) {
+    int is_hex = s.n >= 10 && u8(s.p[0]) == 0x7e;
+    return is_hex ? (jd_str){s.p + 8, 2} : (jd_str){NULL, 0};
+}
+
 const jd_protocol jd_sl651 = {.name = "sl651",
                               .en = "SL 651-2014 hydrology stations",
                               .zh = "SL 651-2014 水文监测数据通信规约",
@@ -326,4 +331,5 @@ const jd_protocol jd_sl651 = {.name = "sl651",
                               .decode = decode,
                               .decode_joined = decode_joined,
                               .keep = keep,
-                              .reply = reply};
+                              .reply = reply,
+                              .secret = secret};

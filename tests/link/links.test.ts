@@ -58,6 +58,9 @@ test("a station's frame is answered, and becomes readings of a new device's enti
     const shown = (await server.call("GET", `/api/devices/air/${device}`)).json;
     assert.equal(shown.lastFrames.length, 1);
     assert.equal(shown.lastFrames[0].fields.MN, device);
+    // Who may look at frames need not know the station's password.
+    assert.equal(shown.lastFrames[0].fields.PW, "***");
+    assert.match(Buffer.from(shown.lastFrames[0].hex, "hex").toString("latin1"), /;PW=\*{6};MN=/);
     await line.close();
 });
 
@@ -103,6 +106,7 @@ test("a frame whose check fails is set aside, and not answered; what the mapping
     assert.equal(aside.length, 2);
     assert.match(aside[0].reason, /a34004-Rtd/);
     assert.match(aside[1].reason, /CRC/);
+    for (const one of aside) assert.match(one.text, /;PW=\*{6};MN=/);
     assert.equal(line.answers.size, 0);
     const zh = await server.call("GET", "/api/links/air/quarantine?limit=1", undefined, { "Accept-Language": "zh" });
     assert.match(zh.json[0].reason, /[\u4e00-\u9fff]/);
