@@ -144,6 +144,7 @@ static int from_folder(exporter *x, jd_err *err) {
     int rc = contexts && !jd_api_start(&api, err) && !context_from(s, contexts, &a, &ctx, err) ? 0 : -1;
     if (!rc) rc = walk(x, e, ctx, &a, err);
     if (ctx) jd_ctx_unref(ctx);
+    jd_api_stop(&api);
     if (contexts) jd_contexts_destroy(contexts);
     jd_arena_fini(&a);
     jd_engine_close(e);

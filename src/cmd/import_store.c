@@ -179,7 +179,9 @@ int import_rooms_open(import_rooms *r, const importing *set, uint32_t group_chan
     r->contexts = jd_contexts_create(jd_engine_symbols(r->engine), &co, err);
     if (!r->contexts) return -1;
     jd_api api = {.engine = r->engine, .contexts = r->contexts}; /* hosted contexts are part of the city */
-    return jd_api_start(&api, err);
+    int rc = jd_api_start(&api, err);
+    jd_api_stop(&api);
+    return rc;
 }
 
 void import_rooms_close(import_rooms *r) {

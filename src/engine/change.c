@@ -1,5 +1,6 @@
 /* One write on the overlay: conditions, the new version, what it leaves in history. */
 #include "engine/overlay.h"
+#include "model/doc_int.h"
 
 #include <stdlib.h>
 
@@ -159,12 +160,9 @@ static int apply_entity(jd_engine *e, overlay *o, jd_tenant *t, jd_write *w, jd_
             remember_change(&r, &doc, &is, w->rq.op == JD_OP_EXPIRE);
             like = jd_doc_like(&doc, &is);
         }
-        w->etag = etag_of(jd_buf_view(out));
         serial = like ? state_follow(e, o, c, w->rq.id, p, serial, jd_buf_view(out), like)
                       : state_set(e, o, c, w->rq.id, p, serial, jd_buf_view(out), !out->n);
         keep_history(e, o, c, serial, &r);
-    } else if (cur) {
-        w->etag = etag_of(cur->bytes);
     }
     e->document = spared(e->document);
     return 0;
@@ -191,6 +189,13 @@ static void newer_instances(const jd_write *w, const jd_doc *cur, jd_ent *out) {
         if (is_news(w, cur, &w->rq.ent->attrs[i])) kept[out->attrs_n++] = w->rq.ent->attrs[i];
 }
 
+static jd_applied in_place(const jd_write *w, uint32_t attrs_n, jd_arena *results) {
+    jd_applied r = {.attrs_n = attrs_n, .updated = JD_NEWN(results, jd_sym, w->ready_n)};
+    for (uint32_t i = 0; i < w->ready_n; i++) /* series of one attribute stand side by side */
+        if (!i || w->ready[i].name != w->ready[i - 1].name) r.updated[r.updated_n++] = w->ready[i].name;
+    return r;
+}
+
 /* The most common write of all: each attribute that is told is there, and older. Only those records are replaced, and
  * what they were is history. 1; 0: it is not so simple; -1: w->err. */
 int observed_in_place(jd_engine *e, const jd_doc *cur, jd_write *w, jd_arena *results, jd_time now, remember *r,
@@ -201,10 +206,7 @@ int observed_in_place(jd_engine *e, const jd_doc *cur, jd_write *w, jd_arena *re
     for (uint32_t i = 0; i < w->moment_types_n; i++)
         if (!jd_doc_has_type(cur, w->moment_types[i])) return 0;
     if (!jd_ready_put(cur, w->ready, w->ready_n, now, out, was, &attrs_n)) return 0;
-    w->applied = (jd_applied){.attrs_n = attrs_n, .updated = JD_NEWN(results, jd_sym, w->ready_n)};
-    for (uint32_t i = 0; i < w->ready_n; i++) /* series of one attribute stand side by side */
-        if (!i || w->ready[i].name != w->ready[i - 1].name)
-            w->applied.updated[w->applied.updated_n++] = w->ready[i].name;
+    w->applied = in_place(w, attrs_n, results);
     if (within_limits(e, w, out->n)) return -1; /* the rest of fit_to_keep is known of records so short */
     if (remember_wanted(e, cur))
         for (uint32_t i = 0; i < w->ready_n; i++) remember_replaced(r, &was[i]);
@@ -267,15 +269,111 @@ static int apply_observed(jd_engine *e, overlay *o, jd_tenant *t, jd_write *w, j
         o->hist.n = r.start;
         history_end(&r);
     } else {
-        if (!w->applied.unchanged) {
-            w->etag = etag_of(jd_buf_view(out));
+        if (!w->applied.unchanged)
             serial = got ? state_follow(e, o, c, w->rq.id, p, serial, jd_buf_view(out), like_of(w))
                          : state_set(e, o, c, w->rq.id, p, serial, jd_buf_view(out), 0);
-        }
         keep_history(e, o, c, serial, &r);
     }
     e->document = spared(e->document);
     return rc;
+}
+
+/* ---- readings of one entity, write after write: a device's frames that were read at once ---- */
+
+enum { RUN_MAX = 64 };
+
+static int is_same_series(const jd_ready *r, jd_sym name, jd_str dataset) {
+    return r->name == name && !r->dataset.p == !dataset.p && jd_str_eq(r->dataset, dataset);
+}
+
+static int is_plain(const jd_write *w) {
+    if (w->kind != JD_K_ENTITY || w->rq.op != JD_OP_OBSERVE || w->moments) return 0;
+    if (!w->ready_n || w->ready_n > READY_IN_PLACE) return 0;
+    for (uint32_t i = 0; i < w->ready_n; i++)
+        if (w->ready[i].observed == JD_TIME_NONE || w->ready[i].head & (JD_A_SUBS | JD_A_EXPIRES)) return 0;
+    return 1;
+}
+
+/* Does b tell the same series of the same entity as a, all of them newer? */
+static int follows(const jd_write *a, const jd_write *b) {
+    if (!is_plain(b) || b->ready_n != a->ready_n || b->moment_types_n != a->moment_types_n) return 0;
+    if (!jd_str_eq(a->rq.id, b->rq.id)) return 0;
+    for (uint32_t i = 0; i < a->moment_types_n; i++)
+        if (a->moment_types[i] != b->moment_types[i]) return 0;
+    for (uint32_t i = 0; i < a->ready_n; i++) {
+        const jd_ready *x = &a->ready[i], *y = &b->ready[i];
+        if (!is_same_series(x, y->name, y->dataset) || (x->head ^ y->head) & 15 || y->observed <= x->observed) return 0;
+    }
+    return 1;
+}
+
+/* The instance as it stood in the document between its write and the next. */
+static jd_attrview stood(const jd_ready *r, jd_time created, jd_time modified) {
+    jd_bytes rest = {(const unsigned char *)r->record.p, (const unsigned char *)r->record.p + r->record.n};
+    jd_attrview v;
+    jd_attr_next(&rest, 0, &v);
+    v.created = created;
+    v.modified = modified;
+    return v;
+}
+
+/* What each write but the last told, and what stood there before: history, recorded when it was told. */
+static void remember_run_of(remember *r, const jd_write *w, uint32_t n, const jd_attrview *was, jd_time first) {
+    jd_attrview all[RUN_MAX];
+    for (uint32_t i = 0; i < w->ready_n; i++) {
+        uint32_t k = 0;
+        while (!is_same_series(&w->ready[k], was[i].name, was[i].dataset)) k++;
+        all[0] = was[i];
+        for (uint32_t j = 0; j + 1 < n; j++) all[j + 1] = stood(&w[j].ready[k], was[i].created, first + j);
+        remember_series(r, all, n);
+    }
+}
+
+static int is_newer(const jd_write *w, const jd_attrview *was) {
+    for (uint32_t i = 0; i < w->ready_n; i++)
+        for (uint32_t k = 0; k < w->ready_n; k++)
+            if (is_same_series(&w->ready[k], was[i].name, was[i].dataset) && w->ready[k].observed <= was[i].observed)
+                return 0;
+    return 1;
+}
+
+uint32_t change_apply_run(jd_engine *e, overlay *o, jd_tenant *t, jd_write *w, size_t most, jd_arena *results,
+                          jd_time now) {
+    coll *c = &t->entities;
+    pending *p;
+    uint32_t serial, n = 1, attrs_n;
+    jd_doc doc;
+    jd_attrview was[READY_IN_PLACE];
+    if (most < 2 || !is_plain(w)) return 0;
+    while (n < most && n < RUN_MAX && follows(&w[n - 1], &w[n])) n++;
+    const version *v = n < 2 ? NULL : state_of(o, c, w->rq.id, &p, &serial);
+    if (!v || v->hidden) return 0;
+    jd_doc_open(&doc, (jd_str){v->bytes, v->n});
+    for (uint32_t i = 0; i < w->moment_types_n; i++)
+        if (!jd_doc_has_type(&doc, w->moment_types[i])) return 0;
+    jd_time first = now > e->now_last ? now : e->now_last + 1, last = first + n - 1;
+    jd_buf *out = &e->document;
+    out->n = 0;
+    if (!jd_ready_put(&doc, w[n - 1].ready, w->ready_n, last, out, was, &attrs_n) || !is_newer(w, was)) return 0;
+    if (attrs_n > e->o.entity_attrs_max || out->n > e->o.entity_bytes_max) return 0; /* one by one: they say so */
+    remember r;
+    history_begin(&r, e, o, first);
+    if (remember_wanted(e, &doc)) remember_run_of(&r, w, n, was, first);
+    if (r.out->n - r.start > e->o.history_write_max) {
+        o->hist.n = r.start;
+        history_end(&r);
+        return 0;
+    }
+    e->now_last = last;
+    jd_applied applied = in_place(w, attrs_n, results);
+    for (uint32_t i = 0; i < n; i++) {
+        w[i].err.code = JD_E_OK;
+        w[i].applied = applied;
+    }
+    serial = state_follow(e, o, c, w->rq.id, p, serial, jd_buf_view(out), like_of(w));
+    keep_history(e, o, c, serial, &r);
+    e->document = spared(e->document);
+    return n;
 }
 
 /* What the temporal API writes (5.6.11-5.6.16): an entity that is not there is made as a hidden one. */

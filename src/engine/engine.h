@@ -138,7 +138,6 @@ typedef struct jd_write {
     /* results */
     jd_err err;         /* code JD_E_OK when done */
     jd_applied applied; /* strings and arrays live in the job's arena */
-    uint64_t etag;      /* of the new document */
 } jd_write;
 
 /* Jobs of one lane are worked on one after the other, in the order in which they were submitted; others may overtake

@@ -357,6 +357,8 @@ size_t older_than_now(const jd_moments *m, const jd_doc *is, jd_time now);
 /* Which readings a temporal write leaves. */
 void remember_temporal(remember *r, const jd_write *w);
 void remember_replaced(remember *r, const jd_attrview *old);
+/* n instances of one series that followed each other, none of them the present one. */
+void remember_series(remember *r, const jd_attrview *v, uint32_t n);
 /* What a temporal deletion or modification means for the present state of an entity that is there: the new document, or
  * nothing when it stays. 1: the instance that is named was the present one, and that is all there is to do. */
 int temporal_present(jd_engine *e, const version *v, const jd_write *w, jd_time now, remember *r, jd_buf *out);

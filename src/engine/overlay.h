@@ -79,4 +79,8 @@ uint32_t state_follow(jd_engine *e, overlay *o, coll *c, jd_str id, pending *p, 
 
 /* change.c: one write, applied to the overlay. 0, or -1 with w->err. */
 int change_apply(jd_engine *e, overlay *o, jd_tenant *t, jd_write *w, jd_arena *results, jd_time now);
+/* The same for the first n (returned, 2 or more) of `most` writes, where each tells newer readings of the same series
+ * of one entity, which has them: one new version instead of n, and the same history. 0: they are not so. */
+uint32_t change_apply_run(jd_engine *e, overlay *o, jd_tenant *t, jd_write *w, size_t most, jd_arena *results,
+                          jd_time now);
 #endif

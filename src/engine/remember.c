@@ -120,6 +120,21 @@ void remember_replaced(remember *r, const jd_attrview *old) {
     replaced(r, old, NULL);
 }
 
+void remember_series(remember *r, const jd_attrview *v, uint32_t n) {
+    size_t room = 0;
+    for (uint32_t i = 0; i < n; i++) room += (size_t)(v[i].record.end - v[i].record.p) * 2 + 64;
+    r->skeleton.n = r->nums.n = 0;
+    jd_buf_room(&r->skeleton, room); /* a skeleton is written once while it stays the same, so it must not move */
+    jd_buf_room(&r->nums, room * sizeof(jd_num));
+    if (!r->begun) hist_body_begin(&r->body, r->out, r->now);
+    r->begun = 1;
+    for (uint32_t i = 0; i < n; i++) {
+        jd_reading rd = reading_of(&v[i], &r->skeleton, &r->nums);
+        hist_body_add(&r->body, v[i].name, jd_inst_dataset_no(v[i].dataset), &rd);
+    }
+    r->body.last.p = NULL;
+}
+
 /* The scope as an instance of the attribute `scope`: a string, or an array of them. */
 jd_reading scope_as_reading(remember *r, const jd_doc *d, jd_time at, jd_time recorded) {
     jd_buf *s = &r->skeleton;

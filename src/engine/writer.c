@@ -107,13 +107,18 @@ static int work_on(jd_engine *e, overlay *o, jd_job *job, jd_time now) {
     size_t near = job->n > 1 ? job->at : until; /* up to here what writes ask for was brought near */
     for (; job->at < until; job->at++) {
         jd_write *w = &job->writes[job->at];
-        if (job->at == near) {
-            near += until - near < COLL_AHEAD ? until - near : COLL_AHEAD;
+        if (job->at >= near) {
+            near = job->at + (until - job->at < COLL_AHEAD ? until - job->at : COLL_AHEAD);
             states_ahead(t, w, near - job->at);
         }
-        struct outcome oc = {w};
-        if (change_apply(e, o, t, w, job->arena, now) == 0) {
+        size_t done = change_apply_run(e, o, t, w, until - job->at, job->arena, now);
+        if (!done) done = change_apply(e, o, t, w, job->arena, now) == 0;
+        for (size_t i = 0; i < done; i++) {
+            struct outcome oc = {&w[i]};
             PUSH(o, writes, oc);
+        }
+        if (done) {
+            job->at += done - 1;
         } else if (job->atomic) {
             forget(e, o, mark, kept, made, told);
             for (size_t i = 0; i < job->n; i++)

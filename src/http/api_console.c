@@ -45,7 +45,7 @@ static void write_answer(const jd_api *api, const jd_jval *settings, jd_buf *b) 
 #define OWN_CONTEXT "/api/console/context.jsonld"
 
 static jd_str path_of(jd_str url) {
-    const char *end = url.p + url.n, *host = memmem(url.p, url.n, "://", 3);
+    const char *end = url.p + url.n, *host = url.n ? memmem(url.p, url.n, "://", 3) : NULL;
     const char *slash = host ? memchr(host + 3, '/', (size_t)(end - host - 3)) : NULL;
     return slash ? (jd_str){slash, (size_t)(end - slash)} : JD_STR("");
 }

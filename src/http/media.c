@@ -125,6 +125,8 @@ static int closeness(jd_str range, const char *offer) {
 int jd_media_match(jd_str accept, const char *const *offers, int offers_n) {
     if (!accept.p) return offers_n > 0 ? 0 : -1;
     int best = -1, best_q = 0, formed = 0;
+    for (int o = 0; o < offers_n; o++) /* most say just what they want */
+        if (jd_str_is(accept, offers[o])) return o;
     for (int o = 0; o < offers_n; o++) {
         /* RFC 9110 12.5.1: the closest range decides, whatever its weight; ranges with parameters (profile, version)
          * still name the type that we have, so they count as the type itself. */

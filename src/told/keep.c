@@ -425,7 +425,8 @@ static void load_one(void *user, jd_str id, jd_str body) {
     }
     if (jd_json_parse(&l->arena, jd_arena_dup(&l->arena, body), NULL, &v, NULL)) return;
     if (jd_str_is(id, "cursor")) l->cursor = number_of(&v, "group");
-    if (jd_str_starts(id, JD_STR("state/"))) load_state(l, (jd_str){id.p + 6, id.n - 6}, &v);
+    if (jd_str_starts(id, JD_STR("state/"))) /* the copy ends in NUL */
+        load_state(l, jd_arena_dup(&l->arena, (jd_str){id.p + 6, id.n - 6}), &v);
 }
 
 static int by_number(const void *x, const void *y) {

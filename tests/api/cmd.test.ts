@@ -598,13 +598,14 @@ test("import, interrupted, keeps what it took and says where it stands", async (
     let err = "";
     child.stderr.setEncoding("utf8").on("data", (text: string) => (err += text));
     child.stdin.on("error", () => undefined);
+    const closed = new Promise((done) => child.on("close", done)); // it may end before its last line is written
     await until(child, () => existsSync(join(data, "jindu.db")));
     child.stdin.write(lamps(100));
     await pause(300);
     child.kill("SIGINT");
     await pause(100);
     child.stdin.end(lamp(1000) + "\n");
-    const code = await new Promise((done) => child.on("close", done));
+    const code = await closed;
     running.delete(child);
     assert.equal(code, 1);
     assert.match(err, /interrupted behind line \d+ of <stdin>/);

@@ -1,6 +1,7 @@
 /* Readings told from outside go into a document in two ways: in place, record by record, where that is all there is to
  * do, else by the tree. Random documents and writes: where the short way says that it is enough, it gives the same
- * bytes, the same history and the same results as the long one. */
+ * bytes, the same history and the same results as the long one. And several writes in a row that one step takes leave
+ * what they leave one after the other. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,6 +11,8 @@
 
 #include "engine/engine_int.h"
 #include "engine/history.h"
+#include "engine/history_int.h"
+#include "engine/overlay.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -123,6 +126,7 @@ typedef struct city {
     jd_time now;
     int there[ATTRS][DATASETS];
     uint64_t in_place, whole;
+    jd_time newest; /* told in a row */
 } city;
 
 /* Told of some attributes; *plain: the short way must do. */
@@ -266,6 +270,184 @@ static void rounds(const jd_str *off, size_t off_n) {
     assert_int_equal(system(cmd), 0);
 }
 
+/* ---- writes in a row ---- */
+
+enum { RUN_ROUNDS = 15000, RUN = 7 };
+
+static jd_attr mostly_plain(city *c, int i, int k, jd_time newest) {
+    for (int tries = 0;; tries++) {
+        int plain = 1;
+        jd_attr a = attr_of(c->e, &c->a, i, k, newest, &plain);
+        if (plain || tries == 2) return a;
+    }
+}
+
+/* A device's next frames: the same series again and again; now and then something else. */
+static uint32_t draw_run(city *c, jd_write *w) {
+    jd_sym types[2] = {sym(c->e, "Type", 0), sym(c->e, "Type", 1)};
+    uint32_t n = 1 + below(RUN);
+    jd_time newest = c->newest += 1000;
+    unsigned series = 1 + below((1 << ATTRS * DATASETS) - 1);
+    for (uint32_t j = 0; j < n; j++) {
+        jd_attr list[ATTRS * DATASETS];
+        jd_err err = {0};
+        uint32_t attrs = 0;
+        int other = below(30) == 0;
+        if (below(40) == 0) series = 1 + below((1 << ATTRS * DATASETS) - 1);
+        newest += below(40) ? 20 : -50;
+        for (int i = 0; i < ATTRS * DATASETS; i++)
+            if (series >> i & 1) list[attrs++] = mostly_plain(c, i / DATASETS, i % DATASETS, newest);
+        jd_told t = {.id = other ? JD_STR("urn:ngsi-ld:Vehicle:2") : JD_STR("urn:ngsi-ld:Vehicle:1"),
+                     .types = types,
+                     .types_n = below(50) ? 1 : 2,
+                     .attrs = list,
+                     .attrs_n = attrs};
+        assert_int_equal(jd_observe_readings(c->e, &t, &c->a, &w[j], &err), 0);
+    }
+    return n;
+}
+
+typedef struct left_behind { /* by one way of applying the writes */
+    jd_buf docs[2];
+    heads *past;
+} left_behind;
+
+static void look(overlay *o, jd_tenant *t, uint32_t hists, left_behind *l) {
+    static const char *const ids[2] = {"urn:ngsi-ld:Vehicle:1", "urn:ngsi-ld:Vehicle:2"};
+    for (int i = 0; i < 2; i++) {
+        pending *p;
+        uint32_t serial;
+        const version *v = state_of(o, &t->entities, jd_str_of(ids[i]), &p, &serial);
+        l->docs[i].n = 0;
+        if (v) jd_buf_add(&l->docs[i], v->bytes, v->n);
+    }
+    l->past = heads_new();
+    for (uint32_t i = hists; i < o->hists_n; i++)
+        assert_int_equal(
+            heads_take(l->past, o->hists[i].entity, (jd_str){o->hist.p + o->hists[i].at, o->hists[i].n}, 1), 0);
+}
+
+static void same_past(city *c, const heads *x, const heads *y) {
+    uint64_t *ex, *ey;
+    size_t n = heads_entities(x, &ex);
+    assert_int_equal(n, heads_entities(y, &ey));
+    assert_int_equal(heads_readings(x), heads_readings(y));
+    assert_int_equal(heads_latest(x), heads_latest(y));
+    for (size_t i = 0; i < n; i++) {
+        jd_skey *kx, *ky;
+        assert_int_equal(ex[i], ey[i]);
+        size_t keys = heads_keys(x, ex[i], &c->a, &kx);
+        assert_int_equal(keys, heads_keys(y, ey[i], &c->a, &ky));
+        for (size_t k = 0; k < keys; k++) {
+            jd_reading rx[RUN + 2], ry[RUN + 2];
+            assert_int_equal(jd_skey_cmp(&kx[k], &ky[k]), 0);
+            size_t m = heads_copy(heads_find(x, &kx[k]), INT64_MIN, INT64_MAX, rx);
+            assert_int_equal(m, heads_copy(heads_find(y, &ky[k]), INT64_MIN, INT64_MAX, ry));
+            for (size_t j = 0; j < m; j++) {
+                assert_true(same_reading(&rx[j], &ry[j]));
+                assert_int_equal(rx[j].recorded, ry[j].recorded);
+            }
+        }
+    }
+    free(ex);
+    free(ey);
+}
+
+static void one_run(city *c, jd_tenant *t, uint64_t *runs) {
+    overlay *o = c->e->overlay;
+    jd_write one[RUN], all[RUN];
+    left_behind x = {0}, y = {0};
+    jd_arena_init(&c->a);
+    uint32_t n = draw_run(c, one), undo_to = o->undo_n, hists = o->hists_n;
+    size_t hist = o->hist.n;
+    jd_time last = c->e->now_last;
+    memcpy(all, one, sizeof all);
+    c->now += 1 + below(1000);
+    for (uint32_t i = 0; i < n; i++) assert_int_equal(change_apply(c->e, o, t, &one[i], &c->a, c->now), 0);
+    look(o, t, hists, &x);
+    jd_time then = c->e->now_last;
+    overlay_rewind(c->e, o, undo_to);
+    o->hists_n = hists;
+    o->hist.n = hist;
+    c->e->now_last = last;
+    for (uint32_t i = 0, done; i < n; i += done) {
+        done = change_apply_run(c->e, o, t, &all[i], n - i, &c->a, c->now);
+        assert_true(done != 1 && done <= n - i);
+        *runs += done > 1;
+        if (!done) assert_int_equal(change_apply(c->e, o, t, &all[i], &c->a, c->now), 0), done = 1;
+    }
+    look(o, t, hists, &y);
+    assert_int_equal(c->e->now_last, then);
+    for (int i = 0; i < 2; i++) {
+        same(&x.docs[i], &y.docs[i]);
+        jd_buf_fini(&x.docs[i]);
+        jd_buf_fini(&y.docs[i]);
+    }
+    same_past(c, x.past, y.past);
+    heads_unref(x.past);
+    heads_unref(y.past);
+    for (uint32_t i = 0; i < n; i++) {
+        assert_int_equal(all[i].err.code, JD_E_OK);
+        assert_int_equal(all[i].applied.attrs_n, one[i].applied.attrs_n);
+        assert_int_equal(all[i].applied.updated_n, one[i].applied.updated_n);
+    }
+    jd_arena_fini(&c->a);
+}
+
+static void on_done(jd_job *job) {
+    assert_int_equal(job->writes[0].err.code, JD_E_OK);
+}
+
+/* What the group has so far, with a write more, so that the next runs stand on documents of an earlier group. */
+static void publish(city *c, const char *id) {
+    jd_write w;
+    jd_err err = {0};
+    int plain = 1;
+    jd_arena_init(&c->a);
+    jd_sym type = sym(c->e, "Type", 0);
+    jd_attr a = attr_of(c->e, &c->a, 0, 0, c->now, &plain);
+    jd_told told = {.id = jd_str_of(id), .types = &type, .types_n = 1, .attrs = &a, .attrs_n = 1};
+    assert_int_equal(jd_observe_readings(c->e, &told, &c->a, &w, &err), 0);
+    jd_job job = {.arena = &c->a, .writes = &w, .n = 1, .done = on_done};
+    assert_int_equal(jd_submit(c->e, &job, &err), 0);
+    assert_int_equal(jd_engine_step(c->e), 1);
+    assert_int_equal(c->e->overlay->n, 0);
+    jd_arena_fini(&c->a);
+}
+
+static void runs(const jd_str *off, size_t off_n) {
+    char dir[] = "/tmp/jindu-observe-XXXXXX", cmd[64];
+    jd_err err = {0};
+    assert_non_null(mkdtemp(dir));
+    jd_engine_opts o = {.dir = dir, .manual = 1, .min_free = 1, .history_off = off, .history_off_n = off_n};
+    city c = {.now = jd_now(), .newest = T0};
+    uint64_t count = 0;
+    if (jd_engine_open(&c.e, &o, &err)) fail_msg("%s", err.en);
+    jd_tenant *t = tenant_by_name(c.e, JD_STR(""));
+    assert_non_null(t);
+    publish(&c, "urn:ngsi-ld:Vehicle:1"); /* a serial is not given twice within a group, even after a rewind */
+    publish(&c, "urn:ngsi-ld:Vehicle:2");
+    for (int i = 0; i < RUN_ROUNDS; i++) {
+        one_run(&c, t, &count);
+        if (below(10) == 0) publish(&c, "urn:ngsi-ld:Vehicle:3");
+    }
+    assert_true(count > RUN_ROUNDS / 5);
+    jd_engine_close(c.e);
+    snprintf(cmd, sizeof cmd, "rm -rf %s", dir);
+    assert_int_equal(system(cmd), 0);
+}
+
+static void writes_in_a_row(void **state) {
+    (void)state;
+    runs(NULL, 0);
+}
+
+static void writes_in_a_row_without_history(void **state) {
+    static const jd_str off = {"*", 1};
+    (void)state;
+    runs(&off, 1);
+}
+
 static void both_ways_agree(void **state) {
     (void)state;
     rounds(NULL, 0);
@@ -281,6 +463,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(both_ways_agree),
         cmocka_unit_test(both_ways_agree_without_history),
+        cmocka_unit_test(writes_in_a_row),
+        cmocka_unit_test(writes_in_a_row_without_history),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
