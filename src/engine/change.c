@@ -341,21 +341,26 @@ uint32_t change_apply_run(jd_engine *e, overlay *o, jd_tenant *t, jd_write *w, s
                           jd_time now) {
     coll *c = &t->entities;
     pending *p;
-    uint32_t serial, n = 1, attrs_n;
+    uint32_t serial, n, attrs_n;
     jd_doc doc;
     jd_attrview was[READY_IN_PLACE];
-    if (most < 2 || !is_plain(w)) return 0;
-    while (n < most && n < RUN_MAX && follows(&w[n - 1], &w[n])) n++;
-    const version *v = n < 2 ? NULL : state_of(o, c, w->rq.id, &p, &serial);
+    if (most < 2 || !is_plain(w) || !follows(&w[0], &w[1])) return 0;
+    const version *v = state_of(o, c, w->rq.id, &p, &serial);
     if (!v || v->hidden) return 0;
     jd_doc_open(&doc, (jd_str){v->bytes, v->n});
     for (uint32_t i = 0; i < w->moment_types_n; i++)
         if (!jd_doc_has_type(&doc, w->moment_types[i])) return 0;
+    /* what comes late mostly comes so in all its series: not worth looking through what follows */
+    if (!find_instance(&doc, w->ready->name, w->ready->dataset, was) || was->observed >= w->ready->observed) return 0;
+    for (n = 2; n < most && n < RUN_MAX && follows(&w[n - 1], &w[n]);) n++;
     jd_time first = now > e->now_last ? now : e->now_last + 1, last = first + n - 1;
     jd_buf *out = &e->document;
     out->n = 0;
     if (!jd_ready_put(&doc, w[n - 1].ready, w->ready_n, last, out, was, &attrs_n) || !is_newer(w, was)) return 0;
-    if (attrs_n > e->o.entity_attrs_max || out->n > e->o.entity_bytes_max) return 0; /* one by one: they say so */
+    /* where one of them could make it too large they go one by one, and that one says so */
+    size_t more = 0;
+    for (uint32_t i = 0; i < n * w->ready_n; i++) more += w[i / w->ready_n].ready[i % w->ready_n].record.n + 32;
+    if (attrs_n > e->o.entity_attrs_max || out->n + more > e->o.entity_bytes_max) return 0;
     remember r;
     history_begin(&r, e, o, first);
     if (remember_wanted(e, &doc)) remember_run_of(&r, w, n, was, first);

@@ -40,7 +40,8 @@ struct registry {
 
 typedef struct ring_head {
     jd_time at;
-    uint32_t n, bad;
+    uint32_t n;
+    uint16_t bad, protocol; /* jd_protocol_no: a link may be declared anew, with another */
 } ring_head;
 
 enum { RING_FRAME_MAX = 2048 }; /* bytes kept of one frame */
@@ -203,9 +204,9 @@ void registry_stored(registry *r, link_device *dev, int ok) {
 }
 
 /* Of a full ring a quarter goes at once: what stays is moved down, and it is more than a cache holds of all devices. */
-static void ring_add(registry *r, link_device *dev, jd_str bytes, jd_time now, int bad) {
+static void ring_add(registry *r, link_device *dev, const jd_protocol *p, jd_str bytes, jd_time now, int bad) {
     size_t n = bytes.n < RING_FRAME_MAX ? bytes.n : RING_FRAME_MAX, room = r->rings > r->rings_max ? 0 : r->ring;
-    ring_head h = {.at = now, .n = (uint32_t)n, .bad = (uint32_t)bad};
+    ring_head h = {.at = now, .n = (uint32_t)n, .bad = (uint16_t)bad, .protocol = (uint16_t)jd_protocol_no(p)};
     size_t drop = 0, more = sizeof h + n;
     if (dev->ring.n + more > room) room -= room / 4;
     while (drop < dev->ring.n && dev->ring.n - drop + more > room) {
@@ -221,7 +222,8 @@ static void ring_add(registry *r, link_device *dev, jd_str bytes, jd_time now, i
     r->rings += dev->ring.n;
 }
 
-static void heard(registry *r, link_device *dev, const jd_frame *f, jd_time now, jd_time device_time, int bad) {
+static void heard(registry *r, link_device *dev, const jd_protocol *p, const jd_frame *f, jd_time now,
+                  jd_time device_time, int bad) {
     if (dev->last != JD_TIME_NONE && now > dev->last) {
         double ms = (double)(now - dev->last) / 1000;
         dev->every_ms = dev->every_ms > 0 ? dev->every_ms * 0.9 + ms * 0.1 : ms;
@@ -239,18 +241,19 @@ static void heard(registry *r, link_device *dev, const jd_frame *f, jd_time now,
     size_t n = f->kind.n < sizeof dev->kind - 1 ? f->kind.n : sizeof dev->kind - 1;
     if (n) memcpy(dev->kind, f->kind.p, n);
     dev->kind[n] = 0;
-    ring_add(r, dev, f->bytes, now, bad);
+    ring_add(r, dev, p, f->bytes, now, bad);
 }
 
-void registry_heard(registry *r, link_device *dev, const jd_frame *f, jd_time now) {
+void registry_heard(registry *r, link_device *dev, const jd_protocol *p, const jd_frame *f, jd_time now) {
     pthread_mutex_lock(&r->lock);
-    heard(r, dev, f, now, JD_TIME_NONE, 1);
+    heard(r, dev, p, f, now, JD_TIME_NONE, 1);
     pthread_mutex_unlock(&r->lock);
 }
 
-void registry_told(registry *r, link_device *dev, const jd_frame *f, jd_time now, const registry_frame *told) {
+void registry_told(registry *r, link_device *dev, const jd_protocol *p, const jd_frame *f, jd_time now,
+                   const registry_frame *told) {
     pthread_mutex_lock(&r->lock);
-    heard(r, dev, f, now, told->device_time, 0);
+    heard(r, dev, p, f, now, told->device_time, 0);
     if (told->line) {
         dev->line = told->line;
         dev->loop = told->loop;
@@ -381,9 +384,9 @@ static void frame_json(const link_decl *d, jd_str bytes, const ring_head *h, int
     jd_arena a;
     jd_arena_init(&a);
     jd_buf_printf(out, "{\"at\":\"%.*s\",\"hex\":\"", (int)n, at);
-    jd_hex_add(out, jd_frame_shown(d ? d->protocol : NULL, bytes, &a));
+    jd_hex_add(out, jd_frame_shown(jd_protocol_of(h->protocol), bytes, &a));
     jd_buf_c(out, '"');
-    if (d) {
+    if (d && d->protocol == jd_protocol_of(h->protocol)) {
         jd_frame f = {.bytes = bytes, .answers = -1};
         jd_err err = {0};
         jd_link_set set = d->set;

@@ -718,11 +718,12 @@ static int encode(const jd_link_set *set, const jd_peer *peer, jd_str device, co
     return 0;
 }
 
-/* Of a platform's login: behind time, serial and user. */
-static jd_str secret(jd_str s) {
+/* Of a platform's login: behind time, serial and user; two bytes later where there is a second length. */
+static void conceal(char *p, size_t n) {
     enum { AT = HEAD + 6 + 2 + 12, BYTES = 20 };
-    if (s.n <= AT || (uint8_t)s.p[2] != PLATFORM_IN) return (jd_str){NULL, 0};
-    return (jd_str){s.p + AT, s.n - AT < BYTES ? s.n - AT : BYTES};
+    for (size_t more = 0; more <= SECOND_LENGTH; more += SECOND_LENGTH)
+        for (size_t i = AT + more; n > 2 + more && p[2 + more] == PLATFORM_IN && i < n && i < AT + more + BYTES; i++)
+            p[i] = '*';
 }
 
 const jd_protocol jd_gb32960 = {.name = "gb32960",
@@ -733,5 +734,5 @@ const jd_protocol jd_gb32960 = {.name = "gb32960",
                                 .decode = decode,
                                 .keep = keep,
                                 .reply = reply,
-                                .secret = secret,
+                                .conceal = conceal,
                                 .encode = encode};

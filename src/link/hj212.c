@@ -162,8 +162,12 @@ static const jd_jmember *put_once(object *o, jd_str name, jd_jval v) {
     return NULL;
 }
 
+static void conceal(char *p, size_t n);
+
 static void put_unread(hj *h, object *o, jd_str part) {
-    jd_list_add(&o->unread, jd_jhex(h->a, part));
+    jd_str kept = jd_arena_dup(h->a, part); /* nobody needs a password that is of no use */
+    conceal((char *)(uintptr_t)kept.p, kept.n);
+    jd_list_add(&o->unread, jd_jhex(h->a, kept));
     FAULT(h, "a part of %zu bytes is no name=value; it is kept as hex", "有 %zu 字节不成“名=值”，按十六进制保留",
           part.n);
 }
@@ -200,7 +204,7 @@ static int put_value(hj *h, object *o, jd_str name, jd_str value) {
     const jd_jmember *first = put_once(o, member.name, member.val);
     if (first)
         FAULT(h, "%.*s comes twice: the first value is taken, not %.*s", "%.*s 重复：取首个值，舍弃 %.*s",
-              JD_STR_ARG(name), JD_STR_ARG(clip(jd_jstr(&member.val))));
+              JD_STR_ARG(name), JD_STR_ARG(jd_str_is(name, "PW") ? JD_STR("***") : clip(jd_jstr(&member.val))));
     return text && !first;
 }
 
@@ -619,12 +623,12 @@ static int encode(const jd_link_set *set, const jd_peer *peer, jd_str device, co
     return 0;
 }
 
-static jd_str secret(jd_str s) {
-    const char *at = memmem(s.p, s.n, "PW=", 3);
-    if (!at) return (jd_str){NULL, 0};
-    size_t n = 0, most = (size_t)(s.p + s.n - (at + 3));
-    while (n < most && at[3 + n] != ';' && at[3 + n] != '&') n++;
-    return (jd_str){at + 3, n};
+/* Everywhere: it may come twice, and in a frame that cannot be read. */
+static void conceal(char *p, size_t n) {
+    for (size_t i = 0; i + 3 <= n; i++) {
+        if (strncasecmp(p + i, "PW=", 3)) continue;
+        for (i += 3; i < n && p[i] != ';' && p[i] != ','; i++) p[i] = '*';
+    }
 }
 
 const jd_protocol jd_hj212 = {.name = "hj212",
@@ -637,5 +641,5 @@ const jd_protocol jd_hj212 = {.name = "hj212",
                               .decode = decode,
                               .keep = keep,
                               .reply = reply,
-                              .secret = secret,
+                              .conceal = conceal,
                               .encode = encode};

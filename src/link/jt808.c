@@ -471,11 +471,12 @@ static void reply(const jd_link_set *set, const jd_frame *f, jd_outcome outcome,
     }
 }
 
-/* An authentication is nothing else: all between the header (which has its length in byte 3 and 4) and the check. */
-static jd_str secret(jd_str s) {
-    size_t before = 1 + (s.n > 3 && s.p[3] & 0x40 ? HEAD_2019 : HEAD_2013);
-    if (s.n < before + 2 || s.p[0] != MARK || s.p[1] != 0x01 || s.p[2] != 0x02) return (jd_str){NULL, 0};
-    return (jd_str){s.p + before, s.n - before - 2};
+/* An authentication is nothing else: all up to the check, from where the shorter header ends (a longer one may be
+ * mistaken). The opening mark may be that of the frame before. */
+static void conceal(char *p, size_t n) {
+    size_t at = n && p[0] == MARK;
+    if (n < at + 2 || p[at] != 0x01 || p[at + 1] != 0x02) return;
+    for (size_t i = at + HEAD_2013; i + 2 < n; i++) p[i] = '*';
 }
 
 const jd_protocol jd_jt808 = {
@@ -488,6 +489,6 @@ const jd_protocol jd_jt808 = {
     .decode_joined = decode_joined,
     .keep = keep,
     .reply = reply,
-    .secret = secret,
+    .conceal = conceal,
     .encode = jt808__encode,
 };

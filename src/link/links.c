@@ -279,7 +279,7 @@ static void load_aside(jd_links *l, loading *x) {
     for (size_t i = 0; i < n; i++) {
         const jd_jval *name = jd_jget(&all[i].v, "link");
         link_entry *e = name && name->type == JD_JSTR ? find(l, jd_jstr(name)) : NULL;
-        if (e) quarantine_load(e->set_aside, &all[i].v, e->decl->protocol && e->decl->protocol->text);
+        if (e) quarantine_load(e->set_aside, &all[i].v, e->decl->protocol);
     }
 }
 
@@ -477,9 +477,8 @@ int jd_links_show(jd_links *l, jd_str name, jd_buf *out) {
 int jd_links_quarantine(jd_links *l, jd_str name, uint32_t limit, int zh, jd_buf *out) {
     pthread_mutex_lock(&l->lock);
     link_entry *e = find(l, name);
-    const jd_protocol *p = e ? e->decl->protocol : NULL;
     pthread_mutex_unlock(&l->lock);
-    if (e) quarantine_json(e->set_aside, p, limit, zh, out); /* entries live as long as the links */
+    if (e) quarantine_json(e->set_aside, limit, zh, out); /* entries live as long as the links */
     return e != NULL;
 }
 

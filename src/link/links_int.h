@@ -45,15 +45,17 @@ void link_decl_unref(link_decl *d);
 typedef struct quarantine quarantine;
 quarantine *quarantine_new(uint32_t most);
 void quarantine_free(quarantine *q);
-void quarantine_add(quarantine *q, jd_str device, const char *peer, jd_str bytes, int text, const jd_err *why);
-void quarantine_json(quarantine *q, const jd_protocol *p, uint32_t limit, int zh, jd_buf *out);
+void quarantine_add(quarantine *q, jd_str device, const char *peer, jd_str bytes, const jd_protocol *p,
+                    const jd_err *why); /* p NULL: bytes are no frame, or nobody knows of what */
+void quarantine_json(quarantine *q, uint32_t limit, int zh, jd_buf *out);
 uint64_t quarantine_count(quarantine *q); /* ever added */
 /* A frame that will be acknowledged although it was not kept whole must last: the document (kind JD_K_QUARANTINE) that
  * is to be written with it, and its id; both in the arena. 0: too many in this second, so the frame is not to be
  * acknowledged now. Before quarantine_add of the same frame. */
-int quarantine_document(quarantine *q, jd_str link, jd_str device, const char *from, jd_str bytes, const jd_err *why,
-                        jd_arena *a, jd_str *id, jd_str *body);
-void quarantine_load(quarantine *q, const jd_jval *document, int text); /* while starting, oldest first */
+int quarantine_document(quarantine *q, const jd_protocol *p, jd_str link, jd_str device, const char *from, jd_str bytes,
+                        const jd_err *why, jd_arena *a, jd_str *id, jd_str *body);
+/* While starting, oldest first. declared: the link's protocol, where the document does not say it; may be NULL. */
+void quarantine_load(quarantine *q, const jd_jval *document, const jd_protocol *declared);
 
 /* ---- devices.c: who speaks ---- */
 typedef struct registry registry;
@@ -69,7 +71,7 @@ void registry_load(registry *r, jd_str id, jd_str body);
 admission registry_admit(registry *r, const link_decl *d, jd_str id, jd_time now, link_device **out, jd_err *err);
 void registry_stored(registry *r, link_device *dev, int ok);
 /* Counts a frame and keeps its bytes: a bad one, or one that was taken, with what it told. */
-void registry_heard(registry *r, link_device *dev, const jd_frame *f, jd_time now);
+void registry_heard(registry *r, link_device *dev, const jd_protocol *p, const jd_frame *f, jd_time now);
 typedef struct registry_frame {
     jd_time device_time; /* JD_TIME_NONE when it told none */
     uint64_t line;       /* the connection's id; 0: commands do not go down there */
@@ -77,7 +79,8 @@ typedef struct registry_frame {
     jd_str entity;       /* the first that it told of; n 0: none */
     uint64_t readings;
 } registry_frame;
-void registry_told(registry *r, link_device *dev, const jd_frame *f, jd_time now, const registry_frame *told);
+void registry_told(registry *r, link_device *dev, const jd_protocol *p, const jd_frame *f, jd_time now,
+                   const registry_frame *told);
 jd_str registry_document(registry *r, const link_device *dev, const char *state, jd_str entity, jd_arena *a);
 jd_str registry_id(jd_arena *a, jd_str link, jd_str id); /* of its document */
 link_device *registry_find(registry *r, jd_str link, jd_str id);
@@ -88,7 +91,7 @@ jd_str registry_entity(registry *r, link_device *dev, jd_arena *a);
 void registry_set_state(registry *r, link_device *dev, const char *state);
 void registry_list(registry *r, jd_str link, jd_str state, jd_str entity, uint64_t offset, uint64_t limit,
                    uint64_t *total, uint32_t (*silence)(void *user, jd_str link), void *user, jd_buf *out);
-/* Health, and the last frames read again with protocol (NULL: bytes alone). */
+/* Health, and the last frames, read again where they are of the protocol of d (NULL: bytes alone). */
 void registry_show(registry *r, link_device *dev, const link_decl *d, uint32_t silence_s, int zh, jd_buf *out);
 
 /* ---- the loop ---- */

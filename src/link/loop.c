@@ -351,7 +351,7 @@ static void answer(link_batch *b, link_pend *p, jd_time now, uint64_t now_us) {
     c->flying--;
     if (p->fresh) registry_stored(b->loop->links->devices, p->device, o != JD_OUT_BUSY);
     if (o == JD_OUT_REFUSED && why)
-        quarantine_add(port->set_aside, p->frame->device, c->from, p->frame->bytes, d->protocol->text, why);
+        quarantine_add(port->set_aside, p->frame->device, c->from, p->frame->bytes, d->protocol, why);
     if (is_open(c) && d->protocol->reply) {
         size_t before = c->out.n;
         d->protocol->reply(&d->set, p->frame, o, now, &c->peer, &c->out);

@@ -82,7 +82,7 @@ static void on_timer(uv_timer_t *t) {
     jd_fail(&why, JD_E_BUSY, "no answer of unit %u to function %u at %u", "单元 %u 对功能 %u（起始 %u）没有应答",
             p->plan[p->at].unit, p->plan[p->at].function, p->plan[p->at].start);
     atomic_fetch_add(&c->port->counts->bad, 1);
-    quarantine_add(c->port->set_aside, c->port->decl->poll_device, c->from, (jd_str){"", 0}, 0, &why);
+    quarantine_add(c->port->set_aside, c->port->decl->poll_device, c->from, (jd_str){"", 0}, NULL, &why);
     c->in.n = 0; /* what comes late must not be taken for the next answer */
     if (++p->timeouts >= TIMEOUTS_MAX) {
         link_conn_drop(c);

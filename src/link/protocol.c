@@ -12,17 +12,35 @@ const jd_protocol *jd_protocol_find(jd_str name) {
     return NULL;
 }
 
+unsigned jd_protocol_no(const jd_protocol *p) {
+    unsigned no = sizeof all / sizeof *all;
+    while (no && all[no - 1] != p) no--;
+    return no;
+}
+
+const jd_protocol *jd_protocol_of(unsigned no) {
+    return no && no <= sizeof all / sizeof *all ? all[no - 1] : NULL;
+}
+
 jd_str jd_frame_shown(const jd_protocol *p, jd_str bytes, jd_arena *a) {
-    jd_str shown = jd_arena_dup(a, bytes), secret = p && p->secret ? p->secret(shown) : (jd_str){NULL, 0};
-    if (secret.n) memset((char *)(uintptr_t)secret.p, '*', secret.n);
+    jd_str shown = jd_arena_dup(a, bytes);
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        if (all[i]->conceal && (!p || p == all[i])) all[i]->conceal((char *)(uintptr_t)shown.p, shown.n);
     return shown;
 }
 
-void jd_fields_shown(jd_jval *fields) {
+/* A value that is no text has its name with "_hex". */
+static int is_secret(jd_str name) {
     static const char *const names[] = {"PW", "password", "auth_code"};
+    if (name.n > 4 && !memcmp(name.p + name.n - 4, "_hex", 4)) name.n -= 4;
+    for (size_t k = 0; k < sizeof names / sizeof *names; k++)
+        if (jd_str_is(name, names[k])) return 1;
+    return 0;
+}
+
+void jd_fields_shown(jd_jval *fields) {
     for (size_t i = 0; fields->type == JD_JOBJ && i < fields->n; i++)
-        for (size_t k = 0; k < sizeof names / sizeof *names; k++)
-            if (jd_str_is(fields->members[i].name, names[k])) fields->members[i].val = jd_jmake_str(JD_STR("***"));
+        if (is_secret(fields->members[i].name)) fields->members[i].val = jd_jmake_str(JD_STR("***"));
 }
 
 /* Most frames have none, so that the list is made with the first. */

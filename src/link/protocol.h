@@ -108,9 +108,9 @@ typedef struct jd_protocol {
      * answers that tell the time. */
     void (*reply)(const jd_link_set *set, const jd_frame *f, jd_outcome outcome, jd_time now, jd_peer *peer,
                   jd_buf *out);
-    /* Which bytes of a frame, whole or broken, are a password that only the device and its centre share; n 0: none.
-     * NULL: frames never have one. */
-    jd_str (*secret)(jd_str bytes);
+    /* Writes asterisks over the password in a frame's bytes, whole or broken; rather more than less. NULL: frames never
+     * have one. */
+    void (*conceal)(char *p, size_t n);
     /* Appends a command to a device (JSON object, docs/links.md); by this serial its answer will name it.
      * NULL: the protocol has none. */
     int (*encode)(const jd_link_set *set, const jd_peer *peer, jd_str device, const jd_jval *command, uint16_t serial,
@@ -122,10 +122,13 @@ extern const jd_protocol jd_hj212, jd_jt808, jd_gb32960, jd_sl651, jd_modbus, jd
 const jd_protocol *jd_protocol_find(jd_str name);
 const jd_protocol *jd_protocol_at(size_t i); /* NULL behind the last */
 
-/* As it may be shown: a copy in the arena with asterisks for the secret. p may be NULL. */
+/* As it may be shown: a copy in the arena with asterisks for passwords. p NULL: it is not known of which protocol. */
 jd_str jd_frame_shown(const jd_protocol *p, jd_str bytes, jd_arena *a);
 /* The same for what decode() read: asterisks for the values of secret fields. */
 void jd_fields_shown(jd_jval *fields);
+/* A protocol's number, 0 for NULL, and back. */
+unsigned jd_protocol_no(const jd_protocol *p);
+const jd_protocol *jd_protocol_of(unsigned no);
 
 /* A lapse that was forgiven. Both texts take the same arguments. */
 void jd_frame_fault(jd_frame *f, jd_arena *a, const char *en, const char *zh, ...)

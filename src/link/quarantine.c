@@ -13,7 +13,7 @@ typedef struct aside {
     char device[64], from[64], en[200], zh[200];
     char *bytes;
     size_t n, whole;
-    int text;
+    const jd_protocol *protocol; /* NULL: not known, or no frame */
 } aside;
 
 struct quarantine {
@@ -48,14 +48,15 @@ static void keep(char *to, size_t room, jd_str s) {
     to[n] = 0;
 }
 
-void quarantine_add(quarantine *q, jd_str device, const char *from, jd_str bytes, int text, const jd_err *why) {
+void quarantine_add(quarantine *q, jd_str device, const char *from, jd_str bytes, const jd_protocol *p,
+                    const jd_err *why) {
     size_t n = bytes.n < KEPT_BYTES ? bytes.n : KEPT_BYTES;
     char *copy = jd_xmalloc(n + 1);
     if (n) memcpy(copy, bytes.p, n);
     pthread_mutex_lock(&q->lock);
     aside *a = &q->ring[q->n++ % q->most];
     free(a->bytes);
-    *a = (aside){.at = jd_now(), .bytes = copy, .n = n, .whole = bytes.n, .text = text};
+    *a = (aside){.at = jd_now(), .bytes = copy, .n = n, .whole = bytes.n, .protocol = p};
     keep(a->device, sizeof a->device, device);
     keep(a->from, sizeof a->from, jd_str_of(from));
     keep(a->en, sizeof a->en, jd_str_of(why->en));
@@ -64,12 +65,13 @@ void quarantine_add(quarantine *q, jd_str device, const char *from, jd_str bytes
 }
 
 static int is_text(const aside *a) {
-    for (size_t i = 0; a->text && i < a->n; i++)
+    int text = a->protocol && a->protocol->text;
+    for (size_t i = 0; text && i < a->n; i++)
         if ((unsigned char)a->bytes[i] >= 0x7f) return 0;
-    return a->text;
+    return text;
 }
 
-static void one(const aside *a, const jd_protocol *p, int zh, jd_buf *out) {
+static void one(const aside *a, int zh, jd_buf *out) {
     char at[JD_TIME_TEXT_MAX];
     size_t n = jd_time_print(a->at, 3, at);
     jd_buf_printf(out, "{\"at\":\"%.*s\",\"device\":", (int)n, at);
@@ -81,7 +83,7 @@ static void one(const aside *a, const jd_protocol *p, int zh, jd_buf *out) {
     jd_buf_printf(out, ",\"bytes\":%zu,\"hex\":\"", a->whole);
     jd_arena room;
     jd_arena_init(&room);
-    jd_str bytes = jd_frame_shown(p, (jd_str){a->bytes, a->n}, &room);
+    jd_str bytes = jd_frame_shown(a->protocol, (jd_str){a->bytes, a->n}, &room);
     jd_hex_add(out, bytes);
     jd_buf_c(out, '"');
     if (is_text(a)) {
@@ -92,13 +94,13 @@ static void one(const aside *a, const jd_protocol *p, int zh, jd_buf *out) {
     jd_arena_fini(&room);
 }
 
-void quarantine_json(quarantine *q, const jd_protocol *p, uint32_t limit, int zh, jd_buf *out) {
+void quarantine_json(quarantine *q, uint32_t limit, int zh, jd_buf *out) {
     pthread_mutex_lock(&q->lock);
     uint64_t kept = q->n < q->most ? q->n : q->most;
     jd_buf_c(out, '[');
     for (uint64_t i = 0; i < kept && i < limit; i++) {
         if (i) jd_buf_c(out, ',');
-        one(&q->ring[(q->n - 1 - i) % q->most], p, zh, out);
+        one(&q->ring[(q->n - 1 - i) % q->most], zh, out);
     }
     jd_buf_c(out, ']');
     pthread_mutex_unlock(&q->lock);
@@ -113,8 +115,8 @@ uint64_t quarantine_count(quarantine *q) {
 
 /* ---- what must last ---- */
 
-int quarantine_document(quarantine *q, jd_str link, jd_str device, const char *from, jd_str bytes, const jd_err *why,
-                        jd_arena *a, jd_str *id, jd_str *body) {
+int quarantine_document(quarantine *q, const jd_protocol *p, jd_str link, jd_str device, const char *from, jd_str bytes,
+                        const jd_err *why, jd_arena *a, jd_str *id, jd_str *body) {
     jd_time now = jd_now();
     char at[JD_TIME_TEXT_MAX];
     pthread_mutex_lock(&q->lock);
@@ -131,7 +133,7 @@ int quarantine_document(quarantine *q, jd_str link, jd_str device, const char *f
     size_t n = jd_time_print(now, 6, at), kept = bytes.n < KEPT_BYTES ? bytes.n : KEPT_BYTES;
     jd_buf_z(&b, "{\"link\":");
     jd_json_write_str(&b, link);
-    jd_buf_printf(&b, ",\"at\":\"%.*s\",\"device\":", (int)n, at);
+    jd_buf_printf(&b, ",\"protocol\":\"%s\",\"at\":\"%.*s\",\"device\":", p->name, (int)n, at);
     jd_json_write_str(&b, device);
     jd_buf_z(&b, ",\"from\":");
     jd_json_write_str(&b, jd_str_of(from));
@@ -153,7 +155,7 @@ static jd_str text_of(const jd_jval *v, const char *name) {
     return m && m->type == JD_JSTR ? jd_jstr(m) : (jd_str){"", 0};
 }
 
-void quarantine_load(quarantine *q, const jd_jval *v, int text) {
+void quarantine_load(quarantine *q, const jd_jval *v, const jd_protocol *declared) {
     jd_buf raw = {0};
     jd_err why = {0};
     char from[64];
@@ -165,7 +167,8 @@ void quarantine_load(quarantine *q, const jd_jval *v, int text) {
     keep(why.en, sizeof why.en, text_of(v, "en"));
     keep(why.zh, sizeof why.zh, text_of(v, "zh"));
     keep(from, sizeof from, text_of(v, "from"));
-    quarantine_add(q, text_of(v, "device"), from, jd_buf_view(&raw), text, &why);
+    const jd_protocol *p = jd_protocol_find(text_of(v, "protocol")); /* earlier documents do not say it */
+    quarantine_add(q, text_of(v, "device"), from, jd_buf_view(&raw), p ? p : declared, &why);
     pthread_mutex_lock(&q->lock);
     q->ring[(q->n - 1) % q->most].at = at;
     pthread_mutex_unlock(&q->lock);

@@ -318,9 +318,11 @@ static void reply(const jd_link_set *set, const jd_frame *f, jd_outcome outcome,
     jd_be16_add(out, crc_of(out->p + from, out->n - from));
 }
 
-static jd_str secret(jd_str s) {
-    int is_hex = s.n >= 10 && u8(s.p[0]) == 0x7e;
-    return is_hex ? (jd_str){s.p + 8, 2} : (jd_str){NULL, 0};
+static void conceal(char *p, size_t n) {
+    int digits = n && p[0] == SOH;
+    size_t from = digits ? 13 : 8, most = digits ? 4 : 2;
+    if (!digits && (!n || (uint8_t)p[0] != 0x7e)) return;
+    for (size_t i = from; i < n && i < from + most; i++) p[i] = '*';
 }
 
 const jd_protocol jd_sl651 = {.name = "sl651",
@@ -332,4 +334,4 @@ const jd_protocol jd_sl651 = {.name = "sl651",
                               .decode_joined = decode_joined,
                               .keep = keep,
                               .reply = reply,
-                              .secret = secret};
+                              .conceal = conceal};

@@ -241,7 +241,7 @@ static uint64_t write_told(taking *t, uint32_t *writes_n) {
 /* ---- one frame ---- */
 
 static void set_aside(link_port *p, const link_conn *c, jd_str device, jd_str bytes, const jd_err *why) {
-    quarantine_add(p->set_aside, device, c->from, bytes, p->decl->protocol->text, why);
+    quarantine_add(p->set_aside, device, c->from, bytes, p->decl->protocol, why);
 }
 
 /* Into the arena of frames, which is emptied before each. */
@@ -328,7 +328,8 @@ static jd_outcome keep_aside(link_conn *c, link_batch *b, jd_str device, const j
                              uint32_t *writes_n) {
     link_port *p = c->port;
     jd_str id, body;
-    if (!quarantine_document(p->set_aside, p->decl->name, device, c->from, f->bytes, why, &b->arena, &id, &body))
+    if (!quarantine_document(p->set_aside, p->decl->protocol, p->decl->name, device, c->from, f->bytes, why, &b->arena,
+                             &id, &body))
         return JD_OUT_BUSY;
     b->writes[b->job.n++] =
         (jd_write){.kind = JD_K_QUARANTINE, .rq = {.id = id, .observed = JD_TIME_NONE}, .raw_body = body};
@@ -356,7 +357,7 @@ static void take_whole(link_conn *c, link_batch *b, jd_frame *f, int rc, jd_err 
         atomic_fetch_add(&port->counts->bad, 1);
         set_aside(port, c, id, f->bytes, err);
         dev = id.n ? registry_find(r, d->name, id) : NULL;
-        if (dev) registry_heard(r, dev, f, now);
+        if (dev) registry_heard(r, dev, d->protocol, f, now);
         pend(c, b, f, NULL, 0, 0, 0, err->code == JD_E_BUSY ? JD_OUT_BUSY : JD_OUT_REFUSED);
         return;
     }
@@ -395,7 +396,7 @@ static void take_whole(link_conn *c, link_batch *b, jd_frame *f, int rc, jd_err 
     jd_outcome outcome = JD_OUT_KEPT;
     b->job.bytes = b->arena.total;
     atomic_fetch_add(&port->counts->readings, readings);
-    registry_told(r, dev, f, now,
+    registry_told(r, dev, d->protocol, f, now,
                   &(registry_frame){.device_time = t.newest,
                                     .line = d->protocol->encode ? c->id : 0,
                                     .loop = port->loop->no,

@@ -598,7 +598,7 @@ int jd_store_commit(jd_store *s, const jd_store_group *g, jd_err *err) {
     store__log_encode(&s->row, g);
     if (store__space(s, s->row.n, err) != 0) return JD_STORE_REFUSED;
     int rc = store__make_room(s, s->row.n, g->lets_go ? s->log_bytes_max / 8 : 0, err);
-    if (rc != JD_STORE_OK) return rc;
+    if (rc != JD_STORE_OK) return store__publish(s), rc;
     store_work w = {.group = g};
     store__plan(s, s->row.n, &w);
     rc = store__transact(s, &w, err);

@@ -118,6 +118,27 @@ test("a frame whose check fails is set aside, and not answered; what the mapping
     assert.equal(kept.length, 1);
     assert.match(kept[0].reason, /a34004-Rtd/);
     assert.match(kept[0].text, /a34004-Rtd=x/);
+    assert.match(kept[0].text, /;PW=\*{6};MN=/);
+});
+
+test("passwords stay hidden when the link is gone, or is declared anew with another protocol", async () => {
+    const port = await freePort();
+    await declare(server, "leaving", air.link(port));
+    const line = await Line.dial(port, air.read);
+    line.send(air.frame(air.device(7), 1));
+    assert.ok(await line.answer(air.key(1)));
+    await line.close();
+    const password = async (): Promise<void> => {
+        const shown = (await server.call("GET", `/api/devices/leaving/${air.device(7)}`)).json;
+        assert.equal(shown.lastFrames.length, 1);
+        assert.match(Buffer.from(shown.lastFrames[0].hex, "hex").toString("latin1"), /;PW=\*{6};MN=/);
+    };
+    await password();
+    const other = { ...air.link(port), protocol: "ais" };
+    assert.equal((await server.call("PUT", "/api/links/leaving", JSON.stringify(other))).status, 204);
+    await password();
+    assert.ok((await server.call("DELETE", "/api/links/leaving")).status < 300);
+    await password();
 });
 
 /** The frame anew, with a length and CRC that fit. */
