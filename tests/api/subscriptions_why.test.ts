@@ -2,6 +2,7 @@
 // as curl sends them.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { until } from "./brokers.ts";
 import { Receiver } from "./receiver.ts";
 import { check, City, core, folder, linkTo, Server, type Headers, type Json } from "./server.ts";
 
@@ -98,6 +99,8 @@ test("explain: paused is not expired; what is watched, what triggers, until when
     assert.deepEqual(fresh, { matches: true, watches: ["level"], triggers: ["attributeUpdated"] });
     check(await city.post("/entities/urn:x:pier:1/attrs", { level: property(2) }), 204);
     await receiver.count(1);
+    // The receiver has it before its answer is counted.
+    await until("the answer is counted", async () => "endpointStatus" in (await explain(id, "urn:x:pier:1")));
     const told = await explain(id, "urn:x:pier:1");
     assert.equal(told.endpointStatus, "ok");
     const left = Date.parse(told.throttledUntil) - Date.now();
