@@ -95,7 +95,7 @@ typedef struct jd_store_group {
 /* Durable on return of JD_STORE_OK. A key may stand in a group more than once; the last one counts. An empty group is
  * a group. JD_E_STORAGE_FULL: below min_free; JD_E_TOO_LARGE: more than 256 MiB; JD_E_BUSY: the log is at its bound and
  * no current function is set, or only log-only changes that wait to be sealed hold it (seal before stats.log_bytes
- * comes near log_bytes_max, half of it say). */
+ * less stats.log_due comes near log_bytes_max, half of it say). */
 int jd_store_commit(jd_store *s, const jd_store_group *g, jd_err *err);
 /* The log is not trimmed from this group on, until told otherwise; 0: nothing is held so (which is how a store opens).
  * Writer thread. What is held this way counts against log_bytes_max: a commit at the bound is refused with JD_E_BUSY.

@@ -94,9 +94,9 @@ struct jd_store {
     store_dirty dirty;
     jd_key keys[STORE_SWEEP_ROWS_MAX]; /* picked for the running transaction */
     uint64_t group_last;
-    uint64_t sweep_group;   /* newest group when the running sweep began */
-    uint64_t trim_to;       /* log rows up to this group are written behind */
-    uint64_t due_to;        /* the rows from trimmed to here are `due_bytes`; trimmed or above */
+    uint64_t sweep_group; /* newest group when the running sweep began */
+    uint64_t trim_to;     /* log rows up to this group are written behind */
+    uint64_t due_to;      /* the rows from trimmed to here are `due_bytes`; trimmed or above */
     uint64_t due_bytes;
     uint64_t trimmed;       /* newest trimmed group; the log begins behind it */
     uint64_t sealed_to;     /* log-only changes up to this group are not the log's any more; never below trimmed */

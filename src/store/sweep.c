@@ -20,7 +20,7 @@ enum {
     IDLE_ROWS = 256,
     ROOM_ROWS = STORE_SWEEP_ROWS_MAX,
 };
-#define TRIM_BYTES (UINT64_C(24) << 10) /* or so often the group's own: */
+#define TRIM_BYTES (UINT64_C(24) << 10) /* at least; the log shrinks as long as it is more than the group's own */
 #define TRIM_TIMES 4
 #define TRIM_BYTES_IDLE (UINT64_C(1) << 20)
 #define TRIM_BYTES_ROOM (UINT64_C(8) << 20)
