@@ -44,6 +44,10 @@ __attribute__((malloc, alloc_size(2), returns_nonnull)) static inline void *jd_a
     a->at += n;
     return p;
 }
+/* What was allocated last ends here after all: the rest of it is given back. */
+static inline void jd_arena_cut(jd_arena *a, const void *end) {
+    a->at -= (size_t)(a->at - (const char *)end) & ~(size_t)15;
+}
 void *jd_arena_zalloc(jd_arena *a, size_t n) __attribute__((malloc, alloc_size(2), returns_nonnull));
 jd_arena_mark jd_arena_tell(const jd_arena *a);
 /* Gives back everything allocated since the mark. */

@@ -43,11 +43,9 @@ static inline jd_str jd_buf_view(const jd_buf *b) {
 
 /* LEB128: 7 bits a byte, low first; at most 10 bytes, for which there is room at `to`. Returns where it ends. */
 enum { JD_VARINT_MAX = 10 };
+char *jd_varint_put_long(char *to, uint64_t v);
 static inline char *jd_varint_put(char *to, uint64_t v) {
-    while (v >= 0x80) {
-        *to++ = (char)(unsigned char)(v | 0x80);
-        v >>= 7;
-    }
+    if (v >= 0x80) return jd_varint_put_long(to, v);
     *to++ = (char)(unsigned char)v;
     return to;
 }
@@ -61,12 +59,15 @@ static inline int64_t jd_unzigzag(uint64_t v) {
     return (int64_t)(v >> 1) ^ -(int64_t)(v & 1);
 }
 static inline size_t jd_varint_size(uint64_t v) {
-    size_t n = 1;
-    while (v >= 0x80) v >>= 7, n++;
-    return n;
+    return (size_t)(63 - __builtin_clzll(v | 1)) / 7 + 1;
 }
 /* Reads one number at *p, before end, and moves *p behind it. On malformed input *p becomes NULL and 0 is returned;
  * a reader may therefore check once at the end. */
+typedef struct jd_varint { /* by value, so that a reader's place can stay in a register */
+    uint64_t v;
+    const unsigned char *behind;
+} jd_varint;
+jd_varint jd_varint_long(const unsigned char *p, const unsigned char *end);
 static inline uint64_t jd_varint_get(const unsigned char **p, const unsigned char *end) {
     const unsigned char *q = *p;
     if (!q) return 0;
@@ -74,18 +75,12 @@ static inline uint64_t jd_varint_get(const unsigned char **p, const unsigned cha
         *p = q + 1;
         return *q;
     }
-    uint64_t v = 0;
-    unsigned shift = 0;
-    while (q < end && shift < 64) {
-        unsigned char c = *q++;
-        v |= (uint64_t)(c & 0x7f) << shift;
-        if (c < 0x80) {
-            *p = q;
-            return v;
-        }
-        shift += 7;
+    if (end - q > 1 && q[1] < 0x80) {
+        *p = q + 2;
+        return (uint64_t)(*q & 0x7f) | (uint64_t)q[1] << 7;
     }
-    *p = NULL;
-    return 0;
+    jd_varint r = jd_varint_long(q, end);
+    *p = r.behind;
+    return r.v;
 }
 #endif

@@ -40,19 +40,50 @@ static size_t day_of(const int64_t *at, size_t n) {
     return (size_t)(day / step) <= n / 2 ? (size_t)(day / step) : 0;
 }
 
-/* A column of times that stands in the row already is pointed at: the attributes of one entity often share them. */
-static void times_put(jd_buf *data, series__times *seen, const int64_t *v, size_t n) {
-    size_t from = data->n;
-    series__column_put(data, v, n, SERIES__TIME, 0);
-    size_t bytes = data->n - from;
+/* ---- columns of times that stand in the row already are pointed at ----
+ * The attributes of one entity often share them. What they were made of is kept beside them, so that the same times are
+ * found again without being encoded again. */
+
+void series__times_begin(series__times *t) {
+    t->n = 0;
+    t->keys.n = 0;
+}
+
+void series__times_fini(series__times *t) {
+    free(t->p);
+    jd_buf_fini(&t->keys);
+}
+
+/* The column of n values that was made of these. */
+static const struct series__seen *made_of(const series__times *seen, size_t n, const int64_t *key, size_t key_n) {
     for (size_t k = seen->n; k-- > 0 && seen->n - k <= SEEN_LOOK;) {
-        struct series__seen *s = &seen->p[k];
-        if (s->n != n || s->bytes != bytes || memcmp(data->p + s->at, data->p + from, bytes) != 0) continue;
-        size_t back = from - s->at;
-        if (1 + jd_varint_size(back) >= bytes) return;
-        data->n = from;
+        const struct series__seen *s = &seen->p[k];
+        if (s->n == n && s->key_n == key_n && memcmp(seen->keys.p + s->key, key, key_n * sizeof *key) == 0) return s;
+    }
+    return NULL;
+}
+
+/* The column, again: what is shorter of it and a pointer to it. */
+static void point(jd_buf *data, const struct series__seen *s) {
+    size_t back = data->n - s->at;
+    if (1 + jd_varint_size(back) < s->bytes) {
         jd_buf_c(data, SERIES__SAME);
         jd_buf_varint(data, back);
+    } else {
+        jd_buf_room(data, s->bytes);
+        jd_buf_add(data, data->p + s->at, s->bytes);
+    }
+}
+
+/* A column of n values has been put behind `from`. */
+static void times_seen(jd_buf *data, series__times *seen, size_t from, size_t n, const int64_t *key, size_t key_n,
+                       unsigned form) {
+    size_t bytes = data->n - from;
+    for (size_t k = seen->n; k-- > 0 && seen->n - k <= SEEN_LOOK;) {
+        const struct series__seen *s = &seen->p[k];
+        if (s->n != n || s->bytes != bytes || memcmp(data->p + s->at, data->p + from, bytes) != 0) continue;
+        data->n = from;
+        point(data, s);
         return;
     }
     if (bytes < 4) return;
@@ -60,7 +91,19 @@ static void times_put(jd_buf *data, series__times *seen, const int64_t *v, size_
         seen->cap = seen->cap ? 2 * seen->cap : 64;
         seen->p = jd_xrealloc(seen->p, seen->cap * sizeof *seen->p);
     }
-    seen->p[seen->n++] = (struct series__seen){n, from, bytes};
+    seen->p[seen->n++] = (struct series__seen){n, from, bytes, seen->keys.n, key_n, form};
+    jd_buf_add(&seen->keys, key, key_n * sizeof *key);
+}
+
+static void times_put(jd_buf *data, series__times *seen, const int64_t *v, size_t n) {
+    const struct series__seen *s = made_of(seen, n, v, n);
+    if (s) {
+        point(data, s);
+        return;
+    }
+    size_t from = data->n;
+    series__column_put(data, v, n, SERIES__TIME, 0);
+    times_seen(data, seen, from, n, v, n, 0);
 }
 
 static series__at times_get(series__at data, series__at p, series__at end, int64_t *v, size_t n) {
@@ -130,25 +173,31 @@ static unsigned recorded_form(const series__rows *r) {
     return once ? SERIES__AT_ONCE : after ? SERIES__AFTER : SERIES__RECORDED;
 }
 
-/* The column; returns which of the two it is. */
+/* The column, from the first or from `at`; returns which of the two it is. */
 static unsigned recorded_put(jd_buf *data, series__times *seen, const series__rows *r) {
-    size_t from = data->n, n = r->n, known = seen->n;
-    int64_t v[JD_CHUNK_MAX], lag[JD_CHUNK_MAX];
+    size_t from = data->n, n = r->n;
+    int64_t v[2 * JD_CHUNK_MAX], *lag = v + n;
     for (size_t i = 0; i < n; i++) {
         v[i] = sub(r->recorded[i], r->recorded[0]);
         lag[i] = sub(v[i], sub(r->at[i], r->at[0]));
     }
-    times_put(data, seen, v, n);
-    if (data->n - from <= 3) return SERIES__RECORDED;
+    const struct series__seen *s = made_of(seen, n, v, 2 * n);
+    if (s) {
+        point(data, s);
+        return s->form;
+    }
+    unsigned form = SERIES__RECORDED;
     jd_buf other = {0};
-    series__column_put(&other, lag, n, SERIES__TIME, 0);
-    int lags = other.n < data->n - from;
+    series__column_put(data, v, n, SERIES__TIME, 0);
+    if (data->n - from > 3) series__column_put(&other, lag, n, SERIES__TIME, 0);
+    if (other.n && other.n < data->n - from) {
+        form = SERIES__LAG;
+        data->n = from;
+        jd_buf_str(data, jd_buf_view(&other));
+    }
     jd_buf_fini(&other);
-    if (!lags) return SERIES__RECORDED;
-    seen->n = known;
-    data->n = from;
-    times_put(data, seen, lag, n);
-    return SERIES__LAG;
+    times_seen(data, seen, from, n, v, 2 * n, form);
+    return form;
 }
 
 static jd_time steady(const int64_t *at, size_t n) {

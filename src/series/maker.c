@@ -31,7 +31,7 @@ struct jd_rowmaker {
 static void row_begin(jd_rowmaker *m) {
     series__dict_init(&m->dict);
     m->data.n = 0;
-    m->seen.n = 0;
+    series__times_begin(&m->seen);
     m->heads_n = 0;
     m->row = (jd_rowhead){.from = INT64_MAX, .to = INT64_MIN};
 }
@@ -46,7 +46,7 @@ void jd_rowmaker_free(jd_rowmaker *m) {
     if (!m) return;
     series__dict_fini(&m->dict);
     jd_buf_fini(&m->data);
-    free(m->seen.p);
+    series__times_fini(&m->seen);
     free(m->heads);
     free(m->nums);
     free(m);

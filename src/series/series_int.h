@@ -110,10 +110,15 @@ enum {                            /* a chunk's form, in its head */
 };
 typedef struct series__times { /* columns of times in the row so far, to be pointed at */
     struct series__seen {
-        size_t n, at, bytes;
+        size_t n, at, bytes; /* values, where in the data, how many there */
+        size_t key, key_n;   /* in keys: what the column was made of */
+        unsigned form;       /* of `recorded`: which of its two it is */
     } * p;
     size_t n, cap;
+    jd_buf keys; /* int64_t */
 } series__times;
+void series__times_begin(series__times *t);
+void series__times_fini(series__times *t);
 /* Appends a chunk to the row's data and fills h but for its key. */
 void series__chunk_put(jd_buf *data, series__times *seen, const series__rows *r, jd_chunkhead *h);
 /* data: where the row's chunks begin. r has room for h->count; its nums are put into the arena. */

@@ -76,6 +76,39 @@ static void test_varint(void **state) {
     jd_buf_fini(&b);
 }
 
+/* Each width at both its edges, as the last bytes of a buffer and followed by others, against seven bits at a time. */
+static void test_varint_widths(void **state) {
+    (void)state;
+    for (unsigned bit = 0; bit < 64; bit++)
+        for (int off = -1; off < 2; off++) {
+            uint64_t v = (UINT64_C(1) << bit) + (uint64_t)off;
+            unsigned char plain[JD_VARINT_MAX + 8], out[JD_VARINT_MAX + 8];
+            size_t n = 0;
+            memset(plain, 0xa5, sizeof plain);
+            memset(out, 0xa5, sizeof out);
+            for (uint64_t rest = v; rest >= 0x80 || (plain[n++] = (unsigned char)rest, 0); rest >>= 7)
+                plain[n++] = (unsigned char)(rest | 0x80);
+            assert_int_equal(n, jd_varint_size(v));
+            assert_ptr_equal(jd_varint_put((char *)out, v), (char *)out + n);
+            assert_memory_equal(out, plain, sizeof out); /* what stands behind it too */
+            unsigned char *tight = jd_xmalloc(n);
+            memcpy(tight, plain, n);
+            const unsigned char *p = tight;
+            assert_true(jd_varint_get(&p, tight + n) == v);
+            assert_ptr_equal(p, tight + n);
+            p = tight;
+            jd_varint_get(&p, tight + n - 1);
+            assert_null(p);
+            free(tight);
+            p = plain;
+            assert_true(jd_varint_get(&p, plain + sizeof plain) == v);
+            assert_ptr_equal(p, plain + n);
+        }
+    const unsigned char overlong[] = {0x81, 0x80, 0x00, 0xff, 0xff, 0xff, 0xff, 0xff}, *p = overlong;
+    assert_true(jd_varint_get(&p, overlong + sizeof overlong) == 1);
+    assert_ptr_equal(p, overlong + 3);
+}
+
 static void test_times(void **state) {
     (void)state;
     static const struct {
@@ -182,6 +215,7 @@ int main(void) {
         cmocka_unit_test(test_arena_keeps_until_rewound),
         cmocka_unit_test(test_arena_recycles_what_it_may_keep),
         cmocka_unit_test(test_varint),
+        cmocka_unit_test(test_varint_widths),
         cmocka_unit_test(test_times),
         cmocka_unit_test(test_strmap_against_array),
         cmocka_unit_test(test_sums),
