@@ -307,25 +307,12 @@ static int follows(const jd_write *a, const jd_write *b) {
     return 1;
 }
 
-/* The instance as it stood in the document between its write and the next. */
-static jd_attrview stood(const jd_ready *r, jd_time created, jd_time modified) {
-    jd_bytes rest = {(const unsigned char *)r->record.p, (const unsigned char *)r->record.p + r->record.n};
-    jd_attrview v;
-    jd_attr_next(&rest, 0, &v);
-    v.created = created;
-    v.modified = modified;
-    return v;
-}
-
 /* What each write but the last told, and what stood there before: history, recorded when it was told. */
 static void remember_run_of(remember *r, const jd_write *w, uint32_t n, const jd_attrview *was, jd_time first) {
-    jd_attrview all[RUN_MAX];
     for (uint32_t i = 0; i < w->ready_n; i++) {
         uint32_t k = 0;
         while (!is_same_series(&w->ready[k], was[i].name, was[i].dataset)) k++;
-        all[0] = was[i];
-        for (uint32_t j = 0; j + 1 < n; j++) all[j + 1] = stood(&w[j].ready[k], was[i].created, first + j);
-        remember_series(r, all, n);
+        remember_series(r, &was[i], w, k, n - 1, first);
     }
 }
 

@@ -103,6 +103,8 @@ typedef enum jd_dkind {
 /* ---- tenants ---- */
 /* The tenant's number by name (empty: the default one, always 0); -1 when there is none. */
 int jd_tenant_find(jd_engine *e, jd_str name);
+/* The name by that number, which lives as long as the engine; empty: the default one. */
+jd_str jd_tenant_name(jd_engine *e, int tenant);
 /* A valid tenant name: 1..200 of letters, digits, '_', '-', '.', ':' and '/'. */
 int jd_tenant_name_valid(jd_str name);
 size_t jd_tenants_list(jd_engine *e, jd_arena *a, jd_str **out);
@@ -158,10 +160,12 @@ typedef struct jd_job {
         struct jd_job *job); /* on the writer thread; must not block. The job's memory is the submitter's again. */
     void *user;
     jd_lane *lane; /* NULL: none */
+    /* when done */
+    int failed;        /* writes may have failed, each says whether it has; 0: none has */
+    int tenant_number; /* as jd_tenant_find gives it; not set where the tenant does not exist */
     /* the engine's */
     struct jd_job *next;
     size_t at;
-    int tenant_number;
 } jd_job;
 /* Takes the job, or refuses it (JD_E_BUSY, JD_E_INTERNAL on a dead engine) and then done() is not called. */
 int jd_submit(jd_engine *e, jd_job *job, jd_err *err);

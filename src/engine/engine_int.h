@@ -357,8 +357,9 @@ size_t older_than_now(const jd_moments *m, const jd_doc *is, jd_time now);
 /* Which readings a temporal write leaves. */
 void remember_temporal(remember *r, const jd_write *w);
 void remember_replaced(remember *r, const jd_attrview *old);
-/* n instances of one series that followed each other, none of them the present one. */
-void remember_series(remember *r, const jd_attrview *v, uint32_t n);
+/* An instance, and what n writes told of it since, each the k-th that it has ready: none of them is the present one.
+ * They were recorded at `first` and the moments behind it. */
+void remember_series(remember *r, const jd_attrview *was, const jd_write *w, uint32_t k, uint32_t n, jd_time first);
 /* What a temporal deletion or modification means for the present state of an entity that is there: the new document, or
  * nothing when it stays. 1: the instance that is named was the present one, and that is all there is to do. */
 int temporal_present(jd_engine *e, const version *v, const jd_write *w, jd_time now, remember *r, jd_buf *out);

@@ -88,7 +88,10 @@ static int make_ready(jd_engine *e, const jd_ent *ent, jd_arena *a, jd_write *w,
 int jd_observe_readings(jd_engine *e, const jd_told *t, jd_arena *a, jd_write *w, jd_err *err) {
     jd_ent ent = entity_of(t);
     int alone;
-    *w = (jd_write){.rq = {.op = JD_OP_OBSERVE, .observed = JD_TIME_NONE}};
+    memset(w, 0, offsetof(jd_write, err)); /* an error's texts say nothing while there is none */
+    w->err.code = JD_E_OK;
+    w->rq.op = JD_OP_OBSERVE;
+    w->rq.observed = JD_TIME_NONE;
     if (make_ready(e, &ent, a, w, &alone, err)) return -1;
     if (!alone && jd_moments_make(e, &ent, a, w, err)) return -1;
     jd_ent names;

@@ -120,17 +120,37 @@ void remember_replaced(remember *r, const jd_attrview *old) {
     replaced(r, old, NULL);
 }
 
-void remember_series(remember *r, const jd_attrview *v, uint32_t n) {
-    size_t room = 0;
-    for (uint32_t i = 0; i < n; i++) room += (size_t)(v[i].record.end - v[i].record.p) * 2 + 64;
+/* What a write told, as the document had it until the next. */
+static jd_reading reading_of_ready(remember *r, const jd_ready *x, jd_time recorded) {
+    if (x->skeleton.p)
+        return (jd_reading){.at = x->observed,
+                            .recorded = recorded,
+                            .skeleton = x->skeleton,
+                            .nums = x->nums,
+                            .nums_n = x->nums_n,
+                            .flags = (x->head & 15) == JD_PROPERTY ? JD_R_OBSERVED | JD_R_NUMERIC : JD_R_OBSERVED,
+                            .digits = x->digits};
+    jd_bytes rest = {(const unsigned char *)x->record.p, (const unsigned char *)x->record.p + x->record.n};
+    jd_attrview v;
+    jd_attr_next(&rest, 0, &v);
+    v.modified = recorded;
+    return reading_of(&v, &r->skeleton, &r->nums);
+}
+
+void remember_series(remember *r, const jd_attrview *was, const jd_write *w, uint32_t k, uint32_t n, jd_time first) {
+    size_t room = (size_t)(was->record.end - was->record.p) * 2 + 64;
+    for (uint32_t j = 0; j < n; j++) room += w[j].ready[k].skeleton.p ? 0 : w[j].ready[k].record.n * 2 + 64;
     r->skeleton.n = r->nums.n = 0;
     jd_buf_room(&r->skeleton, room); /* a skeleton is written once while it stays the same, so it must not move */
     jd_buf_room(&r->nums, room * sizeof(jd_num));
     if (!r->begun) hist_body_begin(&r->body, r->out, r->now);
     r->begun = 1;
-    for (uint32_t i = 0; i < n; i++) {
-        jd_reading rd = reading_of(&v[i], &r->skeleton, &r->nums);
-        hist_body_add(&r->body, v[i].name, jd_inst_dataset_no(v[i].dataset), &rd);
+    uint32_t dataset = jd_inst_dataset_no(was->dataset);
+    jd_reading rd = reading_of(was, &r->skeleton, &r->nums);
+    hist_body_add(&r->body, was->name, dataset, &rd);
+    for (uint32_t j = 0; j < n; j++) {
+        rd = reading_of_ready(r, &w[j].ready[k], first + j);
+        hist_body_add(&r->body, was->name, dataset, &rd);
     }
     r->body.last.p = NULL;
 }

@@ -99,6 +99,7 @@ static int work_on(jd_engine *e, overlay *o, jd_job *job, jd_time now) {
     jd_tenant *t = tenant_for(e, o, job, &err);
     if (!t) {
         for (size_t i = 0; i < job->n; i++) job->writes[i].err = err;
+        job->failed = 1;
         job->at = job->n;
         return 1;
     }
@@ -113,6 +114,7 @@ static int work_on(jd_engine *e, overlay *o, jd_job *job, jd_time now) {
         }
         size_t done = change_apply_run(e, o, t, w, until - job->at, job->arena, now);
         if (!done) done = change_apply(e, o, t, w, job->arena, now) == 0;
+        job->failed |= !done;
         for (size_t i = 0; i < done; i++) {
             struct outcome oc = {&w[i]};
             PUSH(o, writes, oc);
@@ -357,6 +359,8 @@ static void commit(jd_engine *e, overlay *o) {
             o->writes[i].w->err = err;
             o->writes[i].w->applied = (jd_applied){0};
         }
+        for (uint32_t i = 0; i < o->finished_n; i++) o->finished[i]->failed = 1;
+        for (jd_job *job = o->turn; job; job = job->next) job->failed = 1; /* the part of it that was in the group */
     }
     size_t weight = 0;
     for (uint32_t i = 0; i < o->finished_n; i++) weight += o->finished[i]->bytes;
@@ -589,6 +593,7 @@ void writer_free(jd_engine *e) {
 int jd_submit(jd_engine *e, jd_job *job, jd_err *err) {
     job->next = NULL;
     job->at = 0;
+    job->failed = 0;
     if (atomic_load(&e->dead))
         return jd_fail(err, JD_E_INTERNAL, "the store stopped after a failed sync; restart the program",
                        "存储在同步失败后已停止，请重启程序");

@@ -123,8 +123,8 @@ int jd_put_time8(jd_fields *f, const char *name, int year, int month, int day, i
     if (year < 0 || year > 9999 || month < 1 || month > 12 || day < 1 || day > days_of(year, month)) return -1;
     if (hour < 0 || hour > 23 || minute < 0 || minute > 59 || second < 0 || second > 59) return -1;
     static const char form[] = "0000-00-00T00:00:00+08:00"; /* in nearly every frame, so without printf */
-    jd_str text = jd_arena_dup(f->a, (jd_str){form, sizeof form - 1});
-    char *to = (char *)(uintptr_t)text.p;
+    char *to = jd_arena_alloc(f->a, sizeof form);
+    memcpy(to, form, sizeof form);
     two_digits(to, year / 100);
     two_digits(to + 2, year % 100);
     two_digits(to + 5, month);
@@ -132,7 +132,7 @@ int jd_put_time8(jd_fields *f, const char *name, int year, int month, int day, i
     two_digits(to + 11, hour);
     two_digits(to + 14, minute);
     two_digits(to + 17, second);
-    jd_put_str(f, name, text);
+    jd_put_str(f, name, (jd_str){to, sizeof form - 1});
     return 0;
 }
 

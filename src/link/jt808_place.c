@@ -164,24 +164,25 @@ typedef struct item {
 } item;
 
 typedef struct item_kind {
-    unsigned char id, size, how;
+    unsigned char size, how;
     jd_str name;
 } item_kind;
 
 static const item_kind plain_items[] = {
-    {0x01, 4, JT808_TENTHS, NAME("mileage_km")},
-    {0x02, 2, JT808_TENTHS, NAME("fuel_l")},
-    {0x03, 2, JT808_TENTHS, NAME("recorder_speed_kmh")},
-    {0x04, 2, JT808_INT, NAME("event_id")},
-    {0x14, 4, JT808_INT, NAME("video_alarms")},
-    {0x15, 4, JT808_INT, NAME("video_lost_channels")},
-    {0x16, 4, JT808_INT, NAME("video_covered_channels")},
-    {0x17, 2, JT808_INT, NAME("video_storage_faults")},
-    {0x25, 4, JT808_INT, NAME("vehicle_signals")},
-    {0x2a, 2, JT808_INT, NAME("io_state")},
-    {0x2b, 4, JT808_INT, NAME("analog")},
-    {0x30, 1, JT808_INT, NAME("signal")},
-    {0x31, 1, JT808_INT, NAME("satellites")},
+    /* by id; size 0: none of these */
+    [0x01] = {4, JT808_TENTHS, NAME("mileage_km")},
+    [0x02] = {2, JT808_TENTHS, NAME("fuel_l")},
+    [0x03] = {2, JT808_TENTHS, NAME("recorder_speed_kmh")},
+    [0x04] = {2, JT808_INT, NAME("event_id")},
+    [0x14] = {4, JT808_INT, NAME("video_alarms")},
+    [0x15] = {4, JT808_INT, NAME("video_lost_channels")},
+    [0x16] = {4, JT808_INT, NAME("video_covered_channels")},
+    [0x17] = {2, JT808_INT, NAME("video_storage_faults")},
+    [0x25] = {4, JT808_INT, NAME("vehicle_signals")},
+    [0x2a] = {2, JT808_INT, NAME("io_state")},
+    [0x2b] = {4, JT808_INT, NAME("analog")},
+    [0x30] = {1, JT808_INT, NAME("signal")},
+    [0x31] = {1, JT808_INT, NAME("satellites")},
 };
 
 static const jt808_part overspeed_parts[] = {{"place_type", 1, JT808_INT}, {"area_id", 4, JT808_INT}};
@@ -302,15 +303,12 @@ static int is_video(unsigned id) {
 }
 
 static int known_item(jd_arena *a, item it, jd_str *name, jd_jval *v) {
-    for (size_t i = 0; i < COUNT_OF(plain_items); i++) {
-        const item_kind *k = &plain_items[i];
-        if (k->id != it.id) continue;
-        if (k->size != it.s.n) return -1;
-        *name = k->name;
-        *v = jd_jdec(number(it.s.p, k->size), k->how == JT808_TENTHS);
-        return 0;
-    }
-    return rich_item(a, it, name, v);
+    const item_kind *k = it.id < COUNT_OF(plain_items) ? &plain_items[it.id] : NULL;
+    if (!k || !k->size) return rich_item(a, it, name, v);
+    if (k->size != it.s.n) return -1;
+    *name = k->name;
+    *v = jd_jdec(number(it.s.p, k->size), k->how == JT808_TENTHS);
+    return 0;
 }
 
 /* Is this a number that only JT/T 808 itself gives out? (14-18 and 64-67 had other owners first.) */

@@ -8,37 +8,43 @@
 
 enum { BODY_MOST = 1023 };
 
-static void add(jd_buf *out, unsigned char c, unsigned char *sum) {
-    *sum ^= c;
+typedef struct escaped { /* bytes between the marks; there is room for each to be escaped */
+    char *to;
+    unsigned char sum;
+} escaped;
+
+static inline void add(escaped *e, unsigned char c) {
+    e->sum ^= c;
     if (c == 0x7e || c == 0x7d) {
-        jd_buf_c(out, 0x7d);
-        jd_buf_c(out, c == 0x7e ? 2 : 1);
+        *e->to++ = 0x7d;
+        *e->to++ = c == 0x7e ? 2 : 1;
     } else {
-        jd_buf_c(out, (char)c);
+        *e->to++ = (char)c;
     }
 }
 
-static void add_all(jd_buf *out, jd_str s, unsigned char *sum) {
-    for (size_t i = 0; i < s.n; i++) add(out, (unsigned char)s.p[i], sum);
+static void add_all(escaped *e, jd_str s) {
+    for (size_t i = 0; i < s.n; i++) add(e, (unsigned char)s.p[i]);
 }
 
-static void add16(jd_buf *out, unsigned v, unsigned char *sum) {
-    add(out, (unsigned char)(v >> 8), sum);
-    add(out, (unsigned char)v, sum);
+static void add16(escaped *e, unsigned v) {
+    add(e, (unsigned char)(v >> 8));
+    add(e, (unsigned char)v);
 }
 
 void jt808__frame(jd_buf *out, const jt808_own *to, unsigned id, uint16_t serial, jd_str body) {
-    unsigned char sum = 0;
     int late = to->edition == 2019;
-    jd_buf_c(out, 0x7e);
-    add16(out, id, &sum);
-    add16(out, (unsigned)body.n | (late ? 0x4000u : 0), &sum);
-    if (late) add(out, to->version, &sum);
-    add_all(out, to->phone, &sum);
-    add16(out, serial, &sum);
-    add_all(out, body, &sum);
-    add(out, sum, &sum);
-    jd_buf_c(out, 0x7e);
+    escaped e = {.to = jd_buf_room(out, 2 + 2 * (8 + to->phone.n + body.n))};
+    *e.to++ = 0x7e;
+    add16(&e, id);
+    add16(&e, (unsigned)body.n | (late ? 0x4000u : 0));
+    if (late) add(&e, to->version);
+    add_all(&e, to->phone);
+    add16(&e, serial);
+    add_all(&e, body);
+    add(&e, e.sum);
+    *e.to++ = 0x7e;
+    out->n = (size_t)(e.to - out->p);
 }
 
 /* ---- commands ---- */

@@ -140,9 +140,11 @@ typedef struct link_conn {
     link_device *spoke;     /* who spoke last; NULL: nobody yet */
 } link_conn;
 
-typedef struct link_pend { /* one frame that is owed an answer */
+typedef struct link_pend { /* one frame that is owed an answer, and what is needed of it until then */
     link_conn *conn;
-    jd_frame *frame;
+    jd_str bytes, id; /* id: who speaks, as it says itself */
+    const void *own;  /* the protocol's */
+    unsigned edition;
     link_device *device;
     int fresh; /* its document is among the writes */
     uint32_t write, writes_n;
@@ -157,6 +159,7 @@ typedef struct link_batch {
     jd_job job;
     jd_write *writes;
     size_t writes_cap;
+    uint32_t fixed_n; /* writes that link_fixed_flying counts */
     link_pend *pend;
     uint32_t pend_n, pend_cap;
     jd_str tenant; /* while pend_n */
@@ -178,7 +181,8 @@ typedef struct link_loop {
     int quiet, ending;
     uint64_t last_conn;
     size_t parts_bytes;            /* of all connections */
-    uint64_t took_us;              /* when the frames in work were taken */
+    uint64_t took_us;              /* when the frames in work were taken, monotonic, and */
+    jd_time took;                  /* by the clock */
     jd_arena frame;                /* what the frame in work was read into */
     struct link_command *commands; /* sent, not yet answered */
     struct link_command *settled;  /* to be told what became of them */
@@ -234,9 +238,10 @@ int link_command_write(jd_engine *e, const link_decl *d, jd_str entity, const jd
 /* links.c */
 link_decl *link_decl_of(jd_links *l, jd_str name); /* a reference; NULL: there is no such link, or it is not open */
 
-/* take.c: one frame of a connection into the batch that is being filled. */
-void link_take(link_conn *c, jd_str bytes);
-/* All frames that stand in the connection's buffer, until the batch is full. */
+/* take.c: frames of a connection into the batch that is being filled. Bytes that came: what is left of them, a frame
+ * begun or frames for which there is no room, waits in c->in. */
+void link_take_read(link_conn *c, jd_str bytes);
+/* What waits in c->in, until the batch is full. */
 void link_take_all(link_conn *c);
 void link_pause(link_conn *c); /* until there is room; then link_take_all goes on */
 void link_parts_free(link_conn *c);

@@ -39,7 +39,7 @@ static link_batch *batch_new(link_loop *loop) {
     }
     b->next = NULL;
     b->tenant = (jd_str){NULL, 0};
-    b->pend_n = 0;
+    b->pend_n = b->fixed_n = 0;
     b->job = (jd_job){.arena = &b->arena, .writes = b->writes, .make_tenant = 1, .lane = &loop->lane};
     return b;
 }
@@ -187,8 +187,7 @@ static void on_read(uv_stream_t *s, ssize_t n, const uv_buf_t *buf) {
     }
     atomic_fetch_add(&p->counts->bytes, (uint64_t)n);
     c->heard_ms = uv_now(&p->loop->uv);
-    jd_buf_add(&c->in, buf->base, (size_t)n);
-    if (!c->paused) link_take_all(c);
+    link_take_read(c, (jd_str){buf->base, (size_t)n});
     if (c->paused) {
         uv_read_stop(s);
         c->reading = 0;
@@ -332,7 +331,7 @@ static int worth_again(jd_errcode code) {
 
 static jd_outcome outcome_of(const link_batch *b, const link_pend *p, const jd_err **why) {
     jd_outcome o = p->outcome;
-    for (uint32_t i = 0; i < p->writes_n; i++) {
+    for (uint32_t i = 0; b->job.failed && i < p->writes_n; i++) {
         const jd_write *w = &b->job.writes[p->write + i];
         if (w->err.code == JD_E_OK) continue;
         *why = &w->err;
@@ -350,11 +349,11 @@ static void answer(link_batch *b, link_pend *p, jd_time now, uint64_t now_us) {
     jd_outcome o = outcome_of(b, p, &why);
     c->flying--;
     if (p->fresh) registry_stored(b->loop->links->devices, p->device, o != JD_OUT_BUSY);
-    if (o == JD_OUT_REFUSED && why)
-        quarantine_add(port->set_aside, p->frame->device, c->from, p->frame->bytes, d->protocol, why);
+    if (o == JD_OUT_REFUSED && why) quarantine_add(port->set_aside, p->id, c->from, p->bytes, d->protocol, why);
     if (is_open(c) && d->protocol->reply) {
         size_t before = c->out.n;
-        d->protocol->reply(&d->set, p->frame, o, now, &c->peer, &c->out);
+        const jd_frame f = {.bytes = p->bytes, .device = p->id, .edition = p->edition, .own = p->own, .answers = -1};
+        d->protocol->reply(&d->set, &f, o, now, &c->peer, &c->out);
         if (c->out.n > before) atomic_fetch_add(&port->counts->answers, 1);
     }
     atomic_store_explicit(&port->counts->wait_us, now_us - p->arrived_us, memory_order_relaxed);
@@ -367,7 +366,7 @@ uint16_t *link_fixed_flying(link_loop *loop, jd_str entity) {
 }
 
 static void complete(link_batch *b) {
-    for (size_t i = 0; i < b->job.n; i++) {
+    for (size_t i = 0; b->fixed_n && i < b->job.n; i++) {
         const jd_write *w = &b->job.writes[i];
         if (w->kind == JD_K_ENTITY && w->rq.op == JD_OP_CREATE) --*link_fixed_flying(b->loop, w->rq.id);
     }

@@ -225,14 +225,14 @@ static uint64_t write_told(taking *t, uint32_t *writes_n) {
         jd_err_none(&err);
         /* what an earlier frame told may be on its way: then what is published says nothing of what is new */
         uint16_t *flying = t->fixed[i] ? link_fixed_flying(t->b->loop, t->told[i].id) : NULL;
-        int tenant = flying && *flying ? -1 : jd_tenant_find(e, t->port->decl->tenant);
+        int tenant = flying && !*flying ? jd_tenant_find(e, t->port->decl->tenant) : -1;
         int got = t->fixed[i] ? jd_observe_fixed(e, tenant, &t->told[i], &t->b->arena, w, &err)
                               : 1 - 2 * (jd_observe_readings(e, &t->told[i], &t->b->arena, w, &err) != 0);
         if (got < 0 && t->refused.code == JD_E_OK) t->refused = err;
         if (got <= 0) continue;
         t->b->job.n++;
         ++*writes_n;
-        if (flying) ++*flying;
+        if (flying) ++*flying, t->b->fixed_n++;
         if (!t->fixed[i]) readings += t->told[i].attrs_n;
     }
     return readings;
@@ -249,31 +249,24 @@ static jd_frame *read_frame(link_conn *c, jd_str bytes, int *rc, jd_err *err) {
     const link_decl *d = c->port->decl;
     jd_arena *a = &c->port->loop->frame;
     jd_frame *f = JD_NEW(a, jd_frame);
-    f->bytes = jd_arena_dup(a, bytes);
+    f->bytes = bytes;
     f->answers = -1;
     *rc = d->protocol->decode(&d->set, &c->peer, f->bytes, a, f, err);
     if (f->edition) c->peer.edition = f->edition;
     return f;
 }
 
-/* What is needed of a frame until it is answered. A frame is read into twenty times as much; were that kept, batches
- * would be full of it, and of its cache lines, before the writer had enough for a group. */
-static jd_frame *keep_frame(const link_conn *c, link_batch *b, const jd_frame *f) {
-    const jd_protocol *p = c->port->decl->protocol;
-    jd_frame *kept = JD_NEW(&b->arena, jd_frame);
-    kept->bytes = jd_arena_dup(&b->arena, f->bytes);
-    kept->device = jd_arena_dup(&b->arena, f->device);
-    kept->edition = f->edition;
-    kept->answers = -1;
-    if (p->keep) kept->own = p->keep(f, &b->arena);
-    return kept;
-}
-
+/* Keeps what is needed of a frame until it is answered. A frame is read into twenty times as much; were that kept,
+ * batches would be full of it, and of its cache lines, before the writer had enough for a group. */
 static void pend(link_conn *c, link_batch *b, const jd_frame *f, link_device *dev, int fresh, uint32_t write,
                  uint32_t n, jd_outcome outcome) {
+    const jd_protocol *protocol = c->port->decl->protocol;
     link_pend *p = link_batch_pend(b);
     *p = (link_pend){.conn = c,
-                     .frame = keep_frame(c, b, f),
+                     .bytes = jd_arena_dup(&b->arena, f->bytes),
+                     .id = jd_arena_dup(&b->arena, f->device),
+                     .own = protocol->keep ? protocol->keep(f, &b->arena) : NULL,
+                     .edition = f->edition,
                      .device = dev,
                      .fresh = fresh,
                      .write = write,
@@ -342,7 +335,7 @@ static void take_whole(link_conn *c, link_batch *b, jd_frame *f, int rc, jd_err 
     link_port *port = c->port;
     link_decl *d = port->decl;
     registry *r = port->loop->links->devices;
-    jd_time now = jd_now();
+    jd_time now = port->loop->took;
     jd_str id = f->device.n ? f->device : jd_str_of(c->peer.device);
     link_device *dev = NULL;
     if (c->poll) { /* what is asked belongs to the device that the link names, whatever its unit */
@@ -413,7 +406,7 @@ static void take_whole(link_conn *c, link_batch *b, jd_frame *f, int rc, jd_err 
     pend(c, b, f, dev, fresh, write, n, outcome);
 }
 
-void link_take(link_conn *c, jd_str bytes) {
+static void take_frame(link_conn *c, jd_str bytes) {
     link_batch *b = c->port->loop->filling;
     jd_err err;
     int rc;
@@ -433,35 +426,51 @@ void link_take(link_conn *c, jd_str bytes) {
         message_free(c, m); /* also when it could not be read: all parts are told again */
 }
 
-void link_take_all(link_conn *c) {
+/* How many of the bytes were taken. */
+static size_t take_frames(link_conn *c, jd_str s) {
     link_port *port = c->port;
     const link_decl *d = port->decl;
     size_t at = 0;
     port->loop->took_us = jd_mono_ns() / 1000;
-    while (at < c->in.n) {
+    port->loop->took = jd_now();
+    while (at < s.n) {
         jd_found found = {0};
         if (!link_batch_room(port->loop, d->tenant, 2 * TOLD_MAX + 2)) {
             link_pause(c);
             break;
         }
-        d->protocol->find(&d->set, (jd_str){c->in.p + at, c->in.n - at}, &found);
+        d->protocol->find(&d->set, (jd_str){s.p + at, s.n - at}, &found);
         if (found.skip && found.junk) {
             jd_err why = {0};
             jd_fail(&why, JD_E_BAD_REQUEST_DATA, "%zu bytes that begin no frame", "%zu 字节不构成任何帧的开头",
                     found.skip);
             atomic_fetch_add(&port->counts->junk, found.skip);
-            set_aside(port, c, jd_str_of(c->peer.device), (jd_str){c->in.p + at, found.skip}, &why);
+            set_aside(port, c, jd_str_of(c->peer.device), (jd_str){s.p + at, found.skip}, &why);
         }
         at += found.skip;
         if (!found.n) {
             if (!found.skip) break;
             continue;
         }
-        link_take(c, (jd_str){c->in.p + at, found.n});
+        take_frame(c, (jd_str){s.p + at, found.n});
         at += found.n;
     }
-    if (at) {
-        memmove(c->in.p, c->in.p + at, c->in.n - at);
-        c->in.n -= at;
+    return at;
+}
+
+void link_take_all(link_conn *c) {
+    size_t at = take_frames(c, jd_buf_view(&c->in));
+    if (!at) return;
+    memmove(c->in.p, c->in.p + at, c->in.n - at);
+    c->in.n -= at;
+}
+
+void link_take_read(link_conn *c, jd_str s) {
+    if (c->in.n || c->paused) {
+        jd_buf_str(&c->in, s);
+        if (!c->paused) link_take_all(c);
+    } else { /* mostly whole frames: they are read where they came */
+        size_t at = take_frames(c, s);
+        jd_buf_add(&c->in, s.p + at, s.n - at);
     }
 }

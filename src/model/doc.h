@@ -200,6 +200,9 @@ typedef struct jd_ready {
     jd_time observed;
     jd_str dataset, record; /* dataset points into the record */
     uint32_t body, stamp;   /* in the record: where what follows the head begins; from there, where the times go */
+    jd_str skeleton;        /* of a plain number or point: taken apart for history (instance.h); p NULL: it is not */
+    const struct jd_num *nums;
+    uint8_t nums_n, digits; /* then: its numbers; of the fraction of observedAt's second */
 } jd_ready;
 
 /* Makes a fragment's attribute ready; the record lives in the arena. Interns names of value members. 0 or -1. */

@@ -25,16 +25,8 @@ static int decimal_of(jd_str s, int64_t *mantissa, unsigned *scale) {
     return 1;
 }
 
-static const int64_t DECIMAL_END = INT64_C(1000000000000000000); /* what has 18 digits lies below */
-
 static void encode_decimal(jd_buf *b, int64_t m, unsigned scale) {
-    if (scale == 0 && m >= 0 && m < 64) {
-        jd_buf_c(b, (char)(JD_T_SMALLINT + m));
-        return;
-    }
-    jd_buf_c(b, JD_T_DEC);
-    jd_buf_c(b, (char)scale);
-    jd_buf_varint(b, jd_zigzag(m));
+    b->n = (size_t)(jd_put_decimal(jd_buf_room(b, JD_VARINT_MAX + 2), m, scale) - b->p);
 }
 
 static void encode_string(jd_buf *b, jd_str s) {
@@ -110,7 +102,7 @@ static int encode_node(encoder *e, const jd_jval *v, int names, int iris) {
         return 0;
     }
     case JD_JDEC:
-        if (v->dec > -DECIMAL_END && v->dec < DECIMAL_END) {
+        if (v->dec > -JD_DECIMAL_END && v->dec < JD_DECIMAL_END) {
             encode_decimal(b, v->dec, v->n);
         } else {
             char text[JD_DECIMAL_MAX];

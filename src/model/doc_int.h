@@ -14,6 +14,7 @@ enum {
     JD_T_OBJ = 7,
     JD_T_TIME = 8,
     JD_T_SYM = 9,
+    JD_T_HOLE = 10, /* in skeletons alone: a number was here */
     JD_T_SMALLINT = 0x40,
     JD_T_SHORTSTR = 0x80
 };
@@ -57,5 +58,16 @@ int jd_attr_encode_open(const jd_attr *a, jd_time entity_created, jd_symtab *sym
                         jd_err *err);
 /* Moves the bytes written since `from` back to make room for their length, which then leads them. */
 void jd_lead_with_length(jd_buf *b, size_t from);
+static const int64_t JD_DECIMAL_END = INT64_C(1000000000000000000); /* what has 18 digits lies below */
+/* A number that keeps its digits, -JD_DECIMAL_END < m < JD_DECIMAL_END; at most JD_VARINT_MAX + 2 bytes. */
+static inline char *jd_put_decimal(char *to, int64_t m, unsigned scale) {
+    if (scale == 0 && m >= 0 && m < 64) {
+        *to++ = (char)(JD_T_SMALLINT + m);
+        return to;
+    }
+    *to++ = JD_T_DEC;
+    *to++ = (char)scale;
+    return jd_varint_put(to, jd_zigzag(m));
+}
 const unsigned char *jd_node_skip(const unsigned char *p, const unsigned char *end);
 #endif

@@ -1,9 +1,130 @@
 /* Instances made ready ahead: a thread that is not the writer encodes them, and the writer puts the bytes into the
  * document without a tree in between. What it gives is what jd_apply gives (tests/unit/engine/test_observe.c). */
 #include "model/doc_int.h"
+#include "model/instance.h"
+
+/* ---- plain readings: a number, or a point of two, with a time and at most a unit and a datasetId ----
+ * Nearly all that devices tell. Record, skeleton and numbers are written in one go. */
+
+enum {
+    NAMES_MOST = 40, /* bytes of unit and datasetId: the record's length then fits into one */
+    PLAIN_MOST = 5 + 1 + 2 + 2 * 5 + NAMES_MOST + JD_VARINT_MAX + 1 + 40 + 2 * (JD_VARINT_MAX + 2)
+};
+
+static const char point_head[] = "\0\4type\x85Point\0\13coordinates\6"; /* members of an object, up to the array */
+
+static int is_decimal(const jd_jval *v) {
+    return v->type == JD_JDEC && v->dec > -JD_DECIMAL_END && v->dec < JD_DECIMAL_END;
+}
+
+/* The length is known when it is compiled, and then so is how it is compared. */
+static inline int is_text(jd_str s, const char *z, size_t n) {
+    return s.n == n && !memcmp(s.p, z, n);
+}
+
+/* The two coordinates of {"type": "Point", "coordinates": [x, y]}, members in this order; else NULL. */
+static const jd_jval *point_of(const jd_jval *v) {
+    if (v->type != JD_JOBJ || v->n != 2) return NULL;
+    const jd_jmember *type = &v->members[0], *at = &v->members[1];
+    if (!is_text(type->name, "type", 4) || type->val.type != JD_JSTR || at->val.type != JD_JARR) return NULL;
+    if (!is_text(jd_jstr(&type->val), "Point", 5) || !is_text(at->name, "coordinates", 11) || at->val.n != 2)
+        return NULL;
+    return is_decimal(&at->val.items[0]) && is_decimal(&at->val.items[1]) ? at->val.items : NULL;
+}
+
+/* The numbers of a plain reading; NULL: it is none. */
+static const jd_jval *plain_numbers(const jd_attr *a, uint8_t *n) {
+    int more = a->raw.p || a->subs_n || a->object_types_n || a->value_type.p || a->expires != JD_TIME_NONE ||
+               a->created != JD_TIME_NONE || a->modified != JD_TIME_NONE;
+    if (more || a->observed == JD_TIME_NONE || a->unit.n + a->dataset.n > NAMES_MOST) return NULL;
+    *n = 1;
+    if (a->kind == JD_PROPERTY) return is_decimal(&a->value) ? &a->value : NULL;
+    *n = 2;
+    return a->kind == JD_GEOPROPERTY ? point_of(&a->value) : NULL;
+}
+
+/* Short texts, byte by byte: a call costs more. */
+static char *put_text(char *to, jd_str s) {
+    *to++ = (char)s.n;
+    for (size_t i = 0; i < s.n; i++) *to++ = s.p[i];
+    return to;
+}
+
+static char *put_point(char *to, const jd_jval *v) {
+    *to++ = JD_T_OBJ;
+    char *length = to++;
+    *to++ = 2;
+    memcpy(to, point_head, sizeof point_head - 1);
+    to += sizeof point_head - 1;
+    char *inner = to++;
+    *to++ = 2;
+    to = jd_put_decimal(jd_put_decimal(to, v[0].dec, v[0].n), v[1].dec, v[1].n);
+    *inner = (char)(to - inner - 1);
+    *length = (char)(to - length - 1); /* all of it is shorter than 128 */
+    return to;
+}
+
+static char *put_plain_skeleton(char *to, const jd_attr *a, unsigned head, uint8_t n) {
+    *to++ = (char)(unsigned char)(head & ~(unsigned)JD_A_OBSERVED);
+    *to++ = 0;
+    if (a->dataset.p) to = put_text(to, a->dataset);
+    if (a->unit.p) to = put_text(to, a->unit);
+    if (n == 2) {
+        *to++ = JD_T_OBJ;
+        *to++ = 2;
+        memcpy(to, point_head, sizeof point_head - 1);
+        to += sizeof point_head - 1;
+        *to++ = 2;
+        *to++ = JD_T_HOLE;
+    }
+    *to++ = JD_T_HOLE;
+    return to;
+}
+
+/* 0: it is no plain reading. */
+static int plain_ready(const jd_attr *a, jd_arena *arena, jd_ready *out) {
+    uint8_t n;
+    const jd_jval *v = plain_numbers(a, &n);
+    if (!v) return 0;
+    jd_num *nums = jd_arena_alloc(arena, n * sizeof *nums + 2 * PLAIN_MOST);
+    char *record = (char *)(nums + n), *to = jd_varint_put(record, a->name), *length = to++;
+    unsigned head =
+        (unsigned)a->kind | JD_A_OBSERVED | (a->dataset.p ? JD_A_DATASET : 0u) | (a->unit.p ? JD_A_UNIT : 0u);
+    *to++ = (char)(unsigned char)head;
+    *to++ = 0;
+    char *body = to;
+    if (a->dataset.p) to = put_text(to, a->dataset);
+    to = jd_varint_put(to, jd_zigzag(a->observed));
+    *to++ = (char)a->observed_digits;
+    if (a->unit.p) to = put_text(to, a->unit);
+    char *stamp = to;
+    to = n == 1 ? jd_put_decimal(to, v->dec, v->n) : put_point(to, v);
+    *length = (char)(to - length - 1);
+    char *skeleton = to;
+    to = put_plain_skeleton(to, a, head, n);
+    jd_arena_cut(arena, to);
+    for (uint8_t i = 0; i < n; i++) {
+        memset(&nums[i], 0, sizeof *nums); /* the padding too: equal numbers are equal bytes */
+        nums[i].m = v[i].dec;
+        nums[i].scale = (uint8_t)v[i].n;
+    }
+    *out = (jd_ready){.name = a->name,
+                      .head = head,
+                      .observed = a->observed,
+                      .record = {record, (size_t)(skeleton - record)},
+                      .body = (uint32_t)(body - record),
+                      .stamp = (uint32_t)(stamp - body),
+                      .skeleton = {skeleton, (size_t)(to - skeleton)},
+                      .nums = nums,
+                      .nums_n = n,
+                      .digits = (uint8_t)a->observed_digits};
+    if (a->dataset.p) out->dataset = (jd_str){body + 1, a->dataset.n};
+    return 1;
+}
 
 int jd_attr_ready(const jd_attr *a, jd_symtab *symbols, jd_buf *scratch, jd_arena *to, jd_ready *out, jd_err *err) {
     size_t stamp;
+    if (plain_ready(a, to, out)) return 0;
     scratch->n = 0;
     if (jd_attr_encode_open(a, 0, symbols, scratch, &stamp, err)) return -1;
     jd_str record = jd_arena_dup(to, jd_buf_view(scratch));

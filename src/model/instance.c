@@ -5,7 +5,7 @@
 
 #include <stdio.h>
 
-enum { HOLE = 0x0a, KEPT = JD_A_DATASET | JD_A_UNIT | JD_A_OBJECTTYPE | JD_A_VALUETYPE | JD_A_SUBS };
+enum { KEPT = JD_A_DATASET | JD_A_UNIT | JD_A_OBJECTTYPE | JD_A_VALUETYPE | JD_A_SUBS };
 
 /* ---- apart ---- */
 
@@ -25,7 +25,7 @@ static void split_node(splitter *w, jd_node n) {
     const unsigned char *p = n.p;
     unsigned char t = *p;
     if (t >= JD_T_SMALLINT && t < JD_T_SHORTSTR) {
-        jd_buf_c(w->s, HOLE);
+        jd_buf_c(w->s, JD_T_HOLE);
         number(w, t - JD_T_SMALLINT, 0);
         return;
     }
@@ -33,7 +33,7 @@ static void split_node(splitter *w, jd_node n) {
     case JD_T_DEC: {
         unsigned scale = p[1];
         p += 2;
-        jd_buf_c(w->s, HOLE);
+        jd_buf_c(w->s, JD_T_HOLE);
         number(w, jd_unzigzag(jd_varint_get(&p, n.end)), scale);
         return;
     }
@@ -171,7 +171,7 @@ static void join_node(joiner *j, int depth) {
     unsigned t = byte(j);
     if (depth > JD_DOC_DEPTH_MAX) j->p = NULL;
     if (!j->p) return;
-    if (t == HOLE) {
+    if (t == JD_T_HOLE) {
         const jd_num *n = next(j);
         if (n->scale == 0 && n->m >= 0 && n->m < 64) {
             jd_buf_c(j->b, (char)(JD_T_SMALLINT + n->m));

@@ -217,9 +217,12 @@ static int values_of(jd_feed *f, jd_arena *to, uint32_t *n, feed_fault *x) {
         const map_attr *a = &m->attrs[i];
         if (!f->present[i]) continue;
         jd_attr *out = &f->attrs[*n];
-        int got = feed__value(f, a, to, out, x);
-        f->lines[a->report].refused += got < 0;
-        f->lines[a->report].missing += got == 0;
+        int got = feed__simple_value(f, a, to, out);
+        if (!got) {
+            got = feed__value(f, a, to, out, x);
+            f->lines[a->report].refused += got < 0;
+            f->lines[a->report].missing += got == 0;
+        }
         if (got < 0 && a->refuse_row) return -1;
         if (got < 0) refuse_at(f, x, 0);
         if (got <= 0) continue;
@@ -439,7 +442,7 @@ static int one_moment(jd_feed *f, jd_err *err) {
     }
     if (m->time.kind != TIME_NONE) mo.at = f->time;
     mo.digits = f->time_digits;
-    f->attrs = JD_NEWN(to, jd_attr, m->attrs_n);
+    f->attrs = jd_arena_alloc(to, m->attrs_n * sizeof *f->attrs);
     mo.attrs = f->attrs;
     int bad = values_of(f, to, &mo.attrs_n, &x);
     if (!bad && !mo.attrs_n && m->attrs_n) return 0;
@@ -477,7 +480,7 @@ static int one_row(jd_feed *f, jd_err *err) {
     r->rows++;
     f->row_refused = f->time_known = 0;
     jd_arena_reset(&f->scratch);
-    for (size_t i = 0; i < m->cols_n; i++)
+    for (size_t i = 0; i < m->cols_n && f->pass != JD_FEED_LIVE; i++)
         f->seen[i] |= f->at[i] >= 0 && (size_t)f->at[i] < f->row->n && f->row->cells[f->at[i]].text.p != NULL;
     if (f->row->fault) {
         refuse_fault(f);
@@ -524,7 +527,6 @@ int jd_feed_value(jd_feed *f, jd_str name, const jd_jval *value, const jd_feed_s
     f->file = f->stem = name;
     f->sink = sink;
     f->row = &row;
-    f->id.n = 0;
     int rc = one_row(f, err);
     f->row = NULL;
     return rc < 0 ? -1 : rc != 0;

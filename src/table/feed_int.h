@@ -99,6 +99,13 @@ typedef struct feed_fault {
 
 /* ---- feed_cell.c: what stands in a row ---- */
 jd_table_cell feed__cell(const jd_feed *f, map_ref ref);
+/* The number in a column that came as one and of which no text was made (see map_col); else NULL. */
+static inline const jd_jval *feed__number(const jd_feed *f, map_ref ref) {
+    long at = ref >= 0 ? f->at[ref] : -1;
+    if (at < 0 || (size_t)at >= f->row->n) return NULL;
+    const jd_table_cell *c = &f->row->cells[at];
+    return c->value && c->value->type == JD_JDEC && !c->text.p ? c->value : NULL;
+}
 /* Name of a column, for messages. */
 jd_str feed__column(const jd_feed *f, map_ref ref);
 int feed__is_missing(const jd_feed *f, const map_marks *own, const jd_table_cell *c);
@@ -111,6 +118,9 @@ int feed__time(jd_feed *f, feed_fault *x);
 /* ---- feed_value.c ---- */
 /* Is there a value for the attribute in this row? */
 int feed__present(const jd_feed *f, const map_attr *a);
+/* The same for what links tell most: a simple attribute whose cells are plain numbers within their bounds. 1: *out is
+ * the attribute; 0: ask feed__value. */
+int feed__simple_value(jd_feed *f, const map_attr *a, jd_arena *to, jd_attr *out);
 /* 1: *out is the attribute, in the arena; 0: missing after all; -1: *x. */
 int feed__value(jd_feed *f, const map_attr *a, jd_arena *to, jd_attr *out, feed_fault *x);
 #endif

@@ -10,6 +10,7 @@ static int shown(jd_str s) {
 }
 
 int feed__present(const jd_feed *f, const map_attr *a) {
+    if (a->simple && feed__number(f, a->ref) && (a->as != AS_POINT || feed__number(f, a->lat))) return 1;
     if (a->tpl.n) return 1;
     if (!a->langs_n) {
         jd_table_cell c = feed__cell(f, a->ref);
@@ -75,11 +76,6 @@ static int bounded(const map_attr *a, const jd_jval *number, map_ref ref, feed_f
     return 0;
 }
 
-/* A number that came as one, and of which no text was made (see map_col). */
-static int is_plain_number(const jd_table_cell *c) {
-    return c->value && c->value->type == JD_JDEC && !c->text.p;
-}
-
 /* The text as a number, scaled where that is asked for. -1: it is none. */
 static int to_number(jd_feed *f, const map_attr *a, jd_str s, jd_str *out) {
     if (table__number(without_suffix(a, s), f->map->point, f->map->thousands, &f->scratch, out)) return -1;
@@ -88,8 +84,9 @@ static int to_number(jd_feed *f, const map_attr *a, jd_str s, jd_str *out) {
 
 static int number_of(jd_feed *f, const map_attr *a, const jd_table_cell *c, jd_arena *to, jd_jval *out, feed_fault *x) {
     jd_str n;
-    if (is_plain_number(c)) {
-        *out = *c->value;
+    const jd_jval *plain = feed__number(f, a->ref);
+    if (plain) {
+        *out = *plain;
         return bounded(a, out, a->ref, x);
     }
     int kind = !c->value || jd_jis_num(c->value) || c->value->type == JD_JSTR;
@@ -128,8 +125,9 @@ static int coordinate(jd_feed *f, map_ref ref, double most, jd_arena *to, jd_jva
     jd_table_cell c = feed__cell(f, ref);
     char text[JD_DECIMAL_MAX];
     jd_str s;
-    if (is_plain_number(&c)) {
-        *out = *c.value;
+    const jd_jval *plain = feed__number(f, ref);
+    if (plain) {
+        *out = *plain;
     } else {
         if (table__number(c.text, f->map->point, f->map->thousands, &f->scratch, &s))
             return FEED_FAIL(x, PLACE, ref, "\"%.*s\" is no number", "“%.*s”不是数字", shown(c.text), c.text.p);
@@ -151,6 +149,13 @@ static jd_jval degrees(jd_arena *a, double v) {
     return number_value(a, (jd_str){text, (size_t)n});
 }
 
+static jd_jval point_from(jd_jval *both, jd_arena *to) {
+    jd_jmember *members = jd_arena_alloc(to, 2 * sizeof *members);
+    members[0] = (jd_jmember){JD_STR("type"), jd_jmake_str(JD_STR("Point"))};
+    members[1] = (jd_jmember){JD_STR("coordinates"), {.type = JD_JARR, .n = 2, .items = both}};
+    return (jd_jval){.type = JD_JOBJ, .n = 2, .members = members};
+}
+
 static int point_of(jd_feed *f, const map_attr *a, jd_arena *to, jd_jval *out, feed_fault *x) {
     jd_jval *both = JD_NEWN(to, jd_jval, 2);
     if (coordinate(f, a->ref, 180, to, &both[0], x) || coordinate(f, a->lat, 90, to, &both[1], x)) return -1;
@@ -161,10 +166,7 @@ static int point_of(jd_feed *f, const map_attr *a, jd_arena *to, jd_jval *out, f
         both[0] = degrees(to, lon);
         both[1] = degrees(to, lat);
     }
-    jd_jmember *members = JD_NEWN(to, jd_jmember, 2);
-    members[0] = (jd_jmember){JD_STR("type"), jd_jmake_str(JD_STR("Point"))};
-    members[1] = (jd_jmember){JD_STR("coordinates"), {.type = JD_JARR, .n = 2, .items = both}};
-    *out = (jd_jval){.type = JD_JOBJ, .n = 2, .members = members};
+    *out = point_from(both, to);
     return 0;
 }
 
@@ -327,16 +329,46 @@ static int subs_of(jd_feed *f, const map_attr *a, jd_arena *to, jd_attr *out, fe
     return 0;
 }
 
+static const jd_attr none = {.observed = JD_TIME_NONE,
+                             .expires = JD_TIME_NONE,
+                             .created = JD_TIME_NONE,
+                             .modified = JD_TIME_NONE,
+                             .raw_expires = JD_TIME_NONE,
+                             .has_value = 1};
+
+int feed__simple_value(jd_feed *f, const map_attr *a, jd_arena *to, jd_attr *out) {
+    const jd_jval *v = a->simple ? feed__number(f, a->ref) : NULL, *lat = NULL;
+    if (!v) return 0;
+    if (a->as == AS_POINT) {
+        lat = feed__number(f, a->lat);
+        if (!lat) return 0;
+        double x = jd_jnum(v), y = jd_jnum(lat);
+        if (!(x >= -180 && x <= 180 && y >= -90 && y <= 90)) return 0;
+    } else if (a->has_least || a->has_most) {
+        double x = jd_jnum(v);
+        if ((a->has_least && !(x >= a->least)) || (a->has_most && !(x <= a->most))) return 0;
+    }
+    *out = none;
+    out->name = a->sym;
+    out->kind = a->kind;
+    out->unit = a->unit;
+    if (a->dataset.n) out->dataset = a->dataset.parts[0].literal;
+    if (!lat) {
+        out->value = *v;
+        return 1;
+    }
+    jd_jval *both = jd_arena_alloc(to, 2 * sizeof *both);
+    both[0] = *v;
+    both[1] = *lat;
+    out->value = point_from(both, to);
+    return 1;
+}
+
 int feed__value(jd_feed *f, const map_attr *a, jd_arena *to, jd_attr *out, feed_fault *x) {
     jd_table_cell c = feed__cell(f, a->ref);
-    *out = (jd_attr){.name = a->sym,
-                     .kind = a->kind,
-                     .observed = JD_TIME_NONE,
-                     .expires = JD_TIME_NONE,
-                     .created = JD_TIME_NONE,
-                     .modified = JD_TIME_NONE,
-                     .raw_expires = JD_TIME_NONE,
-                     .has_value = 1};
+    *out = none;
+    out->name = a->sym;
+    out->kind = a->kind;
     if (expected(f, a, x)) return -1;
     int got = a->values ? listed_value(f, a, &c, to, &out->value, x) : 2;
     if (got == 2) got = plain_value(f, a, &c, to, &out->value, x);

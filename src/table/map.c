@@ -426,12 +426,19 @@ static int takes_number(const jd_map *m, const map_attr *a) {
     return (a->as == AS_NUMBER || a->as == AS_ANY) && !a->values && !a->suffix_n && !a->scaled && !a->tpl.n;
 }
 
+/* Given that its cells are numbers which are taken as they are. */
+static int is_simple(const map_attr *a) {
+    int own = a->as == AS_NUMBER || (a->as == AS_POINT && a->datum == DATUM_WGS84);
+    return own && !a->expect.n && a->unit_ref == REF_NONE && !a->dataset.moves && !a->subs_n;
+}
+
 /* Fixed attributes are left out: what they said is remembered by the texts of their columns. */
-static void count_numbers(jd_map *m, const map_attr *attrs, size_t n) {
+static void count_numbers(jd_map *m, map_attr *attrs, size_t n) {
     for (size_t i = 0; i < n; i++) {
-        const map_attr *a = &attrs[i];
+        map_attr *a = &attrs[i];
         count_numbers(m, a->subs, a->subs_n);
         if (!takes_number(m, a)) continue;
+        a->simple = is_simple(a);
         if (a->ref >= 0) m->cols[a->ref].numbers++;
         if (a->as == AS_POINT && a->lat >= 0) m->cols[a->lat].numbers++;
     }

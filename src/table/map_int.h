@@ -111,6 +111,7 @@ typedef struct map_attr {
     jd_attr *constant; /* fixed: instances as they are */
     uint32_t constant_n;
     uint32_t report; /* number of its line in the report */
+    int simple;      /* a number or a place that is taken as it is, with nothing else to look at */
 } map_attr;
 
 /* ---- time ---- */

@@ -45,6 +45,25 @@ static jd_jval object(jd_arena *a, const char *name, jd_jval v) {
     return o;
 }
 
+static const int64_t DECIMAL_END = INT64_C(1000000000000000000);
+
+/* As links tell places; now and then not quite. */
+static jd_jval point(jd_arena *a, int64_t x) {
+    jd_jmember *m = JD_NEWN(a, jd_jmember, 2);
+    jd_jval *both = JD_NEWN(a, jd_jval, 3), o = {.type = JD_JOBJ, .n = 2, .members = m};
+    uint32_t odd = below(40), n = odd == 0 ? 3 : 2;
+    for (uint32_t i = 0; i < n; i++) both[i] = (jd_jval){.type = JD_JDEC, .n = below(18), .dec = i ? below(70) : x};
+    if (odd == 1) both[1] = text_value(a, JD_JNUM, "32.", x & 1023, "");
+    m[0] = (jd_jmember){JD_STR("type"), jd_jmake_str(odd == 2 ? JD_STR("LineString") : JD_STR("Point"))};
+    m[1] = (jd_jmember){JD_STR("coordinates"), {.type = JD_JARR, .n = n, .items = both}};
+    if (odd == 3) {
+        jd_jmember t = m[0];
+        m[0] = m[1];
+        m[1] = t;
+    }
+    return o;
+}
+
 static jd_jval value_of(jd_arena *a, jd_kind kind) {
     int64_t v = (int64_t)below(300) - 20;
     switch (kind) {
@@ -53,6 +72,7 @@ static jd_jval value_of(jd_arena *a, jd_kind kind) {
     case JD_LANGUAGEPROPERTY: return object(a, "zh", text_value(a, JD_JSTR, "\xE5\x8F\xB7 ", v, ""));
     case JD_JSONPROPERTY: return object(a, "a", text_value(a, JD_JNUM, "", v, ""));
     case JD_GEOPROPERTY: {
+        if (below(3)) return point(a, below(4) ? (int64_t)below(1000000000) - 500000000 : DECIMAL_END - 1 + below(2));
         jd_jval *both = JD_NEWN(a, jd_jval, 2), o = object(a, "coordinates", (jd_jval){.type = JD_JARR, .n = 2});
         both[0] = text_value(a, JD_JNUM, "119.", v + 20, "");
         both[1] = text_value(a, JD_JNUM, "32.", v + 20, "");
@@ -62,7 +82,9 @@ static jd_jval value_of(jd_arena *a, jd_kind kind) {
     default: break;
     }
     static const char *const behind[] = {"", ".50", ".123456", "e5", ".0"};
-    uint32_t dice = below(12);
+    uint32_t dice = below(24);
+    if (dice == 12) return (jd_jval){.type = JD_JDEC, .dec = DECIMAL_END - below(2)};
+    if (dice > 12) return (jd_jval){.type = JD_JDEC, .n = dice & 1 ? 0 : below(18), .dec = dice < 18 ? v : v * 1000003};
     if (dice < 8) return text_value(a, JD_JNUM, "", v, behind[dice % 5]);
     if (dice == 8) return text_value(a, JD_JSTR, "word ", v, "");
     if (dice == 9) return jd_jmake_str(JD_STR("2026-11-23T09:00:00Z"));
@@ -88,6 +110,8 @@ static jd_attr attr_of(jd_engine *e, jd_arena *a, int i, int dataset, jd_time ne
                   .raw_expires = JD_TIME_NONE,
                   .has_value = 1};
     if (below(3) == 0) at.unit = JD_STR("GQ");
+    if (below(40) == 0)
+        at.unit = (jd_str){"a unit whose name is about as long as it may be, or longer", 16 + below(43)};
     uint32_t odd = below(60);
     if (odd == 0) at.kind = JD_VOCABPROPERTY;
     if (odd == 1) at.observed = newest;
