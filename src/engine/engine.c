@@ -87,6 +87,13 @@ int jd_tenant_find(jd_engine *e, jd_str name) {
     return t ? (int)t->number : -1;
 }
 
+jd_str jd_tenant_name(jd_engine *e, int tenant) {
+    pthread_rwlock_rdlock(&e->tenants_lock);
+    const jd_tenant *t = tenant >= 0 && (uint32_t)tenant < e->tenants_n ? e->tenants[tenant] : NULL;
+    pthread_rwlock_unlock(&e->tenants_lock);
+    return t ? t->name : (jd_str){"", 0};
+}
+
 int jd_tenant_name_valid(jd_str name) {
     if (!name.n || name.n > 200) return 0;
     for (size_t i = 0; i < name.n; i++) {

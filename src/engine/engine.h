@@ -138,8 +138,8 @@ typedef struct jd_write {
     int inst_observed;
     jd_kind gone_kind; /* T_GONE */
     /* results */
-    jd_err err;         /* code JD_E_OK when done */
     jd_applied applied; /* strings and arrays live in the job's arena */
+    jd_err err;         /* code JD_E_OK when done; texts stand last, for there are a thousand bytes of them */
 } jd_write;
 
 /* Jobs of one lane are worked on one after the other, in the order in which they were submitted; others may overtake

@@ -103,6 +103,7 @@ static int work_on(jd_engine *e, overlay *o, jd_job *job, jd_time now) {
         job->at = job->n;
         return 1;
     }
+    job->tenant_number = (int)t->number;
     size_t until = job->atomic ? job->n : job->at + e->o.slice_changes;
     if (until > job->n) until = job->n;
     size_t near = job->n > 1 ? job->at : until; /* up to here what writes ask for was brought near */

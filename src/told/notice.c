@@ -310,7 +310,8 @@ static int is_said(const sub *s, uint32_t i) {
     jd_str name = s->receiver[i].name;
     for (uint32_t k = 0; k < i; k++)
         if (jd_str_eq(s->receiver[k].name, name)) return 1;
-    return jd_str_is(name, "Content-Type") || (!s->ld && jd_str_is(name, "Link"));
+    return jd_str_is(name, "Content-Type") || (s->tenant_name.n && jd_str_is(name, "NGSILD-Tenant")) ||
+           (!s->ld && jd_str_is(name, "Link"));
 }
 
 void notice_mqtt(const sub *s, jd_str notification, jd_buf *out) {
@@ -319,6 +320,10 @@ void notice_mqtt(const sub *s, jd_str notification, jd_buf *out) {
     if (notice_link(s, JD_STR(JD_CORE_CONTEXT_URL), &link)) {
         jd_buf_z(out, ",\"Link\":");
         jd_json_write_str(out, jd_buf_view(&link));
+    }
+    if (s->tenant_name.n) {
+        jd_buf_z(out, ",\"NGSILD-Tenant\":");
+        jd_json_write_str(out, s->tenant_name);
     }
     for (uint32_t i = 0; i < s->receiver_n; i++) {
         if (is_said(s, i)) continue;

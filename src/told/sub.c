@@ -615,6 +615,7 @@ int sub_compile(jd_told_room *r, int tenant, jd_str id, jd_str body, sub **out, 
     jd_arena_init(&s->arena);
     atomic_store(&s->refs, 1);
     s->tenant = tenant;
+    s->tenant_name = jd_tenant_name(r->o.engine, tenant);
     s->id = jd_arena_dup(&s->arena, id);
     s->body = jd_arena_dup(&s->arena, body);
     if (compile(r, s, err)) {

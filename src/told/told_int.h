@@ -59,6 +59,7 @@ typedef struct sub {
     _Atomic uint32_t refs;
     jd_arena arena;
     int tenant;
+    jd_str tenant_name; /* the engine's; n 0: the default tenant */
     jd_str id, body;
     jd_jval doc; /* the subscription, names as IRIs */
     jd_context *ctx;

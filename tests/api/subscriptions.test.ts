@@ -61,6 +61,32 @@ test("5.8.6 what changes is told, each change once and in order", async () => {
     assert.equal(r.got.length, 101, "who left is told nothing");
 });
 
+test("a subscription is of its tenant: it is told what changes there, and nothing else", async () => {
+    const r = await receiver();
+    const other = new City(server, "harbour");
+    const body = { type: "Subscription", entities: [{ type: "Crane" }], notification: { endpoint: r.endpoint() } };
+    const made = await other.post("/subscriptions", body);
+    assert.equal(made.status, 201, made.text);
+    const crane = (load: number): Json => ({ id: "urn:x:crane:1", type: "Crane", load: property(load) });
+    await create("urn:x:crane:1", "Crane", { load: property(1) }); // of the default tenant
+    assert.equal((await other.post("/entities", crane(2))).status, 201);
+    await change("urn:x:crane:1", { load: property(3) });
+    assert.equal((await other.post("/entities/urn:x:crane:1/attrs", { load: property(4) })).status, 204);
+    const got = await r.count(2);
+    assert.deepEqual(
+        got.map((each) => [each.headers["ngsild-tenant"], each.body.data[0].load.value]),
+        [
+            ["harbour", 2],
+            ["harbour", 4],
+        ],
+    );
+    assert.equal((await other.del(`/subscriptions/${(made.headers["location"] ?? "").split("/").pop()}`)).status, 204);
+    assert.equal((await other.post("/entities/urn:x:crane:1/attrs", { load: property(5) })).status, 204);
+    await change("urn:x:crane:1", { load: property(6) });
+    await new Promise((done) => setTimeout(done, 300));
+    assert.equal(r.got.length, 2, "nothing of the other tenant, and nothing when it has gone");
+});
+
 test("5.2.12 watchedAttributes, q, geoQ and the entity's id each keep out what they do not mean", async () => {
     const r = await receiver();
     const area = [
