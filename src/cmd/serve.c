@@ -34,7 +34,8 @@ typedef struct serving {
     uint64_t notify_brokers_max;
     uint64_t messages_kept, messages_open_max, people_max;
     uint64_t packs_max, pack_files_max, pack_bytes_max, rules_try_max;
-    uint64_t link_threads, link_connections_max, link_batch_frames, link_ring_bytes, link_rings_max, link_aside_max;
+    uint64_t link_threads, link_connections_max, link_batch_frames, link_gather_ms;
+    uint64_t link_ring_bytes, link_rings_max, link_aside_max;
     uint64_t live_readers_max, live_ring_bytes, live_buffer_bytes, live_heartbeat_ms;
 } serving;
 
@@ -131,6 +132,8 @@ static const cmd_opt opts[] = {
            "每个链路线程的设备连接上限"),
     NUMBER("link-batch-frames", link_batch_frames, 1, 65536, "frames of devices that go to the writer at once",
            "一次提交的设备帧数上限"),
+    NUMBER("link-gather-ms", link_gather_ms, 0, 1000, "then gathered so long, unless so many came or none before",
+           "不足上述帧数时收集的毫秒数；此前空闲则立即提交"),
     SIZE("link-ring-bytes", link_ring_bytes, 256, MIB, "last frames kept of a device", "每台设备保留的最近报文字节数"),
     SIZE("link-rings-max", link_rings_max, KIB, TIB, "last frames kept of all devices", "全部设备保留的最近报文字节数"),
     NUMBER("link-quarantine-max", link_aside_max, 1, 1000000, "frames set aside that are kept of a link",
@@ -184,6 +187,7 @@ static void defaults(void *settings) {
                    .pack_bytes_max = 4 * MIB,
                    .link_connections_max = 20000,
                    .link_batch_frames = 1024,
+                   .link_gather_ms = 5,
                    .link_ring_bytes = 4 * KIB,
                    .link_rings_max = 64 * MIB,
                    .link_aside_max = 1000,
@@ -366,6 +370,7 @@ static int serve_city(const serving *s, const cmd_address *at, jd_str console, j
         .links = {.threads = (unsigned)s->link_threads,
                   .connections_max = (uint32_t)s->link_connections_max,
                   .batch_frames = (uint32_t)s->link_batch_frames,
+                  .gather_ms = (uint32_t)s->link_gather_ms,
                   .ring_bytes = s->link_ring_bytes,
                   .rings_bytes_max = s->link_rings_max,
                   .quarantine_max = (uint32_t)s->link_aside_max},

@@ -160,6 +160,7 @@ typedef struct jd_job {
         struct jd_job *job); /* on the writer thread; must not block. The job's memory is the submitter's again. */
     void *user;
     jd_lane *lane; /* NULL: none */
+    size_t slice;  /* it goes in slices of so many writes; 0: slice_changes. A larger one holds up others longer. */
     /* when done */
     int failed;        /* writes may have failed, each says whether it has; 0: none has */
     int tenant_number; /* as jd_tenant_find gives it; not set where the tenant does not exist */

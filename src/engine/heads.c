@@ -181,17 +181,18 @@ void heads_take_own(heads *h, uint64_t entity, jd_str body, uint64_t group) {
             p += len - 1;
         }
         uint32_t nums = (uint32_t)jd_varint_get(&p, end);
-        head_reading *r = jd_arena_zalloc(&h->arena, sizeof *r + nums * sizeof *r->nums);
-        r->before = s->newest;
-        r->at = at;
-        r->recorded = recorded;
-        r->skeleton = skeleton;
-        r->nums_n = nums;
-        r->flags = flags;
-        r->digits = digits;
+        head_reading *r = jd_arena_alloc(&h->arena, sizeof *r + nums * sizeof *r->nums);
+        *r = (head_reading){.before = s->newest,
+                            .at = at,
+                            .recorded = recorded,
+                            .skeleton = skeleton,
+                            .nums_n = nums,
+                            .flags = flags,
+                            .digits = digits};
         if (recorded > h->latest) h->latest = recorded;
         if (!(flags & (JD_R_OBSERVED | JD_R_VOID | JD_R_CLEAR)) && at > h->latest) h->latest = at;
         for (uint32_t i = 0; i < nums; i++) {
+            memset(&r->nums[i], 0, sizeof *r->nums); /* the padding too: equal numbers are equal bytes */
             r->nums[i].scale = *p++;
             r->nums[i].m = jd_unzigzag(jd_varint_get(&p, end));
         }

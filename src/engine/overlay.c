@@ -72,7 +72,7 @@ void states_ahead(jd_tenant *t, const jd_write *w, size_t n) {
     jd_str ids[COLL_AHEAD];
     uint32_t k = 0;
     for (size_t i = 0; i < n && k < COLL_AHEAD; i++)
-        if (w[i].kind == JD_K_ENTITY) ids[k++] = w[i].rq.id;
+        if (w[i].kind == JD_K_ENTITY && !(k && jd_str_eq(ids[k - 1], w[i].rq.id))) ids[k++] = w[i].rq.id;
     coll_ahead(&t->entities, ids, k);
 }
 

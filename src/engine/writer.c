@@ -104,7 +104,7 @@ static int work_on(jd_engine *e, overlay *o, jd_job *job, jd_time now) {
         return 1;
     }
     job->tenant_number = (int)t->number;
-    size_t until = job->atomic ? job->n : job->at + e->o.slice_changes;
+    size_t until = job->atomic ? job->n : job->at + (job->slice ? job->slice : e->o.slice_changes);
     if (until > job->n) until = job->n;
     size_t near = job->n > 1 ? job->at : until; /* up to here what writes ask for was brought near */
     for (; job->at < until; job->at++) {

@@ -16,7 +16,8 @@ struct link_device {
     int64_t clock_offset_ms; /* device's clock minus ours, of its last frame told at once */
     int has_offset;
     double every_ms; /* between frames: a moving average */
-    jd_buf ring;     /* frames: time, length, bytes; oldest first */
+    /* frames: time, length, bytes; oldest first. When the newer half is full it becomes the older one, which goes. */
+    jd_buf older, ring;
     char kind[24];   /* of the last frame */
     uint64_t line;   /* the connection that it spoke on last, on which thread */
     unsigned loop;
@@ -62,6 +63,7 @@ void registry_free(registry *r) {
         free(r->all[i]->entity);
         free((char *)(uintptr_t)r->all[i]->link.p);
         free((char *)(uintptr_t)r->all[i]->id.p);
+        jd_buf_fini(&r->all[i]->older);
         jd_buf_fini(&r->all[i]->ring);
         free(r->all[i]);
     }
@@ -203,23 +205,21 @@ void registry_stored(registry *r, link_device *dev, int ok) {
     pthread_mutex_unlock(&r->lock);
 }
 
-/* Of a full ring a quarter goes at once: what stays is moved down, and it is more than a cache holds of all devices. */
 static void ring_add(registry *r, link_device *dev, const jd_protocol *p, jd_str bytes, jd_time now, int bad) {
     size_t n = bytes.n < RING_FRAME_MAX ? bytes.n : RING_FRAME_MAX, room = r->rings > r->rings_max ? 0 : r->ring;
     ring_head h = {.at = now, .n = (uint32_t)n, .bad = (uint16_t)bad, .protocol = (uint16_t)jd_protocol_no(p)};
-    size_t drop = 0, more = sizeof h + n;
-    if (dev->ring.n + more > room) room -= room / 4;
-    while (drop < dev->ring.n && dev->ring.n - drop + more > room) {
-        ring_head old;
-        memcpy(&old, dev->ring.p + drop, sizeof old);
-        drop += sizeof old + old.n;
+    size_t more = sizeof h + n;
+    r->rings -= dev->older.n + dev->ring.n;
+    if (dev->ring.n + more > room / 2) {
+        jd_buf gone = dev->older;
+        dev->older = dev->ring;
+        dev->ring = gone;
+        dev->ring.n = 0;
     }
-    r->rings -= dev->ring.n;
-    if (drop) memmove(dev->ring.p, dev->ring.p + drop, dev->ring.n - drop);
-    dev->ring.n -= drop;
+    if (dev->older.n + dev->ring.n + more > room) dev->older.n = 0;
     jd_buf_add(&dev->ring, &h, sizeof h);
     jd_buf_add(&dev->ring, bytes.p, n);
-    r->rings += dev->ring.n;
+    r->rings += dev->older.n + dev->ring.n;
 }
 
 static void heard(registry *r, link_device *dev, const jd_protocol *p, const jd_frame *f, jd_time now,
@@ -416,6 +416,7 @@ void registry_show(registry *r, link_device *dev, const link_decl *d, uint32_t s
     jd_buf ring = {0};
     pthread_mutex_lock(&r->lock);
     summary(dev, silence_s, jd_now(), out);
+    jd_buf_str(&ring, jd_buf_view(&dev->older));
     jd_buf_str(&ring, jd_buf_view(&dev->ring));
     pthread_mutex_unlock(&r->lock);
     jd_buf_z(out, ",\"lastFrames\":[");

@@ -154,11 +154,6 @@ jd_jval jd_list_end(const jd_list *l) {
     return (jd_jval){.type = JD_JARR, .n = l->n, .items = l->v};
 }
 
-int jd_bcd(char c) {
-    int high = (unsigned char)c >> 4, low = c & 15;
-    return high < 10 && low < 10 ? high * 10 + low : -1;
-}
-
 uint16_t jd_crc16_modbus(jd_str s) {
     uint32_t crc = 0xffff;
     for (size_t i = 0; i < s.n; i++) {

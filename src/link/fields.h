@@ -89,7 +89,10 @@ static inline void jd_be32_add(jd_buf *b, uint32_t v) {
     jd_be16_add(b, v & 0xffff);
 }
 /* Two digits of packed decimal; -1: it is none. */
-int jd_bcd(char c);
+static inline int jd_bcd(char c) {
+    int high = (unsigned char)c >> 4, low = c & 15;
+    return high < 10 && low < 10 ? high * 10 + low : -1;
+}
 void jd_hex_add(jd_buf *b, jd_str raw);    /* lower case */
 int jd_hex_read(jd_str text, jd_buf *out); /* blanks between bytes allowed; -1: no hex */
 uint16_t jd_crc16_modbus(jd_str s);        /* init FFFF, reflected A001 */

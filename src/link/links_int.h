@@ -170,7 +170,7 @@ typedef struct link_loop {
     uv_loop_t uv;
     uv_async_t wake;
     uv_check_t check;
-    uv_timer_t tick, retry;
+    uv_timer_t tick, retry; /* retry: the batch that is being filled may go then */
     pthread_t thread;
     unsigned no;
     link_port *ports;
@@ -180,6 +180,7 @@ typedef struct link_loop {
     link_conn *dirty;
     int quiet, ending;
     uint64_t last_conn;
+    uint64_t submitted_ms; /* loop time of the last batch */
     size_t parts_bytes;            /* of all connections */
     uint64_t took_us;              /* when the frames in work were taken, monotonic, and */
     jd_time took;                  /* by the clock */

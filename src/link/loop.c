@@ -40,7 +40,7 @@ static link_batch *batch_new(link_loop *loop) {
     b->next = NULL;
     b->tenant = (jd_str){NULL, 0};
     b->pend_n = b->fixed_n = 0;
-    b->job = (jd_job){.arena = &b->arena, .writes = b->writes, .make_tenant = 1, .lane = &loop->lane};
+    b->job = (jd_job){.arena = &b->arena, .writes = b->writes, .make_tenant = 1, .lane = &loop->lane, .slice = loop->links->o.batch_frames};
     return b;
 }
 
@@ -61,9 +61,14 @@ static void batch_give_back(link_batch *b) {
 
 static void submit(link_loop *loop);
 
+/* pend_cap grows for the parts of a split message, which are answered together */
+static int is_full(const link_batch *b) {
+    return b->pend_n >= b->loop->links->o.batch_frames || b->arena.total > BATCH_BYTES;
+}
+
 link_batch *link_batch_room(link_loop *loop, jd_str tenant, uint32_t writes) {
     link_batch *b = loop->filling;
-    if (b->pend_n + b->job.n && !jd_str_eq(b->tenant, tenant)) submit(loop);
+    if (is_full(b) || (b->pend_n + b->job.n && !jd_str_eq(b->tenant, tenant))) submit(loop);
     b = loop->filling;
     if (b->pend_n + b->job.n && !jd_str_eq(b->tenant, tenant)) return NULL;
     if (!(b->pend_n + b->job.n)) {
@@ -75,8 +80,7 @@ link_batch *link_batch_room(link_loop *loop, jd_str tenant, uint32_t writes) {
         }
         if (!b->tenant.p || !jd_str_eq(b->tenant, tenant)) b->tenant = jd_arena_dup(&b->arena, tenant);
     }
-    /* pend_cap grows for the parts of a split message, which are answered together */
-    if (b->pend_n >= loop->links->o.batch_frames || b->arena.total > BATCH_BYTES) return NULL;
+    if (is_full(b)) return NULL;
     if (b->job.n + writes > b->writes_cap) {
         b->writes_cap = b->writes_cap * 2 + writes;
         b->writes = jd_xrealloc(b->writes, b->writes_cap * sizeof *b->writes);
@@ -378,10 +382,24 @@ static void complete(link_batch *b) {
 
 /* ---- to the writer ---- */
 
+static void submit_gathered(link_loop *loop);
+
 static void on_retry(uv_timer_t *t) {
     link_loop *loop = t->data;
-    submit(loop);
+    submit_gathered(loop);
     flush_dirty(loop);
+}
+
+/* What comes behind a pause goes at once; then a batch waits until it is full, or until some milliseconds are over since
+ * the one before it. Each group costs a sync and a transaction, and a link alone would make seven hundred a second. */
+static void submit_gathered(link_loop *loop) {
+    const link_batch *b = loop->filling;
+    uint64_t now = uv_now(&loop->uv), due = loop->submitted_ms + loop->links->o.gather_ms;
+    if (!b->job.n || is_full(b) || now >= due) {
+        submit(loop);
+    } else if (!uv_is_active((uv_handle_t *)&loop->retry)) {
+        uv_timer_start(&loop->retry, on_retry, due - now, 0);
+    }
 }
 
 static void submit(link_loop *loop) {
@@ -401,13 +419,14 @@ static void submit(link_loop *loop) {
         return;
     }
     loop->in_flight++;
+    loop->submitted_ms = uv_now(&loop->uv);
     loop->filling = batch_new(loop);
 }
 
 static void on_check(uv_check_t *h) {
     link_loop *loop = h->data;
     link_commands_settle(loop);
-    submit(loop);
+    submit_gathered(loop);
     resume_paused(loop);
     flush_dirty(loop);
 }
@@ -588,19 +607,20 @@ static void on_wake(uv_async_t *h) {
     pthread_mutex_unlock(&loop->mutex);
     while (done) { /* the newest stands first */
         link_batch *next = done->next;
+        if (loop->in_flight) loop->in_flight--;
         done->next = in_order;
         in_order = done;
         done = next;
     }
+    submit_gathered(loop); /* first, so that the writer works while answers are given */
     while (in_order) {
         link_batch *next = in_order->next;
-        if (loop->in_flight) loop->in_flight--;
         complete(in_order);
         in_order = next;
     }
     flush_dirty(loop);
     link_commands_settle(loop);
-    submit(loop);
+    submit_gathered(loop);
     resume_paused(loop);
     while (orders) {
         link_order *next = orders->next;

@@ -57,22 +57,22 @@ static int offset(jd_str *s, table__civil *c) {
     return 0;
 }
 
+static int two(const char *p, unsigned *odd) {
+    unsigned tens = (unsigned)(p[0] - '0'), ones = (unsigned)(p[1] - '0');
+    *odd |= (unsigned)(tens > 9) | (unsigned)(ones > 9);
+    return (int)(tens * 10 + ones);
+}
+
 /* 2026-11-29T08:30:00, as nearly all have it, in one go; what follows is left in *s. 1; 0: read it piece by piece. */
 static int whole_stamp(jd_str *s, table__civil *c) {
-    static const char form[] = "0000-00-00T00:00:00";
-    int v[19], odd = 0;
-    if (s->n < 19) return 0;
-    for (int i = 0; i < 19; i++) {
-        v[i] = s->p[i] - '0';
-        odd |= form[i] == '0' ? v[i] < 0 || v[i] > 9 : s->p[i] != form[i];
-    }
+    unsigned odd = 0;
+    const char *p = s->p;
+    if (s->n < 19 || p[4] != '-' || p[7] != '-' || p[10] != 'T' || p[13] != ':' || p[16] != ':') return 0;
+    int century = two(p, &odd), year = two(p + 2, &odd), month = two(p + 5, &odd), day = two(p + 8, &odd);
+    int hour = two(p + 11, &odd), minute = two(p + 14, &odd), second = two(p + 17, &odd);
     if (odd) return 0;
-    c->year = v[0] * 1000 + v[1] * 100 + v[2] * 10 + v[3];
-    c->month = v[5] * 10 + v[6];
-    c->day = v[8] * 10 + v[9];
-    c->hour = v[11] * 10 + v[12];
-    c->minute = v[14] * 10 + v[15];
-    c->second = v[17] * 10 + v[18];
+    c->year = century * 100 + year;
+    c->month = month, c->day = day, c->hour = hour, c->minute = minute, c->second = second;
     c->unit = TABLE__SECOND;
     s->p += 19, s->n -= 19;
     return 1;
