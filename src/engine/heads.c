@@ -14,9 +14,13 @@ struct head_reading {
     jd_num nums[];
 };
 
+enum { SERIES_AT_ONCE = 8 };
+
 typedef struct head_entity {
     uint64_t entity; /* 0: empty cell */
     head_series *series;
+    head_series *room; /* for room_n more, beside each other: what is told of an entity mostly comes at once */
+    uint32_t room_n;
 } head_entity;
 
 struct heads {
@@ -90,16 +94,22 @@ static head_entity *entity_of(heads *h, uint64_t entity) {
 
 void heads_ahead(const heads *h, uint64_t entity, int how_far) {
     const head_entity *c = &h->table[place(entity) & (h->cap - 1)];
-    if (how_far)
+    if (how_far) {
         __builtin_prefetch(c);
-    else if (c->entity == entity && c->series)
-        __builtin_prefetch(c->series);
+    } else if (c->entity == entity && c->series) {
+        for (uint32_t i = 0; i < 5; i++) __builtin_prefetch((const char *)c->series - (size_t)i * sizeof *c->series);
+    }
 }
 
 static head_series *series_of(heads *h, head_entity *e, uint32_t attr, uint32_t dataset) {
     for (head_series *s = e->series; s; s = s->next)
         if (s->attr == attr && s->dataset == dataset) return s;
-    head_series *s = jd_arena_zalloc(&h->arena, sizeof *s);
+    if (!e->room_n) {
+        e->room_n = e->series ? SERIES_AT_ONCE : 1; /* many have but one */
+        e->room = jd_arena_alloc(&h->arena, e->room_n * sizeof *e->room);
+    }
+    head_series *s = e->room++;
+    e->room_n--;
     *s = (head_series){.next = e->series, .attr = attr, .dataset = dataset, .from = INT64_MAX, .to = INT64_MIN};
     e->series = s;
     return s;
@@ -174,8 +184,8 @@ void heads_take_own(heads *h, uint64_t entity, jd_str body, uint64_t group) {
         if (len) {
             skeleton = (jd_str){(const char *)p, (size_t)len - 1};
             /* readings of a sensor follow each other with one skeleton: kept once */
-            if (s->newest && jd_str_eq(s->newest->skeleton, skeleton))
-                skeleton = s->newest->skeleton;
+            if (s->newest && jd_str_eq(s->skeleton, skeleton))
+                skeleton = s->skeleton;
             else
                 skeleton = jd_arena_dup(&h->arena, skeleton);
             p += len - 1;
@@ -197,6 +207,7 @@ void heads_take_own(heads *h, uint64_t entity, jd_str body, uint64_t group) {
             r->nums[i].m = jd_unzigzag(jd_varint_get(&p, end));
         }
         s->newest = r;
+        s->skeleton = skeleton;
         s->n++;
         if (flags & JD_R_CLEAR) {
             s->clears = 1;

@@ -44,6 +44,7 @@ typedef struct head_series {
     int clears;
     jd_time from, to; /* of `at`, CLEAR left out */
     head_reading *newest;
+    jd_str skeleton; /* its own */
 } head_series;
 heads *heads_new(void);
 heads *heads_ref(heads *h);

@@ -71,9 +71,18 @@ const version *state_of(overlay *o, coll *c, jd_str id, pending **p, uint32_t *s
 void states_ahead(jd_tenant *t, const jd_write *w, size_t n) {
     jd_str ids[COLL_AHEAD];
     uint32_t k = 0;
-    for (size_t i = 0; i < n && k < COLL_AHEAD; i++)
+    for (size_t i = 0; i < n && k < COLL_AHEAD; i++) {
+        __builtin_prefetch(&w[i].ready);
         if (w[i].kind == JD_K_ENTITY && !(k && jd_str_eq(ids[k - 1], w[i].rq.id))) ids[k++] = w[i].rq.id;
+    }
     coll_ahead(&t->entities, ids, k);
+}
+
+void write_ahead(const jd_write *w) {
+    enum { LINE = 64, MOST = 8 * LINE };
+    size_t n = w->ready_n * sizeof *w->ready;
+    for (size_t at = 0; at < n && at < MOST; at += LINE) __builtin_prefetch((const char *)w->ready + at);
+    __builtin_prefetch(w->moment_types);
 }
 
 void jobs_ahead(jd_engine *e, const jd_job *jobs) {

@@ -69,6 +69,8 @@ void overlay_rewind(jd_engine *e, overlay *o, uint32_t undo_to);
 const version *state_of(overlay *o, coll *c, jd_str id, pending **p, uint32_t *serial);
 /* What these writes will ask for; the first n of them. */
 void states_ahead(jd_tenant *t, const jd_write *w, size_t n);
+/* What a write holds will be looked at very soon. */
+void write_ahead(const jd_write *w);
 /* The same of jobs of one write each. */
 void jobs_ahead(jd_engine *e, const jd_job *jobs);
 /* Returns the serial that the state has. */

@@ -92,6 +92,8 @@ static void forget(jd_engine *e, overlay *o, uint32_t undo_to, uint32_t writes, 
     }
 }
 
+enum { WRITES_AHEAD = 8 };
+
 /* Applies a slice of a job. Returns 1 when the job is through. */
 static int work_on(jd_engine *e, overlay *o, jd_job *job, jd_time now) {
     jd_err err = {0};
@@ -107,12 +109,14 @@ static int work_on(jd_engine *e, overlay *o, jd_job *job, jd_time now) {
     size_t until = job->atomic ? job->n : job->at + (job->slice ? job->slice : e->o.slice_changes);
     if (until > job->n) until = job->n;
     size_t near = job->n > 1 ? job->at : until; /* up to here what writes ask for was brought near */
+    size_t nearer = near;                       /* and up to here what they hold: another core has just written it */
     for (; job->at < until; job->at++) {
         jd_write *w = &job->writes[job->at];
         if (job->at >= near) {
             near = job->at + (until - job->at < COLL_AHEAD ? until - job->at : COLL_AHEAD);
             states_ahead(t, w, near - job->at);
         }
+        while (nearer < near && nearer < job->at + WRITES_AHEAD) write_ahead(&job->writes[nearer++]);
         size_t done = change_apply_run(e, o, t, w, until - job->at, job->arena, now);
         if (!done) done = change_apply(e, o, t, w, job->arena, now) == 0;
         job->failed |= !done;

@@ -346,12 +346,45 @@ static int has_own_video(jd_str s) {
 }
 
 typedef struct item_list {
-    int own_video;
-    int shown; /* the list itself is wanted */
+    jd_str all;
+    int own_video; /* -1: not looked yet */
+    int shown;     /* the list itself is wanted */
+    uint64_t read; /* then not: see items_read */
     jd_list items;
     jd_fields named;        /* what goes beside the list; of a repeated item the first */
     unsigned char seen[32]; /* a bit for each id that is in `named` */
 } item_list;
+
+static int is_own_video(item_list *l, unsigned id) {
+    if (!is_video(id)) return 0;
+    if (l->own_video < 0) l->own_video = has_own_video(l->all);
+    return l->own_video;
+}
+
+/* Of the plain items those that mappings read something of, as bits by id: found once for each set of wanted names. */
+static uint64_t items_read(const jd_link_set *set) {
+    static _Thread_local struct { uint64_t wanted, items; } known;
+    _Static_assert(COUNT_OF(plain_items) <= 64, "a bit for each item");
+    if (!set->rows_only || !set->wanted) return UINT64_MAX;
+    if (known.wanted == set->wanted) return known.items;
+    known.wanted = set->wanted;
+    known.items = 0;
+    for (size_t id = 0; id < COUNT_OF(plain_items); id++)
+        if (jd_link_wants(set, plain_items[id].name)) known.items |= UINT64_C(1) << id;
+    for (size_t i = 0; i < COUNT_OF(video_bits); i++)
+        if (jd_link_wants(set, video_bits[i].name)) known.items |= UINT64_C(1) << 0x14;
+    for (size_t i = 0; i < COUNT_OF(signal_bits); i++)
+        if (jd_link_wants(set, signal_bits[i].name)) known.items |= UINT64_C(1) << 0x25;
+    if (jd_link_wants(set, JD_STR("analog_0")) || jd_link_wants(set, JD_STR("analog_1")))
+        known.items |= UINT64_C(1) << 0x2b;
+    return known.items;
+}
+
+/* A plain item, in order, of which nobody reads anything. */
+static int is_passed_over(const item_list *l, item it) {
+    return !l->shown && it.id < COUNT_OF(plain_items) && plain_items[it.id].size && plain_items[it.id].size == it.s.n &&
+           !(l->read >> it.id & 1);
+}
 
 /* What single bits of some items say. */
 static void put_item_bits(const jd_link_set *set, jd_fields *f, item it) {
@@ -377,7 +410,7 @@ static void add_item(jt808_reader *r, item_list *l, item it) {
     jd_str name;
     jd_jval v;
     if (l->shown) f = shown_item(r->a, it);
-    if (!(l->own_video && is_video(it.id)) && !known_item(r->a, it, &name, &v)) {
+    if (!is_own_video(l, it.id) && !known_item(r->a, it, &name, &v)) {
         if (l->shown) jd_put_named(&f, name, v);
         unsigned char *seen = &l->seen[it.id >> 3], bit = (unsigned char)(1u << (it.id & 7));
         if (!(*seen & bit)) {
@@ -412,11 +445,14 @@ static void bad_end(jt808_reader *r, jd_fields *f, jd_str rest) {
 
 static void put_items(jt808_reader *r, jd_fields *f, jd_str s, item_list *l) {
     size_t at = 0;
-    l->own_video = has_own_video(s);
+    l->all = s;
+    l->own_video = -1;
+    l->read = items_read(r->set);
     while (s.n - at >= 2) {
         size_t n = (unsigned char)s.p[at + 1];
         if (n > s.n - at - 2) break;
-        add_item(r, l, (item){(unsigned char)s.p[at], {s.p + at + 2, n}});
+        item it = {(unsigned char)s.p[at], {s.p + at + 2, n}};
+        if (!is_passed_over(l, it)) add_item(r, l, it);
         at += 2 + n;
     }
     if (l->shown) jd_put(f, "items", jd_list_end(&l->items));

@@ -68,6 +68,8 @@ void registry_load(registry *r, jd_str id, jd_str body);
 /* Who is this? NEW: its document is to be written with the frame (registry_document), then registry_stored. BLANK:
  * known, in state "new", and has told nothing yet. REFUSED: *err. *out may hold a guess (any device of this registry),
  * else NULL. */
+/* The device will speak very soon: what is noted of it (how_far), or where its frames are kept, is brought near. */
+void registry_ahead(const link_device *dev, int how_far);
 admission registry_admit(registry *r, const link_decl *d, jd_str id, jd_time now, link_device **out, jd_err *err);
 void registry_stored(registry *r, link_device *dev, int ok);
 /* Counts a frame and keeps its bytes: a bad one, or one that was taken, with what it told. */
@@ -180,7 +182,7 @@ typedef struct link_loop {
     link_conn *dirty;
     int quiet, ending;
     uint64_t last_conn;
-    uint64_t submitted_ms; /* loop time of the last batch */
+    uint64_t submitted_ms;         /* loop time of the last batch */
     size_t parts_bytes;            /* of all connections */
     uint64_t took_us;              /* when the frames in work were taken, monotonic, and */
     jd_time took;                  /* by the clock */

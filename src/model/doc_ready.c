@@ -8,7 +8,7 @@
 
 enum {
     NAMES_MOST = 40, /* bytes of unit and datasetId: the record's length then fits into one */
-    PLAIN_MOST = 5 + 1 + 2 + 2 * 5 + NAMES_MOST + JD_VARINT_MAX + 1 + 40 + 2 * (JD_VARINT_MAX + 2)
+    PLAIN_MOST = 5 + 1 + 2 + 2 * 5 + NAMES_MOST + 16 + 40 + 2 * (JD_VARINT_MAX + 2)
 };
 
 static const char point_head[] = "\0\4type\x85Point\0\13coordinates\6"; /* members of an object, up to the array */
@@ -18,17 +18,14 @@ static int is_decimal(const jd_jval *v) {
 }
 
 /* The length is known when it is compiled, and then so is how it is compared. */
-static inline int is_text(jd_str s, const char *z, size_t n) {
-    return s.n == n && !memcmp(s.p, z, n);
-}
+#define IS(s, z) ((s).n == sizeof(z) - 1 && !memcmp((s).p, z, sizeof(z) - 1))
 
 /* The two coordinates of {"type": "Point", "coordinates": [x, y]}, members in this order; else NULL. */
 static const jd_jval *point_of(const jd_jval *v) {
     if (v->type != JD_JOBJ || v->n != 2) return NULL;
     const jd_jmember *type = &v->members[0], *at = &v->members[1];
-    if (!is_text(type->name, "type", 4) || type->val.type != JD_JSTR || at->val.type != JD_JARR) return NULL;
-    if (!is_text(jd_jstr(&type->val), "Point", 5) || !is_text(at->name, "coordinates", 11) || at->val.n != 2)
-        return NULL;
+    if (!IS(type->name, "type") || type->val.type != JD_JSTR || at->val.type != JD_JARR) return NULL;
+    if (!IS(jd_jstr(&type->val), "Point") || !IS(at->name, "coordinates") || at->val.n != 2) return NULL;
     return is_decimal(&at->val.items[0]) && is_decimal(&at->val.items[1]) ? at->val.items : NULL;
 }
 
@@ -43,11 +40,36 @@ static const jd_jval *plain_numbers(const jd_attr *a, uint8_t *n) {
     return a->kind == JD_GEOPROPERTY ? point_of(&a->value) : NULL;
 }
 
-/* Short texts, byte by byte: a call costs more. */
+/* Codes of units have two or three bytes: no loop, no call. */
 static char *put_text(char *to, jd_str s) {
     *to++ = (char)s.n;
-    for (size_t i = 0; i < s.n; i++) *to++ = s.p[i];
-    return to;
+    if (s.n - 1 < 3) {
+        to[0] = s.p[0];
+        to[s.n / 2] = s.p[s.n / 2];
+        to[s.n - 1] = s.p[s.n - 1];
+    } else if (s.n) {
+        memcpy(to, s.p, s.n);
+    }
+    return to + s.n;
+}
+
+/* observedAt as records have it. What a frame tells bears one time. */
+static char *put_observed(char *to, jd_time t, int digits) {
+    static _Thread_local struct {
+        jd_time t;
+        int digits;
+        uint8_t n; /* 0: nothing yet */
+        char bytes[16];
+    } last;
+    if (last.t != t || last.digits != digits || !last.n) {
+        char *end = jd_varint_put(last.bytes, jd_zigzag(t));
+        *end++ = (char)digits;
+        last.n = (uint8_t)(end - last.bytes);
+        last.t = t;
+        last.digits = digits;
+    }
+    memcpy(to, last.bytes, sizeof last.bytes);
+    return to + last.n;
 }
 
 static char *put_point(char *to, const jd_jval *v) {
@@ -94,8 +116,7 @@ static int plain_ready(const jd_attr *a, jd_arena *arena, jd_ready *out) {
     *to++ = 0;
     char *body = to;
     if (a->dataset.p) to = put_text(to, a->dataset);
-    to = jd_varint_put(to, jd_zigzag(a->observed));
-    *to++ = (char)a->observed_digits;
+    to = put_observed(to, a->observed, a->observed_digits);
     if (a->unit.p) to = put_text(to, a->unit);
     char *stamp = to;
     to = n == 1 ? jd_put_decimal(to, v->dec, v->n) : put_point(to, v);

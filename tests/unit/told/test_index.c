@@ -39,7 +39,7 @@ static sub *make(uint32_t i) {
     jd_err err = {0};
     jd_jval v;
     jd_str id, body;
-    sub *s;
+    sub *s = NULL;
     jd_buf b = {0};
     jd_arena_init(&a);
     jd_buf_printf(&b, "{\"id\":\"urn:s:%u\",\"type\":\"Subscription\",\"entities\":[", i);
