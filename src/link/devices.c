@@ -7,7 +7,8 @@
 #include <stdlib.h>
 
 struct link_device {
-    jd_str link, id;
+    jd_str link, id; /* never change */
+    _Atomic int known; /* it is on record, not refused, and has told something: who finds it so needs no lock */
     char *entity;   /* NULL: it has told no readings yet */
     char state[16]; /* "new", "claimed", "refused" */
     int stored;     /* its document is durable, or on its way */
@@ -116,6 +117,15 @@ static void set_state(link_device *d, jd_str state) {
     d->state[n] = 0;
 }
 
+static int is_blank(const link_device *dev) {
+    return !dev->entity && !strcmp(dev->state, "new");
+}
+
+/* After its state, its entity or `stored` changed. */
+static void settle(link_device *d) {
+    atomic_store(&d->known, d->stored && strcmp(d->state, "refused") != 0 && !is_blank(d));
+}
+
 static jd_str member(const jd_jval *v, const char *name) {
     const jd_jval *m = jd_jget(v, name);
     return m && m->type == JD_JSTR ? jd_jstr(m) : (jd_str){"", 0};
@@ -133,6 +143,7 @@ void registry_load(registry *r, jd_str id, jd_str body) {
         if (member(&v, "entity").n) d->entity = jd_xstrdup(member(&v, "entity"));
         if (jd_time_parse(member(&v, "firstSeen"), &d->first, NULL)) d->first = JD_TIME_NONE;
         d->stored = 1;
+        settle(d);
     }
     jd_arena_fini(&a);
 }
@@ -152,10 +163,6 @@ static int over_quota(registry *r, const link_decl *d, jd_time now) {
     if (q->n >= d->new_per_hour) return 1;
     q->n++;
     return 0;
-}
-
-static int is_blank(const link_device *dev) {
-    return !dev->entity && !strcmp(dev->state, "new");
 }
 
 static admission admit(registry *r, const link_decl *d, jd_str id, jd_time now, link_device **out, jd_err *err) {
@@ -192,15 +199,13 @@ static admission admit(registry *r, const link_decl *d, jd_str id, jd_time now, 
     return ADMIT_NEW;
 }
 
-void registry_ahead(const link_device *dev, int how_far) {
-    if (!dev) return;
-    if (how_far)
-        for (size_t at = 0; at < sizeof *dev; at += 64) __builtin_prefetch((const char *)dev + at, 1);
-    else
-        for (size_t at = 0; at < 192; at += 64) __builtin_prefetch(dev->ring.p + dev->ring.n + at, 1);
+void registry_ahead(const link_device *dev) {
+    for (size_t at = 0; dev && at < sizeof *dev; at += 64) __builtin_prefetch((const char *)dev + at, 1);
 }
 
 admission registry_admit(registry *r, const link_decl *d, jd_str id, jd_time now, link_device **out, jd_err *err) {
+    const link_device *dev = *out;
+    if (dev && atomic_load(&dev->known) && jd_str_eq(dev->id, id) && jd_str_eq(dev->link, d->name)) return ADMIT_KNOWN;
     pthread_mutex_lock(&r->lock);
     admission got = admit(r, d, id, now, out, err);
     pthread_mutex_unlock(&r->lock);
@@ -210,6 +215,7 @@ admission registry_admit(registry *r, const link_decl *d, jd_str id, jd_time now
 void registry_stored(registry *r, link_device *dev, int ok) {
     pthread_mutex_lock(&r->lock);
     dev->stored = ok;
+    settle(dev);
     pthread_mutex_unlock(&r->lock);
 }
 
@@ -267,7 +273,10 @@ void registry_told(registry *r, link_device *dev, const jd_protocol *p, const jd
         dev->loop = told->loop;
     }
     dev->readings += told->readings;
-    if (!dev->entity && told->entity.n) dev->entity = jd_xstrdup(told->entity);
+    if (!dev->entity && told->entity.n) {
+        dev->entity = jd_xstrdup(told->entity);
+        settle(dev);
+    }
     pthread_mutex_unlock(&r->lock);
 }
 
@@ -325,6 +334,7 @@ void registry_set_state(registry *r, link_device *dev, const char *state) {
     pthread_mutex_lock(&r->lock);
     set_state(dev, jd_str_of(state));
     dev->stored = 1;
+    settle(dev);
     pthread_mutex_unlock(&r->lock);
 }
 

@@ -68,8 +68,8 @@ void registry_load(registry *r, jd_str id, jd_str body);
 /* Who is this? NEW: its document is to be written with the frame (registry_document), then registry_stored. BLANK:
  * known, in state "new", and has told nothing yet. REFUSED: *err. *out may hold a guess (any device of this registry),
  * else NULL. */
-/* The device will speak very soon: what is noted of it (how_far), or where its frames are kept, is brought near. */
-void registry_ahead(const link_device *dev, int how_far);
+/* The device (NULL: none) speaks very soon: what is noted of it is brought near. */
+void registry_ahead(const link_device *dev);
 admission registry_admit(registry *r, const link_decl *d, jd_str id, jd_time now, link_device **out, jd_err *err);
 void registry_stored(registry *r, link_device *dev, int ok);
 /* Counts a frame and keeps its bytes: a bad one, or one that was taken, with what it told. */

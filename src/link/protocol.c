@@ -38,9 +38,29 @@ static int is_secret(jd_str name) {
     return 0;
 }
 
+/* SL 651, annex D: among a station's settings the one of guide 03 is its password. */
+static void settings_shown(jd_jval *list) {
+    for (size_t i = 0; list->type == JD_JARR && i < list->n; i++) {
+        const jd_jval *one = &list->items[i], *guide = jd_jget(one, "guide");
+        if (!guide || !jd_jis(guide, "03")) continue;
+        for (size_t k = 0; k < one->n; k++)
+            if (&one->members[k].val != guide) one->members[k].val = jd_jmake_str(JD_STR("***"));
+    }
+}
+
+/* Functions of SL 651 whose bodies hold settings. */
+static int has_settings(const jd_jval *fields) {
+    const jd_jval *func = jd_jget(fields, "func");
+    return func && (jd_jis(func, "40") || jd_jis(func, "41") || jd_jis(func, "49"));
+}
+
 void jd_fields_shown(jd_jval *fields) {
-    for (size_t i = 0; fields->type == JD_JOBJ && i < fields->n; i++)
-        if (is_secret(fields->members[i].name)) fields->members[i].val = jd_jmake_str(JD_STR("***"));
+    int settings = has_settings(fields);
+    for (size_t i = 0; fields->type == JD_JOBJ && i < fields->n; i++) {
+        jd_jmember *m = &fields->members[i];
+        if (is_secret(m->name) || (settings && jd_str_is(m->name, "body_hex"))) m->val = jd_jmake_str(JD_STR("***"));
+        if (jd_str_is(m->name, "params")) settings_shown(&m->val);
+    }
 }
 
 /* Most frames have none, so that the list is made with the first. */

@@ -412,9 +412,8 @@ static void take_frame(link_conn *c, jd_str bytes) {
     int rc;
     jd_err_none(&err);
     jd_arena_recycle(&c->port->loop->frame, FRAME_KEEP);
-    registry_ahead(c->spoke, 1);
+    registry_ahead(c->spoke);
     jd_frame *f = read_frame(c, bytes, &rc, &err);
-    registry_ahead(c->spoke, 0);
     atomic_fetch_add(&c->port->counts->frames, 1);
     if (rc || f->parts < 2) {
         take_whole(c, b, f, rc, &err);

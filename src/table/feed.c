@@ -275,8 +275,8 @@ static int last_word(jd_feed *f, const map_attr *a) {
 static int fixed_of(jd_feed *f, jd_arena *to, jd_moment *out, feed_fault *x) {
     const jd_map *m = f->map;
     uint32_t cap = 0;
-    int made;
-    feed__nums_at(&f->entities, f->id_hash, &made);
+    int made = 0;
+    if (f->pass != JD_FEED_LIVE) feed__nums_at(&f->entities, f->id_hash, &made); /* a link never ends, nor reports */
     f->report.entities += (uint64_t)made;
     for (size_t i = 0; i < m->fixed_n; i++) cap += m->fixed[i].constant ? m->fixed[i].constant_n : 1;
     if (cap) out->fixed = JD_NEWN(to, jd_attr, cap);

@@ -55,6 +55,36 @@ static void sl651(void **state) {
           13, 17);
 }
 
+/* A station that tells its basic settings: in bytes the whole body goes, in fields its password alone. */
+static void sl651_settings(void **state) {
+    (void)state;
+    char frame[] = "\x7e\x7e\x01\x00\x12\x34\x56\x78\xa0\x01\x41\x00\x16\x02\x00\x01\x26\x11\x29\x08\x30\x00\xf1\xf1"
+                   "\x00\x12\x34\x56\x78\x03\x10\x51\x73\x20\x08\x05\x03..";
+    size_t n = sizeof frame - 1, end = n - 3;
+    uint16_t crc = jd_crc16_modbus((jd_str){frame, n - 2});
+    frame[n - 2] = (char)(crc >> 8);
+    frame[n - 1] = (char)crc;
+    jd_arena a;
+    jd_arena_init(&a);
+    for (size_t cut = n + 1; cut-- > 11;) {
+        jd_str shown = jd_frame_shown(&jd_sl651, (jd_str){frame, cut}, &a);
+        for (size_t i = 14; i < end && i + 3 < cut; i++) assert_int_equal(shown.p[i], '*');
+        assert_memory_equal(shown.p, frame, 8);
+    }
+    jd_frame f = {.bytes = {frame, n}, .answers = -1};
+    jd_err err = {0};
+    jd_buf text = {0};
+    if (jd_sl651.decode(&(jd_link_set){0}, &(jd_peer){0}, f.bytes, &a, &f, &err)) fail_msg("%s", err.en);
+    jd_fields_shown(&f.fields);
+    jd_json_write(&text, &f.fields);
+    jd_buf_c(&text, 0);
+    assert_null(strstr(text.p, "5173"));
+    assert_non_null(strstr(text.p, "\"guide\":\"03\",\"data\":\"***\""));
+    assert_non_null(strstr(text.p, "\"guide\":\"20\",\"data\":\"05\""));
+    jd_buf_fini(&text);
+    jd_arena_fini(&a);
+}
+
 static void gb32960(void **state) {
     (void)state;
     char f[68] = "##\x05\xfe";
@@ -121,6 +151,7 @@ static void fields(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(hj212),
                                        cmocka_unit_test(sl651),
+                                       cmocka_unit_test(sl651_settings),
                                        cmocka_unit_test(gb32960),
                                        cmocka_unit_test(jt808),
                                        cmocka_unit_test(of_no_known_protocol),
