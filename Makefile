@@ -57,20 +57,20 @@ bench:
 asan:
 	@scripts/need.sh program web tests
 	@scripts/npm.sh
-	@[ -f build-asan/build.ninja ] || meson setup build-asan -Db_sanitize=address,undefined -Db_lundef=false
+	@[ -f build-asan/build.ninja ] || meson setup build-asan --buildtype=debugoptimized -Db_sanitize=address,undefined -Db_lundef=false
 	@ninja -C build-asan -j $(JOBS)
 	@$(TSX) tests/run.ts --build build-asan --sanitizer address $(SAN_TESTS)
 
 tsan:
 	@scripts/need.sh program web tests
 	@scripts/npm.sh
-	@[ -f build-tsan/build.ninja ] || meson setup build-tsan -Db_sanitize=thread -Db_lundef=false
+	@[ -f build-tsan/build.ninja ] || meson setup build-tsan --buildtype=debugoptimized -Db_sanitize=thread -Db_lundef=false
 	@ninja -C build-tsan -j $(JOBS)
 	@$(TSX) tests/run.ts --build build-tsan --sanitizer thread $(SAN_TESTS)
 
 fuzz:
 	@scripts/need.sh program fuzz
-	@[ -f build-fuzz/build.ninja ] || CC=clang meson setup build-fuzz -Dfuzz=true -Db_lundef=false -Db_sanitize=address,undefined
+	@[ -f build-fuzz/build.ninja ] || CC=clang meson setup build-fuzz --buildtype=debugoptimized -Dfuzz=true -Db_lundef=false -Db_sanitize=address,undefined
 	@ninja -C build-fuzz -j $(JOBS)
 	@scripts/fuzz.sh build-fuzz $(FUZZ_SECONDS)
 

@@ -7,11 +7,11 @@
 #include <stdlib.h>
 
 struct link_device {
-    jd_str link, id; /* never change */
+    jd_str link, id;   /* never change */
     _Atomic int known; /* it is on record, not refused, and has told something: who finds it so needs no lock */
-    char *entity;   /* NULL: it has told no readings yet */
-    char state[16]; /* "new", "claimed", "refused" */
-    int stored;     /* its document is durable, or on its way */
+    char *entity;      /* NULL: it has told no readings yet */
+    char state[16];    /* "new", "claimed", "refused" */
+    int stored;        /* its document is durable, or on its way */
     jd_time first, last, device_time;
     uint64_t frames, bad, faults, readings, resent;
     int64_t clock_offset_ms; /* device's clock minus ours, of its last frame told at once */

@@ -116,8 +116,9 @@ typedef struct link_port { /* one link on one thread */
     uv_timer_t redial;
     int redial_on;
     unsigned dial_tries;
-    link_counts *counts; /* the link's, borrowed */
-    uint32_t refs;       /* connections, handles */
+    link_counts *counts;  /* the link's, borrowed */
+    uint64_t taken, told; /* frames and readings that are not among them yet */
+    uint32_t refs;        /* connections, handles */
 } link_port;
 
 enum { LINK_IN_KEEP = 16 << 10 };

@@ -388,7 +388,7 @@ static void take_whole(link_conn *c, link_batch *b, jd_frame *f, int rc, jd_err 
     uint64_t readings = write_told(&t, &n);
     jd_outcome outcome = JD_OUT_KEPT;
     b->job.bytes = b->arena.total;
-    atomic_fetch_add(&port->counts->readings, readings);
+    port->told += readings;
     registry_told(r, dev, d->protocol, f, now,
                   &(registry_frame){.device_time = t.newest,
                                     .line = d->protocol->encode ? c->id : 0,
@@ -414,7 +414,7 @@ static void take_frame(link_conn *c, jd_str bytes) {
     jd_arena_recycle(&c->port->loop->frame, FRAME_KEEP);
     registry_ahead(c->spoke);
     jd_frame *f = read_frame(c, bytes, &rc, &err);
-    atomic_fetch_add(&c->port->counts->frames, 1);
+    c->port->taken++;
     if (rc || f->parts < 2) {
         take_whole(c, b, f, rc, &err);
         return;
@@ -456,6 +456,9 @@ static size_t take_frames(link_conn *c, jd_str s) {
         take_frame(c, (jd_str){s.p + at, found.n});
         at += found.n;
     }
+    if (port->taken) atomic_fetch_add(&port->counts->frames, port->taken);
+    if (port->told) atomic_fetch_add(&port->counts->readings, port->told);
+    port->taken = port->told = 0;
     return at;
 }
 

@@ -202,7 +202,13 @@ jd_table_cell table__cell(const jd_jval *v, jd_str raw) {
     return c;
 }
 
+static int is_visible(char c) { /* of ASCII */
+    return (unsigned char)c > 0x20 && (unsigned char)c < 0x7f;
+}
+
 jd_table_cell table__cell_in(const jd_jval *v, jd_arena *a) {
+    if (v && v->type == JD_JSTR && v->n && is_visible(v->s[0]) && is_visible(v->s[v->n - 1])) /* nothing to trim */
+        return (jd_table_cell){.value = v, .text = jd_jstr(v)};
     jd_table_cell c = table__cell(v, (jd_str){"", 0});
     if (!v || v->type != JD_JDEC) return c;
     char *text = jd_arena_alloc(a, JD_DECIMAL_MAX);

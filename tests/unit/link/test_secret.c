@@ -149,12 +149,9 @@ static void fields(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(hj212),
-                                       cmocka_unit_test(sl651),
-                                       cmocka_unit_test(sl651_settings),
-                                       cmocka_unit_test(gb32960),
-                                       cmocka_unit_test(jt808),
-                                       cmocka_unit_test(of_no_known_protocol),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(hj212),          cmocka_unit_test(sl651),
+                                       cmocka_unit_test(sl651_settings), cmocka_unit_test(gb32960),
+                                       cmocka_unit_test(jt808),          cmocka_unit_test(of_no_known_protocol),
                                        cmocka_unit_test(fields)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
