@@ -50,7 +50,8 @@ static inline char *jd_varint_put(char *to, uint64_t v) {
     return to;
 }
 static inline void jd_buf_varint(jd_buf *b, uint64_t v) {
-    b->n = (size_t)(jd_varint_put(jd_buf_room(b, JD_VARINT_MAX), v) - b->p);
+    char *to = jd_buf_room(b, JD_VARINT_MAX);
+    b->n += (size_t)(jd_varint_put(to, v) - to);
 }
 static inline uint64_t jd_zigzag(int64_t v) {
     return ((uint64_t)v << 1) ^ (uint64_t)(v >> 63);

@@ -14,7 +14,7 @@ struct head_reading {
     jd_num nums[];
 };
 
-enum { SERIES_AT_ONCE = 8 };
+enum { SERIES_AT_ONCE = 8 }; /* at most */
 
 typedef struct head_entity {
     uint64_t entity; /* 0: empty cell */
@@ -105,7 +105,9 @@ static head_series *series_of(heads *h, head_entity *e, uint32_t attr, uint32_t 
     for (head_series *s = e->series; s; s = s->next)
         if (s->attr == attr && s->dataset == dataset) return s;
     if (!e->room_n) {
-        e->room_n = e->series ? SERIES_AT_ONCE : 1; /* many have but one */
+        e->room_n = 1; /* many have but one, or two: as many more as there are */
+        for (const head_series *has = e->series; has && has->next && e->room_n < SERIES_AT_ONCE; has = has->next)
+            e->room_n++;
         e->room = jd_arena_alloc(&h->arena, e->room_n * sizeof *e->room);
     }
     head_series *s = e->room++;

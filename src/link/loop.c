@@ -415,7 +415,7 @@ static void on_retry(uv_timer_t *t) {
 static void submit_gathered(link_loop *loop) {
     const link_batch *b = loop->filling;
     uint64_t now = uv_now(&loop->uv), due = loop->submitted_ms + loop->links->o.gather_ms;
-    if (!b->job.n || is_full(b) || now >= due) {
+    if (!b->job.n || is_full(b) || now >= due || loop->quiet) {
         submit(loop);
     } else if (!uv_is_active((uv_handle_t *)&loop->retry)) {
         uv_timer_start(&loop->retry, on_retry, due - now, 0);
@@ -454,7 +454,7 @@ static void on_check(uv_check_t *h) {
 /* Who waited longest comes first, and stands at the end again when there was no room for all it has: otherwise some
  * would never have their turn while others send as fast as they can. */
 static void resume_paused(link_loop *loop) {
-    while (loop->paused) {
+    while (loop->paused && !loop->quiet) {
         link_conn *c = loop->paused;
         if (is_open(c) && !link_batch_room(loop, c->port->decl->tenant, 1)) return;
         unpause(c);

@@ -26,7 +26,8 @@ static int decimal_of(jd_str s, int64_t *mantissa, unsigned *scale) {
 }
 
 static void encode_decimal(jd_buf *b, int64_t m, unsigned scale) {
-    b->n = (size_t)(jd_put_decimal(jd_buf_room(b, JD_VARINT_MAX + 2), m, scale) - b->p);
+    char *to = jd_buf_room(b, JD_VARINT_MAX + 2);
+    b->n += (size_t)(jd_put_decimal(to, m, scale) - to);
 }
 
 static void encode_string(jd_buf *b, jd_str s) {

@@ -42,7 +42,8 @@ static struct curl_slist *headers_of(sub *s) {
     add_header(&list, JD_STR("Expect"), JD_STR(""));
     if (notice_link(s, (jd_str){NULL, 0}, &link)) add_header(&list, JD_STR("Link"), jd_buf_view(&link));
     jd_buf_fini(&link);
-    if (s->tenant_name.n) add_header(&list, JD_STR("NGSILD-Tenant"), s->tenant_name); /* 6.3.14 */
+    jd_str tenant = notice_tenant(s);
+    if (tenant.n) add_header(&list, JD_STR("NGSILD-Tenant"), tenant); /* 6.3.14 */
     for (uint32_t i = 0; i < s->receiver_n; i++) add_header(&list, s->receiver[i].name, s->receiver[i].value);
     return s->headers = list;
 }

@@ -305,13 +305,21 @@ int notice_link(const sub *s, jd_str otherwise, jd_buf *out) {
     return 1;
 }
 
+jd_str notice_tenant(const sub *s) {
+    static const char name[] = "NGSILD-Tenant";
+    for (uint32_t i = 0; i < s->receiver_n; i++) {
+        jd_str own = s->receiver[i].name;
+        if (own.n == sizeof name - 1 && !strncasecmp(own.p, name, own.n)) return (jd_str){"", 0};
+    }
+    return s->tenant_name;
+}
+
 /* Whether an entry of that name stands there already: a JSON object has each once. */
 static int is_said(const sub *s, uint32_t i) {
     jd_str name = s->receiver[i].name;
     for (uint32_t k = 0; k < i; k++)
         if (jd_str_eq(s->receiver[k].name, name)) return 1;
-    return jd_str_is(name, "Content-Type") || (s->tenant_name.n && jd_str_is(name, "NGSILD-Tenant")) ||
-           (!s->ld && jd_str_is(name, "Link"));
+    return jd_str_is(name, "Content-Type") || (!s->ld && jd_str_is(name, "Link"));
 }
 
 void notice_mqtt(const sub *s, jd_str notification, jd_buf *out) {
@@ -321,9 +329,10 @@ void notice_mqtt(const sub *s, jd_str notification, jd_buf *out) {
         jd_buf_z(out, ",\"Link\":");
         jd_json_write_str(out, jd_buf_view(&link));
     }
-    if (s->tenant_name.n) {
+    jd_str tenant = notice_tenant(s);
+    if (tenant.n) {
         jd_buf_z(out, ",\"NGSILD-Tenant\":");
-        jd_json_write_str(out, s->tenant_name);
+        jd_json_write_str(out, tenant);
     }
     for (uint32_t i = 0; i < s->receiver_n; i++) {
         if (is_said(s, i)) continue;

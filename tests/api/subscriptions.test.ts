@@ -85,6 +85,12 @@ test("a subscription is of its tenant: it is told what changes there, and nothin
     await change("urn:x:crane:1", { load: property(6) });
     await new Promise((done) => setTimeout(done, 300));
     assert.equal(r.got.length, 2, "nothing of the other tenant, and nothing when it has gone");
+    const elsewhere = { ...r.endpoint(), receiverInfo: [{ key: "ngsild-tenant", value: "quay" }] };
+    const own = await other.post("/subscriptions", { ...body, notification: { endpoint: elsewhere } });
+    assert.equal(own.status, 201, own.text);
+    assert.equal((await other.post("/entities/urn:x:crane:1/attrs", { load: property(7) })).status, 204);
+    const [, , last] = await r.count(3);
+    assert.equal(last!.headers["ngsild-tenant"], "quay", "the receiver's own name for it");
 });
 
 test("5.2.12 watchedAttributes, q, geoQ and the entity's id each keep out what they do not mean", async () => {
