@@ -96,7 +96,7 @@ void heads_ahead(const heads *h, uint64_t entity, int how_far) {
     const head_entity *c = &h->table[place(entity) & (h->cap - 1)];
     if (how_far) {
         __builtin_prefetch(c);
-    } else if (c->entity == entity && c->series) {
+    } else if (c->entity == entity && c->series) { /* the newest made; the others stand mostly in front of it */
         for (uint32_t i = 0; i < 5; i++) __builtin_prefetch((const char *)c->series - (size_t)i * sizeof *c->series);
     }
 }

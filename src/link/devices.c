@@ -122,7 +122,7 @@ static int is_blank(const link_device *dev) {
 }
 
 /* After its state, its entity or `stored` changed. */
-static void settle(link_device *d) {
+static void note_known(link_device *d) {
     atomic_store(&d->known, d->stored && strcmp(d->state, "refused") != 0 && !is_blank(d));
 }
 
@@ -143,7 +143,7 @@ void registry_load(registry *r, jd_str id, jd_str body) {
         if (member(&v, "entity").n) d->entity = jd_xstrdup(member(&v, "entity"));
         if (jd_time_parse(member(&v, "firstSeen"), &d->first, NULL)) d->first = JD_TIME_NONE;
         d->stored = 1;
-        settle(d);
+        note_known(d);
     }
     jd_arena_fini(&a);
 }
@@ -215,7 +215,7 @@ admission registry_admit(registry *r, const link_decl *d, jd_str id, jd_time now
 void registry_stored(registry *r, link_device *dev, int ok) {
     pthread_mutex_lock(&r->lock);
     dev->stored = ok;
-    settle(dev);
+    note_known(dev);
     pthread_mutex_unlock(&r->lock);
 }
 
@@ -275,7 +275,7 @@ void registry_told(registry *r, link_device *dev, const jd_protocol *p, const jd
     dev->readings += told->readings;
     if (!dev->entity && told->entity.n) {
         dev->entity = jd_xstrdup(told->entity);
-        settle(dev);
+        note_known(dev);
     }
     pthread_mutex_unlock(&r->lock);
 }
@@ -334,7 +334,7 @@ void registry_set_state(registry *r, link_device *dev, const char *state) {
     pthread_mutex_lock(&r->lock);
     set_state(dev, jd_str_of(state));
     dev->stored = 1;
-    settle(dev);
+    note_known(dev);
     pthread_mutex_unlock(&r->lock);
 }
 

@@ -320,17 +320,17 @@ static void reply(const jd_link_set *set, const jd_frame *f, jd_outcome outcome,
 
 static void conceal(char *p, size_t n) {
     int digits = n && p[0] == SOH;
-    size_t from = digits ? 13 : 8, most = digits ? 4 : 2, body = digits ? 24 : 14, tail = digits ? 5 : 3;
+    size_t from = digits ? 13 : 8, most = digits ? 4 : 2, body = digits ? 24 : 14;
     if (!digits && (!n || (uint8_t)p[0] != 0x7e)) return;
     for (size_t i = from; i < n && i < from + most; i++) p[i] = '*';
-    /* basic settings, told or set, and a new password: the whole body */
+    /* basic settings, told or set, and a new password: all behind the heading, for a frame may be cut anywhere */
     char function = 0;
     if (digits && n > 18)
         function = p[17] == '4' ? (char)(0x40 + p[18] - '0') : 0;
     else if (!digits && n > 10)
         function = p[10];
     if (function != 0x40 && function != 0x41 && function != 0x49) return;
-    for (size_t i = body; i + tail < n; i++) p[i] = '*';
+    for (size_t i = body; i < n; i++) p[i] = '*';
 }
 
 const jd_protocol jd_sl651 = {.name = "sl651",

@@ -103,7 +103,7 @@ static int encode_node(encoder *e, const jd_jval *v, int names, int iris) {
         return 0;
     }
     case JD_JDEC:
-        if (v->dec > -JD_DECIMAL_END && v->dec < JD_DECIMAL_END) {
+        if (jd_is_decimal(v->dec)) {
             encode_decimal(b, v->dec, v->n);
         } else {
             char text[JD_DECIMAL_MAX];

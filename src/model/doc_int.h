@@ -59,7 +59,10 @@ int jd_attr_encode_open(const jd_attr *a, jd_time entity_created, jd_symtab *sym
 /* Moves the bytes written since `from` back to make room for their length, which then leads them. */
 void jd_lead_with_length(jd_buf *b, size_t from);
 static const int64_t JD_DECIMAL_END = INT64_C(1000000000000000000); /* what has 18 digits lies below */
-/* A number that keeps its digits, -JD_DECIMAL_END < m < JD_DECIMAL_END; at most JD_VARINT_MAX + 2 bytes. */
+static inline int jd_is_decimal(int64_t m) {                        /* what is larger is kept as text */
+    return m > -JD_DECIMAL_END && m < JD_DECIMAL_END;
+}
+/* A number that jd_is_decimal; at most JD_VARINT_MAX + 2 bytes. */
 static inline char *jd_put_decimal(char *to, int64_t m, unsigned scale) {
     if (scale == 0 && m >= 0 && m < 64) {
         *to++ = (char)(JD_T_SMALLINT + m);

@@ -14,7 +14,7 @@ enum {
 static const char point_head[] = "\0\4type\x85Point\0\13coordinates\6"; /* members of an object, up to the array */
 
 static int is_decimal(const jd_jval *v) {
-    return v->type == JD_JDEC && v->dec > -JD_DECIMAL_END && v->dec < JD_DECIMAL_END;
+    return v->type == JD_JDEC && jd_is_decimal(v->dec);
 }
 
 /* The length is known when it is compiled, and then so is how it is compared. */

@@ -55,12 +55,12 @@ static void sl651(void **state) {
           13, 17);
 }
 
-/* A station that tells its basic settings: in bytes the whole body goes, in fields its password alone. */
+/* A station that tells its basic settings: in bytes all behind the heading goes, in fields its password alone. */
 static void sl651_settings(void **state) {
     (void)state;
     char frame[] = "\x7e\x7e\x01\x00\x12\x34\x56\x78\xa0\x01\x41\x00\x16\x02\x00\x01\x26\x11\x29\x08\x30\x00\xf1\xf1"
                    "\x00\x12\x34\x56\x78\x03\x10\x51\x73\x20\x08\x05\x03..";
-    size_t n = sizeof frame - 1, end = n - 3;
+    size_t n = sizeof frame - 1;
     uint16_t crc = jd_crc16_modbus((jd_str){frame, n - 2});
     frame[n - 2] = (char)(crc >> 8);
     frame[n - 1] = (char)crc;
@@ -68,7 +68,7 @@ static void sl651_settings(void **state) {
     jd_arena_init(&a);
     for (size_t cut = n + 1; cut-- > 11;) {
         jd_str shown = jd_frame_shown(&jd_sl651, (jd_str){frame, cut}, &a);
-        for (size_t i = 14; i < end && i + 3 < cut; i++) assert_int_equal(shown.p[i], '*');
+        for (size_t i = 14; i < cut; i++) assert_int_equal(shown.p[i], '*');
         assert_memory_equal(shown.p, frame, 8);
     }
     jd_frame f = {.bytes = {frame, n}, .answers = -1};
