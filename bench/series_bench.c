@@ -170,7 +170,7 @@ static void drop(rows *r) {
 static rows encode(const file *f) {
     rows out = {0};
     jd_err err;
-    jd_rowmaker *m = jd_rowmaker_new();
+    jd_rowmaker *m = jd_rowmaker_new(0);
     for (size_t c = 0; c < f->columns; c++)
         if (f->c[c].numeric &&
             jd_rowmaker_add(m, &(jd_skey){7, (uint32_t)c + 100, 0, 0}, f->c[c].r, f->c[c].n, take, &out, &err))
@@ -235,7 +235,7 @@ static void parts(const file *f, size_t *times, size_t *recorded, size_t *values
             series__column_put(&b, lag, n, SERIES__TIME, 0);
             *recorded += b.n < direct ? b.n : direct;
             b.n = 0;
-            series__lane_put(&b, &head, c->nums + i, n, 1, 24);
+            series__lane_put(&b, &head, c->nums + i, n, 1, 24, 0);
             *values += b.n;
             jd_buf_fini(&b);
         }
@@ -313,7 +313,7 @@ static void sweep(uint32_t each) {
     uint64_t rng = 3;
     rows out = {0};
     jd_err err;
-    jd_rowmaker *m = jd_rowmaker_new();
+    jd_rowmaker *m = jd_rowmaker_new(0);
     for (uint32_t e = 0; e < ENTITIES; e++) {
         jd_time phase = (jd_time)bench_below(&rng, 60) * 1000000, late = 1000000 + (jd_time)bench_below(&rng, 5000000);
         for (uint32_t a = 0; a < ATTRS; a++) {

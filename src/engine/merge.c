@@ -197,7 +197,7 @@ int merge_runs(history *h, hist_state *st, uint32_t first, uint32_t last, jd_err
     s.r->level = level + 1;
     s.r->first_group = st->runs[last]->first_group;
     s.r->last_group = st->runs[first]->last_group;
-    jd_rowmaker *maker = jd_rowmaker_new();
+    jd_rowmaker *maker = jd_rowmaker_new(0);
     jd_skey key;
     int more = 0;
     while (!rc && (more = gather(&m, &key, err)) == 1) {

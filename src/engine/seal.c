@@ -168,7 +168,7 @@ int seal_frozen(history *h, jd_err *err) {
     uint64_t *entities;
     size_t n = heads_entities(hs, &entities);
     recent_absorb(h->recent, hs, entities, n);
-    jd_rowmaker *m = jd_rowmaker_new();
+    jd_rowmaker *m = jd_rowmaker_new(1);
     jd_arena a;
     jd_arena_init(&a);
     int rc = 0;
@@ -207,8 +207,10 @@ static int merge_level(history *h, jd_err *err) {
 
 static int merge_all(history *h, jd_err *err) {
     hist_state *st = history_hold(h);
-    /* one run alone is written anew when something in it is too old */
-    int rc = st->runs_n > 1 || retain_due(h, st) ? merge_runs(h, st, 0, st->runs_n - 1, err) : 0;
+    /* one run alone is written anew when it was made in haste, or something in it is too old */
+    int rc = st->runs_n > 1 || (st->runs_n && !st->runs[0]->level) || retain_due(h, st)
+                 ? merge_runs(h, st, 0, st->runs_n - 1, err)
+                 : 0;
     history_release(h, st);
     return rc;
 }

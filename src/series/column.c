@@ -565,6 +565,38 @@ void series__column_put(jd_buf *out, const int64_t *v, size_t n, series__hint hi
     column_put(out, v, n, hint, lag, 0);
 }
 
+/* One look at the values and their differences: whichever lie closer together are packed. */
+static void pack_quick(jd_buf *out, const int64_t *v, size_t n) {
+    int64_t lo = v[0], hi = v[0], least = sub(v[1], v[0]), most = least;
+    for (size_t i = 1; i < n; i++) {
+        int64_t d = sub(v[i], v[i - 1]);
+        if (v[i] < lo) lo = v[i];
+        if (v[i] > hi) hi = v[i];
+        if (d < least) least = d;
+        if (d > most) most = d;
+    }
+    uint64_t values = (uint64_t)sub(hi, lo), steps = (uint64_t)sub(most, least);
+    int level = values <= steps;
+    unsigned width = values && steps ? 64 - (unsigned)__builtin_clzll(level ? values : steps) : 0;
+    head_put(out, &(plan){.predict = level ? LEVEL : DIFF, .g = 1, .base = level ? lo : sub(v[0], least)}, PACK);
+    jd_buf_varint(out, level ? 0 : jd_zigzag(least));
+    jd_buf_c(out, (char)width);
+    bits_out b = {.out = out};
+    bits_put_wide(&b, level ? (uint64_t)sub(v[0], lo) : 0, width);
+    for (size_t i = 1; i < n; i++)
+        bits_put_wide(&b, (uint64_t)(level ? sub(v[i], lo) : sub(sub(v[i], v[i - 1]), least)), width);
+    bits_flush(&b);
+}
+
+void series__column_put_quick(jd_buf *out, const int64_t *v, size_t n) {
+    if (n < 2)
+        column_put(out, v, n, SERIES__ANY, 0, 0);
+    else if (n <= FEW_UPTO)
+        few_put(out, v, n);
+    else
+        pack_quick(out, v, n);
+}
+
 series__at series__column_get(series__at p, series__at end, int64_t *v, size_t n) {
     return column_get(p, end, v, n, 0);
 }

@@ -16,6 +16,7 @@ struct jd_rowmaker {
     series__dict dict;
     jd_buf data;
     series__times seen;
+    int quick;
     jd_chunkhead *heads;
     size_t heads_n, heads_cap;
     jd_rowhead row;
@@ -36,8 +37,9 @@ static void row_begin(jd_rowmaker *m) {
     m->row = (jd_rowhead){.from = INT64_MAX, .to = INT64_MIN};
 }
 
-jd_rowmaker *jd_rowmaker_new(void) {
+jd_rowmaker *jd_rowmaker_new(int quick) {
     jd_rowmaker *m = jd_xcalloc(1, sizeof *m);
+    m->quick = quick;
     row_begin(m);
     return m;
 }
@@ -67,7 +69,7 @@ static void cut(jd_rowmaker *m) {
     }
     jd_chunkhead *h = &m->heads[m->heads_n++];
     *h = (jd_chunkhead){.key = m->key};
-    series__chunk_put(&m->data, &m->seen, &r, h);
+    series__chunk_put(&m->data, &m->seen, &r, m->quick, h);
     if (!m->row.chunks++) m->row.first = h->key;
     m->row.last = h->key;
     if (h->from < m->row.from) m->row.from = h->from;

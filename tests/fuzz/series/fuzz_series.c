@@ -41,10 +41,10 @@ static int compare(void *user, const jd_rowhead *head, jd_str bytes, jd_err *err
     return 0;
 }
 
-static void write_again(const jd_chunkhead *h, const jd_reading *r) {
+static void write_again(const jd_chunkhead *h, const jd_reading *r, int quick) {
     for (uint32_t i = 1; i < h->count; i++)
         if (r[i].at < r[i - 1].at) return; /* no maker writes these */
-    jd_rowmaker *m = jd_rowmaker_new();
+    jd_rowmaker *m = jd_rowmaker_new(quick);
     jd_err err;
     again w = {r, h->count};
     if (!jd_rowmaker_add(m, &h->key, r, h->count, compare, &w, &err)) {
@@ -73,7 +73,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         jd_arena_init(&a);
         jd_reading *r;
         if (!jd_row_readings(&row, &h, &a, &r, &err)) {
-            write_again(&h, r);
+            write_again(&h, r, 0);
+            write_again(&h, r, 1);
             jd_readings_settle(r, h.count, JD_TIME_NONE, JD_SETTLE_SHOW);
         }
         jd_arena_fini(&a);

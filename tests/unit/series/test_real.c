@@ -72,7 +72,7 @@ static void stations(void **state) {
         assert_true(t.n > 1000);
         rows out = {0};
         jd_err err;
-        jd_rowmaker *m = jd_rowmaker_new();
+        jd_rowmaker *m = jd_rowmaker_new(0);
         assert_int_equal(jd_rowmaker_add(m, &(jd_skey){1, 1, 0, 0}, t.r, t.n, rows_take, &out, &err), 0);
         assert_int_equal(jd_rowmaker_end(m, rows_take, &out, &err), 0);
         jd_rowmaker_free(m);

@@ -13,6 +13,7 @@ typedef struct world {
     jd_arena a;
     line *line;
     size_t n;
+    int quick; /* how its rows are made */
 } world;
 
 static jd_str text_of(jd_arena *a, uint64_t *r, unsigned kind) {
@@ -102,7 +103,7 @@ static void world_free(world *w) {
 
 static rows rows_of(const world *w, uint64_t *r) {
     rows out = {0};
-    jd_rowmaker *m = jd_rowmaker_new();
+    jd_rowmaker *m = jd_rowmaker_new(w->quick);
     jd_err err;
     for (size_t i = 0; i < w->n; i++) {
         const line *l = &w->line[i];
@@ -227,6 +228,7 @@ static void worlds_come_back(void **state) {
     tally t = {0};
     for (unsigned round = 0; round < 30; round++) {
         world w = make_world(&r, 1 + below(&r, 300), round % 3 ? 200 : 3000);
+        w.quick = round & 1;
         rows out = rows_of(&w, &r);
         check_world(&w, &out, &t);
         rows_free(&out);
@@ -267,11 +269,14 @@ static void rows_are_about_as_long_as_they_should_be(void **state) {
         w.line[i].key = (jd_skey){i, 1, 0, 0};
         fill(&w.a, &r, &w.line[i], i % 4 == 3 ? TEXTS : PLAIN, 3000);
     }
-    rows out = rows_of(&w, &r);
-    tally t = {0};
-    check_world(&w, &out, &t);
-    for (size_t k = 0; k + 1 < out.n; k++) assert_true(out.p[k].n > JD_ROW_BYTES / 2 && out.p[k].n < JD_ROW_BYTES * 2);
-    rows_free(&out);
+    for (w.quick = 0; w.quick < 2; w.quick++) {
+        rows out = rows_of(&w, &r);
+        tally t = {0};
+        check_world(&w, &out, &t);
+        for (size_t k = 0; k + 1 < out.n; k++)
+            assert_true(out.p[k].n > JD_ROW_BYTES / 2 && out.p[k].n < JD_ROW_BYTES * 2);
+        rows_free(&out);
+    }
     world_free(&w);
 }
 
@@ -395,6 +400,11 @@ static void shared_times_cost_once(void **state) {
         check_world(&w, &out, &t);
         bytes[same] = rows_bytes(&out);
         rows_free(&out);
+        w.quick = 1; /* longer, but not without measure */
+        out = rows_of(&w, &r);
+        check_world(&w, &out, &t);
+        assert_true(rows_bytes(&out) > bytes[same] && rows_bytes(&out) < bytes[same] * 3);
+        rows_free(&out);
         world_free(&w);
     }
     assert_true(bytes[1] + 7 * 500 * 4 < bytes[0]);
@@ -404,7 +414,7 @@ static void refusals(void **state) {
     (void)state;
     rows out = {0};
     jd_err err;
-    jd_rowmaker *m = jd_rowmaker_new();
+    jd_rowmaker *m = jd_rowmaker_new(0);
     jd_num fine = {1, 18}, wrong = {1, 19};
     jd_reading r[2] = {{.at = 5, .nums = &fine, .nums_n = 1}, {.at = 4, .nums = &fine, .nums_n = 1}};
     assert_int_equal(jd_rowmaker_add(m, &(jd_skey){2, 0, 0, 0}, r, 2, rows_take, &out, &err), -1);
