@@ -14,13 +14,15 @@ static void history_begin(remember *r, jd_engine *e, overlay *o, jd_time now) {
     remember_begin(r, e, &o->hist, now);
     r->skeleton = e->spare_skeleton;
     r->nums = e->spare_nums;
-    e->spare_skeleton = e->spare_nums = (jd_buf){0};
+    r->times = e->spare_times;
+    e->spare_skeleton = e->spare_nums = e->spare_times = (jd_buf){0};
 }
 
 static size_t history_end(remember *r) {
     r->e->spare_skeleton = spared(r->skeleton);
     r->e->spare_nums = spared(r->nums);
-    r->skeleton = r->nums = (jd_buf){0};
+    r->e->spare_times = spared(r->times);
+    r->skeleton = r->nums = r->times = (jd_buf){0};
     return remember_end(r);
 }
 
@@ -280,8 +282,6 @@ static int apply_observed(jd_engine *e, overlay *o, jd_tenant *t, jd_write *w, j
 
 /* ---- readings of one entity, write after write: a device's frames that were read at once ---- */
 
-enum { RUN_MAX = 64 };
-
 static int is_same_series(const jd_ready *r, jd_sym name, jd_str dataset) {
     return r->name == name && !r->dataset.p == !dataset.p && jd_str_eq(r->dataset, dataset);
 }
@@ -339,7 +339,7 @@ uint32_t change_apply_run(jd_engine *e, overlay *o, jd_tenant *t, jd_write *w, s
         if (!jd_doc_has_type(&doc, w->moment_types[i])) return 0;
     /* what comes late mostly comes so in all its series: not worth looking through what follows */
     if (!find_instance(&doc, w->ready->name, w->ready->dataset, was) || was->observed >= w->ready->observed) return 0;
-    for (n = 2; n < most && n < RUN_MAX && follows(&w[n - 1], &w[n]);) n++;
+    for (n = 2; n < most && n < REMEMBER_RUN_MAX && follows(&w[n - 1], &w[n]);) n++;
     jd_time first = now > e->now_last ? now : e->now_last + 1, last = first + n - 1;
     jd_buf *out = &e->document;
     out->n = 0;

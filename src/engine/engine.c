@@ -205,6 +205,7 @@ void jd_engine_close(jd_engine *e) {
     jd_buf_fini(&e->document);
     jd_buf_fini(&e->spare_skeleton);
     jd_buf_fini(&e->spare_nums);
+    jd_buf_fini(&e->spare_times);
     free(e);
 }
 

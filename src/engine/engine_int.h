@@ -276,8 +276,8 @@ struct jd_engine {
     limbo limbo;
     due due;
     jd_arena scratch;
-    jd_buf document;                   /* the one that a write makes */
-    jd_buf spare_skeleton, spare_nums; /* remember's, between writes */
+    jd_buf document;                                /* the one that a write makes */
+    jd_buf spare_skeleton, spare_nums, spare_times; /* remember's, between writes */
     _Atomic uint64_t groups, changes, doc_bytes, versions, refused, commit_ns;
 };
 
@@ -323,6 +323,7 @@ void due_add_doc(jd_engine *e, coll *c, uint32_t serial, const version *v, const
 int view_open(jd_view *v, const version *ver, jd_doc *out);
 
 /* ---- remember.c: what a change of an entity leaves in its history ---- */
+enum { REMEMBER_RUN_MAX = 64 }; /* readings of a series that are kept in one */
 typedef struct remember {
     jd_engine *e;
     jd_time now;
@@ -330,8 +331,8 @@ typedef struct remember {
     size_t start; /* of this one */
     hist_body body;
     int begun;
-    jd_time latest;        /* of readings without observedAt that follow each other from now on */
-    jd_buf skeleton, nums; /* scratch */
+    jd_time latest;               /* of readings without observedAt that follow each other from now on */
+    jd_buf skeleton, nums, times; /* scratch */
 } remember;
 void remember_begin(remember *r, jd_engine *e, jd_buf *out, jd_time now);
 size_t remember_end(remember *r); /* bytes of the change set; 0: nothing is to be remembered */
@@ -357,7 +358,8 @@ size_t older_than_now(const jd_moments *m, const jd_doc *is, jd_time now);
 /* Which readings a temporal write leaves. */
 void remember_temporal(remember *r, const jd_write *w);
 void remember_replaced(remember *r, const jd_attrview *old);
-/* An instance, and what n writes told of it since, each the k-th that it has ready: none of them is the present one.
+/* An instance, and what n < REMEMBER_RUN_MAX writes told of it since, each the k-th that it has ready: none of them is
+ * the present one.
  * They were recorded at `first` and the moments behind it. */
 void remember_series(remember *r, const jd_attrview *was, const jd_write *w, uint32_t k, uint32_t n, jd_time first);
 /* What a temporal deletion or modification means for the present state of an entity that is there: the new document, or

@@ -24,26 +24,35 @@ void writer_wake(jd_engine *e); /* any thread: there is something to do that is 
 /* ---- a change set of one entity's history, as it stands in the log ----
  * zigzag base us | readings: attr, dataset, flags, digits, zigzag(recorded - base), zigzag(at - recorded), skeleton's
  * length + 1 and bytes (0: that of the reading before), count of numbers, (scale, zigzag mantissa)... - all LEB128 but
- * flags, digits and scales. */
+ * flags, digits and scales.
+ *
+ * Readings of a series that follow each other and differ in times and numbers alone may stand as one, their run, with
+ * 128 in the flags: attr, dataset, flags, digits, how many, a byte (0: the times are those of the run before, which is
+ * as long), else for each zigzag(recorded - that before, the first: base), zigzag(at - that before, the first:
+ * recorded); then skeleton, count of numbers and the numbers of each. */
 typedef struct hist_body {
     jd_buf *b;
     jd_time base;
-    jd_str last; /* skeleton of the reading before, in the caller's memory */
+    jd_str last;   /* skeleton of the reading before, in the caller's memory */
+    jd_buf *times; /* of the run before: recorded and at of each; the caller's */
 } hist_body;
-void hist_body_begin(hist_body *h, jd_buf *b, jd_time base);
+/* times: room to work in. Both buffers stay the caller's. */
+void hist_body_begin(hist_body *h, jd_buf *b, jd_buf *times, jd_time base);
 /* r's skeleton must stay until the next call. */
 void hist_body_add(hist_body *h, jd_sym attr, uint32_t dataset, const jd_reading *r);
+/* The same for readings of one series, in the order in which they came. */
+void hist_body_run(hist_body *h, jd_sym attr, uint32_t dataset, const jd_reading *r, uint32_t n);
 
 /* ---- heads: what came since the last sealing ---- */
 typedef struct heads heads;
-typedef struct head_reading head_reading;
+typedef struct head_run head_run;
 typedef struct head_series {
     struct head_series *next; /* of the same entity */
     uint32_t attr, dataset;
     uint32_t n;
     int clears;
     jd_time from, to; /* of `at`, CLEAR left out */
-    head_reading *newest;
+    head_run *newest;
     jd_str skeleton; /* its own */
 } head_series;
 heads *heads_new(void);
@@ -62,7 +71,8 @@ uint64_t heads_upto(const heads *h);     /* newest group in it; 0: empty */
 uint64_t heads_since_ns(const heads *h); /* when its first reading came, monotonic */
 const head_series *heads_of(const heads *h, uint64_t entity);
 const head_series *heads_find(const heads *h, const jd_skey *key);
-/* Copies the readings with from <= at <= to (CLEAR always) behind out; returns how many. They point into the heads. */
+/* Copies the readings with from <= at <= to (CLEAR always), as they came, into out, which has room for s->n; returns
+ * how many. They point into the heads. */
 size_t heads_copy(const head_series *s, jd_time from, jd_time to, jd_reading *out);
 /* All entities, ascending; free() it. */
 size_t heads_entities(const heads *h, uint64_t **out);

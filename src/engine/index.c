@@ -508,7 +508,8 @@ void indexes_publish(jd_tenant *t, uint32_t serial, const version *now, version 
     jd_doc dn, dw;
     const version *chain = was; /* what older views may still see, tombstones included */
     if (was && was->gone) was = NULL;
-    if (was && !now->gone && same_entries(now, was)) {
+    if (was && !now->gone && same_but_places(now, was)) {
+        if (!now->same_places) publish_boxes(t, serial, now, was, was->older, left);
         if (!x->columns) return;
         jd_doc_open(&dn, (jd_str){now->bytes, now->n});
         for (column *c = x->columns; c; c = c->next) column_set(c, serial, &dn, now->group);

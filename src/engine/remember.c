@@ -12,6 +12,7 @@ void remember_begin(remember *r, jd_engine *e, jd_buf *out, jd_time now) {
 size_t remember_end(remember *r) {
     jd_buf_fini(&r->skeleton);
     jd_buf_fini(&r->nums);
+    jd_buf_fini(&r->times);
     return r->out->n - r->start;
 }
 
@@ -25,7 +26,7 @@ int remember_wanted(const jd_engine *e, const jd_doc *d) {
 }
 
 void remember_reading(remember *r, jd_sym attr, uint32_t dataset, const jd_reading *rd) {
-    if (!r->begun) hist_body_begin(&r->body, r->out, r->now);
+    if (!r->begun) hist_body_begin(&r->body, r->out, &r->times, r->now);
     r->begun = 1;
     hist_body_add(&r->body, attr, dataset, rd);
     r->body.last.p = NULL; /* it may not stay where it is: see remember_run */
@@ -33,14 +34,18 @@ void remember_reading(remember *r, jd_sym attr, uint32_t dataset, const jd_readi
 
 void remember_run(remember *r, const jd_moments *m, size_t n) {
     if (!n) return;
-    if (!r->begun) hist_body_begin(&r->body, r->out, r->now);
+    if (!r->begun) hist_body_begin(&r->body, r->out, &r->times, r->now);
     r->begun = 1;
-    for (size_t i = 0; i < n; i++) {
-        jd_reading rd = m->r[i];
-        rd.recorded = r->now;
-        if (!(rd.flags & (JD_R_OBSERVED | JD_R_CLEAR))) /* each is one of its own */
-            rd.at = r->latest = (r->latest > r->now ? r->latest : r->now) + 1;
-        hist_body_add(&r->body, m->attr, m->dataset, &rd);
+    for (size_t i = 0; i < n;) {
+        jd_reading rd[REMEMBER_RUN_MAX];
+        uint32_t k = 0;
+        for (; k < REMEMBER_RUN_MAX && i < n; k++, i++) {
+            rd[k] = m->r[i];
+            rd[k].recorded = r->now;
+            if (!(rd[k].flags & (JD_R_OBSERVED | JD_R_CLEAR))) /* each is one of its own */
+                rd[k].at = r->latest = (r->latest > r->now ? r->latest : r->now) + 1;
+        }
+        hist_body_run(&r->body, m->attr, m->dataset, rd, k);
     }
     r->body.last.p = NULL;
 }
@@ -143,15 +148,12 @@ void remember_series(remember *r, const jd_attrview *was, const jd_write *w, uin
     r->skeleton.n = r->nums.n = 0;
     jd_buf_room(&r->skeleton, room); /* a skeleton is written once while it stays the same, so it must not move */
     jd_buf_room(&r->nums, room * sizeof(jd_num));
-    if (!r->begun) hist_body_begin(&r->body, r->out, r->now);
+    if (!r->begun) hist_body_begin(&r->body, r->out, &r->times, r->now);
     r->begun = 1;
-    uint32_t dataset = jd_inst_dataset_no(was->dataset);
-    jd_reading rd = reading_of(was, &r->skeleton, &r->nums);
-    hist_body_add(&r->body, was->name, dataset, &rd);
-    for (uint32_t j = 0; j < n; j++) {
-        rd = reading_of_ready(r, &w[j].ready[k], first + j);
-        hist_body_add(&r->body, was->name, dataset, &rd);
-    }
+    jd_reading rd[REMEMBER_RUN_MAX];
+    rd[0] = reading_of(was, &r->skeleton, &r->nums);
+    for (uint32_t j = 0; j < n; j++) rd[j + 1] = reading_of_ready(r, &w[j].ready[k], first + j);
+    hist_body_run(&r->body, was->name, jd_inst_dataset_no(was->dataset), rd, n + 1);
     r->body.last.p = NULL;
 }
 

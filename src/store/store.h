@@ -187,5 +187,5 @@ int64_t jd_store_check(const char *dir_or_file, void (*report)(void *user, const
  * one. *before, *after (may be NULL): bytes of the file. Fails like jd_store_open; a damaged file is not rewritten. */
 int jd_store_compact(const char *dir, uint64_t *before, uint64_t *after, jd_err *err);
 
-enum { JD_STORE_FORMAT = 3 };
+enum { JD_STORE_FORMAT = 4 };
 #endif

@@ -224,9 +224,9 @@ static void test_what_cannot_be_checked(void **state) {
     assert_int_equal(check(none, &f), -1);
     assert_int_equal(check("/tmp", &f), -1);
     assert_non_null(strstr(f.text, "no store"));
-    fx_sql(db, "PRAGMA user_version=4");
+    fx_sql(db, "PRAGMA user_version=5");
     assert_int_equal(check(*state, &f), -1);
-    assert_non_null(strstr(f.text, "format 4"));
+    assert_non_null(strstr(f.text, "format 5"));
     fx_sql(db, "PRAGMA application_id=1");
     assert_int_equal(check(*state, &f), -1);
     assert_non_null(strstr(f.text, "not a Jindu store"));

@@ -33,9 +33,9 @@ static void test_opening(void **state) {
     jd_store_close(s);
     s = fx_reopen(&(jd_store_opts){.dir = dir}, &m);
     jd_store_close(s);
-    fx_sql(db, "PRAGMA user_version=4");
-    open_fails(&(jd_store_opts){.dir = dir}, JD_E_INVALID_REQUEST, "format 4");
-    fx_sql(db, "PRAGMA user_version=3; PRAGMA application_id=7");
+    fx_sql(db, "PRAGMA user_version=5");
+    open_fails(&(jd_store_opts){.dir = dir}, JD_E_INVALID_REQUEST, "format 5");
+    fx_sql(db, "PRAGMA user_version=4; PRAGMA application_id=7");
     open_fails(&(jd_store_opts){.dir = dir, .create = 1}, JD_E_INVALID_REQUEST, "not a Jindu store");
     fx_sql(db, "PRAGMA application_id=0; PRAGMA user_version=0"); /* tables, but nobody's */
     open_fails(&(jd_store_opts){.dir = dir, .create = 1}, JD_E_INVALID_REQUEST, "not a Jindu store");
