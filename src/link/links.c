@@ -351,7 +351,7 @@ int jd_links_start(jd_links **out, const jd_links_opts *opts, jd_err *err) {
     jd_links *l = jd_xcalloc(1, sizeof *l);
     l->o = *opts;
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    unsigned half = cores > 8 ? 4 : cores > 3 ? (unsigned)cores / 2 : 1;
+    unsigned half = cores > 8 ? 4 : cores > 5 ? (unsigned)cores / 2 : 2; /* one alone is the first to be full */
     if (!l->o.threads) l->o.threads = half;
     if (l->o.threads > THREADS_MAX) l->o.threads = THREADS_MAX;
     if (!l->o.batch_frames) l->o.batch_frames = 1024;

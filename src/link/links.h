@@ -14,7 +14,7 @@ typedef struct jd_links_opts {
     jd_engine *engine;
     jd_contexts *contexts;
     struct jd_tables *tables; /* for links of the protocol "tables"; NULL: there are none */
-    unsigned threads;         /* 0: half the cores, at least 1, at most 4 */
+    unsigned threads;         /* 0: half the cores, at least 2, at most 4 */
     uint32_t batch_frames;    /* frames of one job; 0: 1,024 */
     uint32_t gather_ms;       /* a job follows the one before it so much later, unless it is full; 0: at once */
     uint32_t batches_max;     /* jobs in flight a thread; beyond, senders wait; 0: 4 */
