@@ -109,7 +109,9 @@ typedef struct link_port { /* one link on one thread */
     link_decl *decl;
     quarantine *set_aside; /* the link's, borrowed */
     jd_feed **feeds;       /* one for each map */
-    uv_tcp_t listener;
+    uv_poll_t listener;
+    int listen_fd;
+    int deaf; /* no file was left for who knocked: not listened to until the next tick */
     int listening, closing;
     struct link_conn *conns; /* all of them */
     uint32_t conns_n;

@@ -6,7 +6,10 @@
 
 #include "base/log.h"
 
+#include <errno.h>
 #include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 enum {
     READ_BYTES = 64 << 10,
@@ -15,6 +18,8 @@ enum {
     DIAL_MOST_MS = 60000,
     OUT_MAX = 1 << 20,
     PING_MS = 30000,
+    BACKLOG = 1024, /* connections that wait to be accepted */
+    ACCEPT_AT_ONCE = 64,
     THREADS = 64
 };
 
@@ -253,17 +258,45 @@ static void conn_begin(link_conn *c) {
     uv_read_start((uv_stream_t *)&c->tcp, give_room, on_read);
 }
 
-static void on_connection(uv_stream_t *listener, int status) {
-    link_port *p = listener->data;
-    if (status < 0) return;
-    link_conn *c = conn_new(p);
-    int full = p->conns_n > p->decl->connections_max || p->loop->conns_n > p->loop->links->o.connections_max;
+static void take_connection(link_port *p, int fd) {
+    int full = p->conns_n >= p->decl->connections_max || p->loop->conns_n >= p->loop->links->o.connections_max;
     atomic_fetch_add(&p->counts->accepted, 1);
-    if (uv_accept(listener, (uv_stream_t *)&c->tcp) || full || p->loop->quiet) {
-        conn_close(c);
+    if (full || p->loop->quiet) {
+        close(fd);
         return;
     }
-    conn_begin(c);
+    link_conn *c = conn_new(p);
+    if (uv_tcp_open(&c->tcp, fd)) {
+        close(fd);
+        conn_close(c);
+    } else {
+        conn_begin(c);
+    }
+}
+
+/* Not by uv_listen: out of files, libuv gives up one that it keeps to take the connection and close it. When another
+ * thread is faster with that file, its loop turns for ever. Here those who knock wait for the next tick. */
+static void on_connection(uv_poll_t *listener, int status, int events) {
+    (void)events;
+    link_port *p = listener->data;
+    for (int i = 0; !status && i < ACCEPT_AT_ONCE; i++) {
+        int fd = accept4(p->listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd >= 0) {
+            take_connection(p, fd);
+        } else if (errno == EAGAIN) {
+            return;
+        } else if (errno != EINTR && errno != ECONNABORTED) {
+            jd_log(JD_LOG_WARN, "link.accept", "link=%.*s why=\"%s\"", JD_STR_ARG(p->decl->name), strerror(errno));
+            uv_poll_stop(listener);
+            p->deaf = 1;
+            return;
+        }
+    }
+}
+
+static void listen_on(link_port *p) {
+    p->deaf = 0;
+    uv_poll_start(&p->listener, UV_READABLE, on_connection);
 }
 
 /* ---- answers ---- */
@@ -540,12 +573,15 @@ static void port_open(link_loop *loop, const link_order *o) {
     p->next = loop->ports;
     loop->ports = p;
     if (o->fd >= 0) {
-        uv_tcp_init(&loop->uv, &p->listener);
+        uv_poll_init_socket(&loop->uv, &p->listener, o->fd);
         p->listener.data = p;
+        p->listen_fd = o->fd;
         p->refs++;
         p->listening = 1;
-        if (uv_tcp_open(&p->listener, o->fd) || uv_listen((uv_stream_t *)&p->listener, 1024, on_connection))
+        if (listen(o->fd, BACKLOG))
             jd_log(JD_LOG_ERROR, "link.listen", "link=%.*s port=%u", JD_STR_ARG(p->decl->name), p->decl->port);
+        else
+            listen_on(p);
     } else if (p->decl->dial && loop->no == 0) {
         uv_timer_init(&loop->uv, &p->redial);
         p->redial.data = p;
@@ -557,7 +593,10 @@ static void port_open(link_loop *loop, const link_order *o) {
 
 static void port_close(link_port *p) {
     p->closing = 1;
-    if (p->listening) uv_close((uv_handle_t *)&p->listener, on_handle_closed);
+    if (p->listening) {
+        uv_close((uv_handle_t *)&p->listener, on_handle_closed);
+        close(p->listen_fd);
+    }
     if (p->redial_on) uv_close((uv_handle_t *)&p->redial, on_handle_closed);
     p->listening = p->redial_on = 0;
     for (link_conn *c = p->conns; c; c = c->next) conn_close(c);
@@ -666,7 +705,8 @@ void link_order_send(link_loop *loop, link_order order) {
 static void on_tick(uv_timer_t *t) {
     link_loop *loop = t->data;
     uint64_t now = uv_now(&loop->uv);
-    for (link_port *p = loop->ports; p; p = p->next)
+    for (link_port *p = loop->ports; p; p = p->next) {
+        if (p->deaf) listen_on(p);
         for (link_conn *c = p->conns, *next; c; c = next) {
             next = c->next;
             uint64_t quiet_ms = now - c->heard_ms;
@@ -675,6 +715,7 @@ static void on_tick(uv_timer_t *t) {
             p->decl->protocol->ping(&p->decl->set, &c->peer, &c->out);
             link_answered(c);
         }
+    }
     link_commands_tick(loop);
     link_commands_settle(loop);
     submit(loop);

@@ -19,7 +19,7 @@ async function groups(server: Server): Promise<number> {
 
 /** How many groups it takes that twenty devices send a frame each, one every ten milliseconds. */
 async function taken(...options: string[]): Promise<number> {
-    const server = new Server(folder(), ["--log-level", "error", "--no-fetch", ...options]);
+    const server = new Server(folder(), ["--log-level", "error", "--no-fetch", "--link-threads", "1", ...options]);
     servers.push(server);
     await server.start();
     const port = await freePort();
