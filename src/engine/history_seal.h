@@ -32,9 +32,12 @@ void sealer_end(sealer *s, uint64_t sealed, int64_t *gone, size_t gone_n);
 void sealer_give_up(sealer *s);
 int seal_frozen(history *h, jd_err *err);
 
-/* merge.c: the runs of a state from newest `first` to oldest `last` become one; what is too old is folded when the
- * oldest are among them. */
-int merge_runs(history *h, hist_state *st, uint32_t first, uint32_t last, jd_err *err);
+/* Runs below are packed in haste: what they hold is written again soon. */
+enum { LEVEL_SHORTEST = 2 };
+
+/* merge.c: the runs of a state from newest `first` to oldest `last` become one, of the next level, or at least of
+ * `level`; what is too old is folded when the oldest are among them. */
+int merge_runs(history *h, hist_state *st, uint32_t first, uint32_t last, uint32_t level, jd_err *err);
 
 /* ---- retain.c: policies while merging ---- */
 typedef struct retain retain;

@@ -174,8 +174,8 @@ static int merge_series(merger *m, jd_rowmaker *maker, sealer *s, const jd_skey 
     return 0;
 }
 
-int merge_runs(history *h, hist_state *st, uint32_t first, uint32_t last, jd_err *err) {
-    uint32_t n = last - first + 1, level = 0;
+int merge_runs(history *h, hist_state *st, uint32_t first, uint32_t last, uint32_t level, jd_err *err) {
+    uint32_t n = last - first + 1;
     sealer s = sealer_begin(h, 0);
     merger m = {.h = h, .n = n, .how = last + 1 == st->runs_n ? JD_SETTLE_ALL : JD_SETTLE_KEEP};
     /* only where all runs are merged: a newer one may hold what corrects, voids or clears */
@@ -190,14 +190,14 @@ int merge_runs(history *h, hist_state *st, uint32_t first, uint32_t last, jd_err
         run *r = st->runs[last - i];
         m.cur[i].r = r;
         gone[i] = r->id;
-        if (r->level > level) level = r->level;
+        if (r->level >= level) level = r->level + 1;
         if (r->latest > s.r->latest) s.r->latest = r->latest;
         if (!rc) rc = cursor_load(h, &m.cur[i], err);
     }
-    s.r->level = level + 1;
+    s.r->level = level;
     s.r->first_group = st->runs[last]->first_group;
     s.r->last_group = st->runs[first]->last_group;
-    jd_rowmaker *maker = jd_rowmaker_new(0);
+    jd_rowmaker *maker = jd_rowmaker_new(level < LEVEL_SHORTEST);
     jd_skey key;
     int more = 0;
     while (!rc && (more = gather(&m, &key, err)) == 1) {

@@ -198,7 +198,7 @@ static int merge_level(history *h, jd_err *err) {
     for (uint32_t i = 0; i < st->runs_n && !rc;) {
         uint32_t k = i;
         while (k + 1 < st->runs_n && st->runs[k + 1]->level <= st->runs[i]->level) k++;
-        if (k - i + 1 >= h->o.fan) rc = merge_runs(h, st, i, k, err) ? -1 : 1;
+        if (k - i + 1 >= h->o.fan) rc = merge_runs(h, st, i, k, 0, err) ? -1 : 1;
         i = k + 1;
     }
     history_release(h, st);
@@ -208,9 +208,8 @@ static int merge_level(history *h, jd_err *err) {
 static int merge_all(history *h, jd_err *err) {
     hist_state *st = history_hold(h);
     /* one run alone is written anew when it was made in haste, or something in it is too old */
-    int rc = st->runs_n > 1 || (st->runs_n && !st->runs[0]->level) || retain_due(h, st)
-                 ? merge_runs(h, st, 0, st->runs_n - 1, err)
-                 : 0;
+    int wanted = st->runs_n > 1 || (st->runs_n && st->runs[0]->level < LEVEL_SHORTEST) || retain_due(h, st);
+    int rc = wanted ? merge_runs(h, st, 0, st->runs_n - 1, LEVEL_SHORTEST, err) : 0;
     history_release(h, st);
     return rc;
 }
@@ -275,7 +274,7 @@ static void wait_a_while(history *h) {
 
 static int retain_old(history *h, jd_err *err) {
     hist_state *st = history_hold(h);
-    int rc = st->runs_n && retain_due(h, st) ? merge_runs(h, st, 0, st->runs_n - 1, err) : 0;
+    int rc = st->runs_n && retain_due(h, st) ? merge_runs(h, st, 0, st->runs_n - 1, LEVEL_SHORTEST, err) : 0;
     history_release(h, st);
     pthread_mutex_lock(&h->mutex);
     h->retained_ns = jd_mono_ns();
