@@ -235,7 +235,7 @@ static void parts(const file *f, size_t *times, size_t *recorded, size_t *values
             series__column_put(&b, lag, n, SERIES__TIME, 0);
             *recorded += b.n < direct ? b.n : direct;
             b.n = 0;
-            series__lane_put(&b, &head, c->nums + i, n, 1, 24, 0);
+            series__lane_put(&b, &head, c->nums + i, n, 1, SERIES__VALUE, 24);
             *values += b.n;
             jd_buf_fini(&b);
         }

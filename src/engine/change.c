@@ -339,7 +339,7 @@ uint32_t change_apply_run(jd_engine *e, overlay *o, jd_tenant *t, jd_write *w, s
         if (!jd_doc_has_type(&doc, w->moment_types[i])) return 0;
     /* what comes late mostly comes so in all its series: not worth looking through what follows */
     if (!find_instance(&doc, w->ready->name, w->ready->dataset, was) || was->observed >= w->ready->observed) return 0;
-    for (n = 2; n < most && n < REMEMBER_RUN_MAX && follows(&w[n - 1], &w[n]);) n++;
+    for (n = 2; n < most && n < HIST_RUN_MAX && follows(&w[n - 1], &w[n]);) n++;
     jd_time first = now > e->now_last ? now : e->now_last + 1, last = first + n - 1;
     jd_buf *out = &e->document;
     out->n = 0;

@@ -323,7 +323,6 @@ void due_add_doc(jd_engine *e, coll *c, uint32_t serial, const version *v, const
 int view_open(jd_view *v, const version *ver, jd_doc *out);
 
 /* ---- remember.c: what a change of an entity leaves in its history ---- */
-enum { REMEMBER_RUN_MAX = 64 }; /* readings of a series that are kept in one */
 typedef struct remember {
     jd_engine *e;
     jd_time now;
@@ -358,8 +357,8 @@ size_t older_than_now(const jd_moments *m, const jd_doc *is, jd_time now);
 /* Which readings a temporal write leaves. */
 void remember_temporal(remember *r, const jd_write *w);
 void remember_replaced(remember *r, const jd_attrview *old);
-/* An instance, and what n < REMEMBER_RUN_MAX writes told of it since, each the k-th that it has ready: none of them is
- * the present one.
+/* An instance, and what n writes, fewer than HIST_RUN_MAX, told of it since, each the k-th that it has ready: none of
+ * them is the present one.
  * They were recorded at `first` and the moments behind it. */
 void remember_series(remember *r, const jd_attrview *was, const jd_write *w, uint32_t k, uint32_t n, jd_time first);
 /* What a temporal deletion or modification means for the present state of an entity that is there: the new document, or

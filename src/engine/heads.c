@@ -1,5 +1,5 @@
-/* Heads: the readings since the last sealing, by entity and series, each series newest first. The writer appends under
- * history.lock; what stands in it never moves, so readers copy references and follow them without a lock. */
+/* Heads: the readings since the last sealing, by entity and series, runs of a series newest first. The writer appends
+ * under history.lock; what stands in it never moves, so readers copy references and follow them without a lock. */
 #include "base/hash.h"
 #include "engine/history_int.h"
 
@@ -18,7 +18,10 @@ struct head_run { /* readings of a series that came together and differ in times
     jd_num nums[]; /* of each, as they came */
 };
 
-enum { IS_RUN = 128 }; /* in the log's flags */
+enum {
+    IS_RUN = 128,           /* in the log's flags */
+    RUN_NUMS_MOST = 1 << 14 /* numbers of a run, unless a reading alone has more */
+};
 
 enum { SERIES_AT_ONCE = 8 }; /* at most */
 
@@ -117,7 +120,8 @@ static int alike(const jd_reading *a, const jd_reading *b) {
 
 void hist_body_run(hist_body *h, jd_sym attr, uint32_t dataset, const jd_reading *r, uint32_t n) {
     for (uint32_t i = 0, end; i < n; i = end) {
-        for (end = i + 1; end < n && alike(&r[i], &r[end]);) end++;
+        uint32_t most = r[i].nums_n > RUN_NUMS_MOST / HIST_RUN_MAX ? RUN_NUMS_MOST / r[i].nums_n : HIST_RUN_MAX;
+        for (end = i + 1; end < n && end - i < most && alike(&r[i], &r[end]);) end++;
         if (end == i + 1) {
             hist_body_add(h, attr, dataset, &r[i]);
             continue;
@@ -219,7 +223,7 @@ static int well_formed(jd_str body) {
         p += 2;
         if (is_run) {
             n = jd_varint_get(&p, end);
-            if (!p || p == end || *p > 1 || !n || (!*p && n != shared)) return 0;
+            if (!p || p == end || *p > 1 || !n || n > HIST_RUN_MAX || (!*p && n != shared)) return 0;
             shared = n;
         }
         if (!is_run || *p++) {

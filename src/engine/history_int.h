@@ -29,7 +29,9 @@ void writer_wake(jd_engine *e); /* any thread: there is something to do that is 
  * Readings of a series that follow each other and differ in times and numbers alone may stand as one, their run, with
  * 128 in the flags: attr, dataset, flags, digits, how many, a byte (0: the times are those of the run before, which is
  * as long), else for each zigzag(recorded - that before, the first: base), zigzag(at - that before, the first:
- * recorded); then skeleton, count of numbers and the numbers of each. */
+ * recorded); then skeleton, count of numbers and the numbers of each. A run has at most HIST_RUN_MAX readings: a few
+ * bytes must not stand for any number of them. */
+enum { HIST_RUN_MAX = 64 };
 typedef struct hist_body {
     jd_buf *b;
     jd_time base;
@@ -38,9 +40,9 @@ typedef struct hist_body {
 } hist_body;
 /* times: room to work in. Both buffers stay the caller's. */
 void hist_body_begin(hist_body *h, jd_buf *b, jd_buf *times, jd_time base);
-/* r's skeleton must stay until the next call. */
+/* r's skeleton must stay until the next call, or until h->last.p is NULL. */
 void hist_body_add(hist_body *h, jd_sym attr, uint32_t dataset, const jd_reading *r);
-/* The same for readings of one series, in the order in which they came. */
+/* The same for readings of one series, in the order in which they came; all their skeletons must stay. */
 void hist_body_run(hist_body *h, jd_sym attr, uint32_t dataset, const jd_reading *r, uint32_t n);
 
 /* ---- heads: what came since the last sealing ---- */
@@ -60,7 +62,7 @@ heads *heads_ref(heads *h);
 void heads_unref(heads *h);
 /* Takes a change set. 0, or -1: malformed (a damaged log); then nothing of it was taken. */
 int heads_take(heads *h, uint64_t entity, jd_str body, uint64_t group);
-/* The same of one that hist_body_add has just made: it is not looked at first. */
+/* The same of one that this program has just made (hist_body_*): it is not looked at first. */
 void heads_take_own(heads *h, uint64_t entity, jd_str body, uint64_t group);
 /* A change set of the entity comes soon (how_far 0: very soon): what it asks for is brought into the cache. */
 void heads_ahead(const heads *h, uint64_t entity, int how_far);

@@ -37,9 +37,9 @@ void remember_run(remember *r, const jd_moments *m, size_t n) {
     if (!r->begun) hist_body_begin(&r->body, r->out, &r->times, r->now);
     r->begun = 1;
     for (size_t i = 0; i < n;) {
-        jd_reading rd[REMEMBER_RUN_MAX];
+        jd_reading rd[HIST_RUN_MAX];
         uint32_t k = 0;
-        for (; k < REMEMBER_RUN_MAX && i < n; k++, i++) {
+        for (; k < HIST_RUN_MAX && i < n; k++, i++) {
             rd[k] = m->r[i];
             rd[k].recorded = r->now;
             if (!(rd[k].flags & (JD_R_OBSERVED | JD_R_CLEAR))) /* each is one of its own */
@@ -150,7 +150,7 @@ void remember_series(remember *r, const jd_attrview *was, const jd_write *w, uin
     jd_buf_room(&r->nums, room * sizeof(jd_num));
     if (!r->begun) hist_body_begin(&r->body, r->out, &r->times, r->now);
     r->begun = 1;
-    jd_reading rd[REMEMBER_RUN_MAX];
+    jd_reading rd[HIST_RUN_MAX];
     rd[0] = reading_of(was, &r->skeleton, &r->nums);
     for (uint32_t j = 0; j < n; j++) rd[j + 1] = reading_of_ready(r, &w[j].ready[k], first + j);
     hist_body_run(&r->body, was->name, jd_inst_dataset_no(was->dataset), rd, n + 1);

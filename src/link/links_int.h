@@ -111,7 +111,8 @@ typedef struct link_port { /* one link on one thread */
     jd_feed **feeds;       /* one for each map */
     uv_poll_t listener;
     int listen_fd;
-    int deaf; /* no file was left for who knocked: not listened to until the next tick */
+    int deaf;     /* not listened to until the next tick */
+    int no_files; /* since one was accepted last there was none for who knocked */
     int listening, closing;
     struct link_conn *conns; /* all of them */
     uint32_t conns_n;

@@ -18,7 +18,6 @@ enum {
     DIAL_MOST_MS = 60000,
     OUT_MAX = 1 << 20,
     PING_MS = 30000,
-    BACKLOG = 1024, /* connections that wait to be accepted */
     ACCEPT_AT_ONCE = 64,
     THREADS = 64
 };
@@ -279,24 +278,25 @@ static void take_connection(link_port *p, int fd) {
 static void on_connection(uv_poll_t *listener, int status, int events) {
     (void)events;
     link_port *p = listener->data;
-    for (int i = 0; !status && i < ACCEPT_AT_ONCE; i++) {
+    p->deaf = status < 0; /* then libuv has stopped */
+    for (int i = 0; i < ACCEPT_AT_ONCE && !p->deaf; i++) {
         int fd = accept4(p->listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) {
             take_connection(p, fd);
+            p->no_files = 0;
         } else if (errno == EAGAIN) {
             return;
-        } else if (errno != EINTR && errno != ECONNABORTED) {
-            jd_log(JD_LOG_WARN, "link.accept", "link=%.*s why=\"%s\"", JD_STR_ARG(p->decl->name), strerror(errno));
+        } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+            if (!p->no_files)
+                jd_log(JD_LOG_WARN, "link.accept", "link=%.*s why=\"%s\"", JD_STR_ARG(p->decl->name), strerror(errno));
             uv_poll_stop(listener);
-            p->deaf = 1;
-            return;
-        }
+            p->deaf = p->no_files = 1;
+        } /* else that one is lost (accept(2)) */
     }
 }
 
 static void listen_on(link_port *p) {
-    p->deaf = 0;
-    uv_poll_start(&p->listener, UV_READABLE, on_connection);
+    p->deaf = uv_poll_start(&p->listener, UV_READABLE, on_connection) != 0;
 }
 
 /* ---- answers ---- */
@@ -573,15 +573,18 @@ static void port_open(link_loop *loop, const link_order *o) {
     p->next = loop->ports;
     loop->ports = p;
     if (o->fd >= 0) {
-        uv_poll_init_socket(&loop->uv, &p->listener, o->fd);
+        int rc = uv_poll_init_socket(&loop->uv, &p->listener, o->fd);
+        if (rc) {
+            jd_log(JD_LOG_ERROR, "link.listen", "link=%.*s port=%u why=\"%s\"", JD_STR_ARG(p->decl->name),
+                   p->decl->port, uv_strerror(rc));
+            close(o->fd);
+            return;
+        }
         p->listener.data = p;
         p->listen_fd = o->fd;
         p->refs++;
         p->listening = 1;
-        if (listen(o->fd, BACKLOG))
-            jd_log(JD_LOG_ERROR, "link.listen", "link=%.*s port=%u", JD_STR_ARG(p->decl->name), p->decl->port);
-        else
-            listen_on(p);
+        listen_on(p);
     } else if (p->decl->dial && loop->no == 0) {
         uv_timer_init(&loop->uv, &p->redial);
         p->redial.data = p;

@@ -95,17 +95,14 @@ static void times_seen(jd_buf *data, series__times *seen, size_t from, size_t n,
     jd_buf_add(&seen->keys, key, key_n * sizeof *key);
 }
 
-static void times_put(jd_buf *data, series__times *seen, const int64_t *v, size_t n, int quick) {
+static void times_put(jd_buf *data, series__times *seen, const int64_t *v, size_t n, series__hint hint) {
     const struct series__seen *s = made_of(seen, n, v, n);
     if (s) {
         point(data, s);
         return;
     }
     size_t from = data->n;
-    if (quick)
-        series__column_put_quick(data, v, n);
-    else
-        series__column_put(data, v, n, SERIES__TIME, 0);
+    series__column_put(data, v, n, hint, 0);
     times_seen(data, seen, from, n, v, n, 0);
 }
 
@@ -119,12 +116,12 @@ static series__at times_get(series__at data, series__at p, series__at end, int64
 
 /* ---- writing ---- */
 
-static void lanes_put(jd_buf *out, uint8_t *first, const series__rows *r, size_t lanes, size_t lag, int quick) {
+static void lanes_put(jd_buf *out, uint8_t *first, const series__rows *r, size_t lanes, series__hint hint, size_t lag) {
     for (size_t k = 0; k < lanes; k++) {
         size_t n = (r->nums_n - k + lanes - 1) / lanes, head_at = out->n;
         uint8_t head;
         if (k) jd_buf_c(out, 0);
-        series__lane_put(out, &head, r->nums + k, n, lanes, lag, quick);
+        series__lane_put(out, &head, r->nums + k, n, lanes, hint, lag);
         if (k)
             out->p[head_at] = (char)head;
         else
@@ -146,15 +143,16 @@ typedef struct numbers { /* the lanes, laid out in the best way */
     uint8_t head;
 } numbers;
 
-static numbers numbers_put(const series__rows *r, size_t each, size_t lag, int quick) {
+static numbers numbers_put(const series__rows *r, size_t each, series__hint hint, size_t lag) {
+    int once = r->n == 1 || hint == SERIES__QUICK;
     numbers best = {.lanes = each ? each : 1};
-    const size_t ways[] = {r->n == 1 ? lanes_of_one(each) : best.lanes, 2, 3, 1};
-    size_t count = r->n == 1 || (each && each <= LANES_EACH) ? 1 : 4;
+    const size_t ways[] = {once && each ? lanes_of_one(each) : best.lanes, 2, 3, 1};
+    size_t count = once || (each && each <= LANES_EACH) ? 1 : 4;
     for (size_t k = 0; r->nums_n && k < count; k++) {
         size_t lanes = ways[k];
         if (lanes > r->nums_n || (k == 0 && lanes > 4 * r->n && count > 1)) continue;
         numbers one = {.lanes = lanes};
-        lanes_put(&one.bytes, &one.head, r, lanes, lanes == each ? lag : 0, quick);
+        lanes_put(&one.bytes, &one.head, r, lanes, hint, lanes == each ? lag : 0);
         if (best.bytes.n && one.bytes.n >= best.bytes.n)
             jd_buf_fini(&one.bytes);
         else {
@@ -177,7 +175,7 @@ static unsigned recorded_form(const series__rows *r) {
 }
 
 /* The column, from the first or from `at`; returns which of the two it is. */
-static unsigned recorded_put(jd_buf *data, series__times *seen, const series__rows *r, int quick) {
+static unsigned recorded_put(jd_buf *data, series__times *seen, const series__rows *r, series__hint hint) {
     size_t from = data->n, n = r->n;
     int64_t v[2 * JD_CHUNK_MAX], *lag = v + n;
     for (size_t i = 0; i < n; i++) {
@@ -191,11 +189,8 @@ static unsigned recorded_put(jd_buf *data, series__times *seen, const series__ro
     }
     unsigned form = SERIES__RECORDED;
     jd_buf other = {0};
-    if (quick)
-        series__column_put_quick(data, v, n);
-    else
-        series__column_put(data, v, n, SERIES__TIME, 0);
-    if (data->n - from > 3 && !quick) series__column_put(&other, lag, n, SERIES__TIME, 0);
+    series__column_put(data, v, n, hint, 0);
+    if (data->n - from > 3 && hint != SERIES__QUICK) series__column_put(&other, lag, n, SERIES__TIME, 0);
     if (other.n && other.n < data->n - from) {
         form = SERIES__LAG;
         data->n = from;
@@ -216,13 +211,14 @@ static jd_time steady(const int64_t *at, size_t n) {
 
 void series__chunk_put(jd_buf *data, series__times *seen, const series__rows *r, int quick, jd_chunkhead *h) {
     size_t n = r->n, begin = data->n, each = nums_each(r);
+    series__hint times = quick ? SERIES__QUICK : SERIES__TIME;
     h->count = (uint32_t)n;
     h->first_at = r->at[0];
     h->first_recorded = r->recorded[0];
     h->shape = (uint32_t)r->shape[0] + 1;
     for (size_t i = 1; i < n; i++)
         if (r->shape[i] != r->shape[0]) h->shape = 0;
-    numbers nums = numbers_put(r, each, n > 1 && !quick ? day_of(r->at, n) : 0, quick);
+    numbers nums = numbers_put(r, each, quick ? SERIES__QUICK : SERIES__VALUE, n > 1 && !quick ? day_of(r->at, n) : 0);
     h->lane = nums.head;
     h->step = steady(r->at, n);
     series__totals(r, h);
@@ -233,16 +229,16 @@ void series__chunk_put(jd_buf *data, series__times *seen, const series__rows *r,
         h->form |= (uint8_t)(SERIES__TOTALS | (h->clean ? SERIES__CLEAN : 0) | (h->clears ? SERIES__CLEARS : 0));
         series__totals_put(data, h);
     }
-    if (!h->shape) series__column_put(data, r->shape, n, SERIES__ANY, 0);
+    if (!h->shape) series__column_put(data, r->shape, n, quick ? SERIES__QUICK : SERIES__ANY, 0);
     if (h->form & SERIES__LANES) jd_buf_varint(data, nums.lanes);
     if (n > 1 && !h->step) {
         int64_t v[JD_CHUNK_MAX];
         for (size_t i = 0; i < n; i++) v[i] = sub(r->at[i], r->at[0]);
-        times_put(data, seen, v, n, quick);
+        times_put(data, seen, v, n, times);
     }
     jd_buf_str(data, jd_buf_view(&nums.bytes));
     jd_buf_fini(&nums.bytes);
-    if ((h->form & SERIES__RECORDED_MASK) == SERIES__RECORDED) h->form |= (uint8_t)recorded_put(data, seen, r, quick);
+    if ((h->form & SERIES__RECORDED_MASK) == SERIES__RECORDED) h->form |= (uint8_t)recorded_put(data, seen, r, times);
     h->at = (uint32_t)begin;
     h->bytes = (uint32_t)(data->n - begin);
 }

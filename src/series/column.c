@@ -561,40 +561,67 @@ static series__at column_get(series__at p, series__at end, int64_t *v, size_t n,
     return p;
 }
 
-void series__column_put(jd_buf *out, const int64_t *v, size_t n, series__hint hint, size_t lag) {
-    column_put(out, v, n, hint, lag, 0);
+/* ---- without a search ---- */
+
+typedef struct span {
+    int64_t least, most;
+} span;
+
+static uint64_t width_of(span s) {
+    return (uint64_t)sub(s.most, s.least);
+}
+
+static void widen(span *s, int64_t v) {
+    if (v < s->least) s->least = v;
+    if (v > s->most) s->most = v;
+}
+
+/* The changes alone, where there are few. */
+static void changes_put(jd_buf *out, const int64_t *v, size_t n, size_t changes) {
+    int64_t *rest = jd_xmalloc(n * sizeof *rest);
+    rest[0] = 0;
+    for (size_t i = 1; i < n; i++) rest[i] = sub(v[i], v[i - 1]);
+    head_put(out, &(plan){.predict = DIFF, .g = 1, .base = v[0]}, SPARSE);
+    sparse_put(out, rest, n, changes, 0);
+    free(rest);
 }
 
 /* One look at the values and their differences: whichever lie closer together are packed. */
-static void pack_quick(jd_buf *out, const int64_t *v, size_t n) {
-    int64_t lo = v[0], hi = v[0], least = sub(v[1], v[0]), most = least;
+static void quick_put(jd_buf *out, const int64_t *v, size_t n) {
+    span values = {v[0], v[0]}, steps = {sub(v[1], v[0]), sub(v[1], v[0])};
+    size_t changes = 0;
     for (size_t i = 1; i < n; i++) {
         int64_t d = sub(v[i], v[i - 1]);
-        if (v[i] < lo) lo = v[i];
-        if (v[i] > hi) hi = v[i];
-        if (d < least) least = d;
-        if (d > most) most = d;
+        widen(&values, v[i]);
+        widen(&steps, d);
+        changes += d != 0;
     }
-    uint64_t values = (uint64_t)sub(hi, lo), steps = (uint64_t)sub(most, least);
-    int level = values <= steps;
-    unsigned width = values && steps ? 64 - (unsigned)__builtin_clzll(level ? values : steps) : 0;
-    head_put(out, &(plan){.predict = level ? LEVEL : DIFF, .g = 1, .base = level ? lo : sub(v[0], least)}, PACK);
-    jd_buf_varint(out, level ? 0 : jd_zigzag(least));
+    if (changes && changes <= n / 8) {
+        changes_put(out, v, n, changes);
+        return;
+    }
+    int level = width_of(values) <= width_of(steps);
+    uint64_t most = level ? width_of(values) : width_of(steps);
+    unsigned width = most ? 64 - (unsigned)__builtin_clzll(most) : 0;
+    head_put(out,
+             &(plan){.predict = level ? LEVEL : DIFF, .g = 1, .base = level ? values.least : sub(v[0], steps.least)},
+             PACK);
+    jd_buf_varint(out, level ? 0 : jd_zigzag(steps.least));
     jd_buf_c(out, (char)width);
     bits_out b = {.out = out};
-    bits_put_wide(&b, level ? (uint64_t)sub(v[0], lo) : 0, width);
+    bits_put_wide(&b, level ? (uint64_t)sub(v[0], values.least) : 0, width);
     for (size_t i = 1; i < n; i++)
-        bits_put_wide(&b, (uint64_t)(level ? sub(v[i], lo) : sub(sub(v[i], v[i - 1]), least)), width);
+        bits_put_wide(&b, (uint64_t)(level ? sub(v[i], values.least) : sub(sub(v[i], v[i - 1]), steps.least)), width);
     bits_flush(&b);
 }
 
-void series__column_put_quick(jd_buf *out, const int64_t *v, size_t n) {
-    if (n < 2)
-        column_put(out, v, n, SERIES__ANY, 0, 0);
+void series__column_put(jd_buf *out, const int64_t *v, size_t n, series__hint hint, size_t lag) {
+    if (hint != SERIES__QUICK || n < 2)
+        column_put(out, v, n, hint, lag, 0);
     else if (n <= FEW_UPTO)
         few_put(out, v, n);
     else
-        pack_quick(out, v, n);
+        quick_put(out, v, n);
 }
 
 series__at series__column_get(series__at p, series__at end, int64_t *v, size_t n) {

@@ -128,12 +128,13 @@ static lane look(const jd_num *v, size_t n, size_t step) {
     return l;
 }
 
-static void scales_put(jd_buf *out, const jd_num *v, size_t n, size_t step, int64_t *room) {
+static void scales_put(jd_buf *out, const jd_num *v, size_t n, size_t step, series__hint hint, int64_t *room) {
     for (size_t i = 0; i < n; i++) room[i] = v[i * step].scale;
-    series__column_put(out, room, n, SERIES__ANY, 0);
+    series__column_put(out, room, n, hint == SERIES__QUICK ? hint : SERIES__ANY, 0);
 }
 
-void series__lane_put(jd_buf *out, uint8_t *head, const jd_num *v, size_t n, size_t step, size_t lag, int quick) {
+void series__lane_put(jd_buf *out, uint8_t *head, const jd_num *v, size_t n, size_t step, series__hint hint,
+                      size_t lag) {
     *head = 0;
     if (!n) return;
     lane l = look(v, n, step);
@@ -143,17 +144,14 @@ void series__lane_put(jd_buf *out, uint8_t *head, const jd_num *v, size_t n, siz
     *head = (uint8_t)(mode << 5 | l.most);
     for (size_t i = 0; i < n; i++)
         m[i] = mode == OWN ? v[i * step].m : v[i * step].m * series__ten[l.most - v[i * step].scale];
-    if (quick)
-        series__column_put_quick(out, m, n);
-    else
-        series__column_put(out, m, n, SERIES__VALUE, lag);
-    if (mode >= EACH) scales_put(out, v, n, step, m);
+    series__column_put(out, m, n, hint, lag);
+    if (mode >= EACH) scales_put(out, v, n, step, hint, m);
     /* Decimals that are short again but for a few are better off as they are. */
-    if (l.doubles && n > 1 && !quick && (out->n - from) * 8 > 24 * n) {
+    if (l.doubles && n > 1 && hint != SERIES__QUICK && (out->n - from) * 8 > 24 * n) {
         jd_buf other = {0};
         for (size_t i = 0; i < n; i++) m[i] = bits_of(jd_num_double(v[i * step]));
         series__column_put(&other, m, n, SERIES__ANY, 0);
-        scales_put(&other, v, n, step, m);
+        scales_put(&other, v, n, step, hint, m);
         if (other.n < out->n - from) {
             *head = (uint8_t)(BITS << 5 | l.most);
             out->n = from;

@@ -332,7 +332,7 @@ void prof_judge(prof *p, prof_column *c) {
     if (!n) return;
     if (c->types[PROF_SHAPE] * 10 > n)
         c->type = PROF_SHAPE;
-    else if (numbers * 5 >= n * 4)
+    else if (numbers * 5 >= n * 4 || (numbers >= 3 && numbers + 1 == n)) /* in a short table one cell may be odd */
         c->type = c->types[PROF_NUMBER] ? PROF_NUMBER : PROF_INTEGER;
     else if (c->types[PROF_BOOLEAN] * 10 >= n * 9)
         c->type = PROF_BOOLEAN;

@@ -165,6 +165,19 @@ static void what_is_told_is_there(void **state) {
     }
 }
 
+static void read_all(const heads *h) {
+    uint64_t n = 0, *entities;
+    assert_int_equal(heads_entities(h, &entities), 1);
+    free(entities);
+    for (const head_series *s = heads_of(h, 7); s; s = s->next) {
+        jd_reading *out = jd_xmalloc(s->n * sizeof *out); /* a sanitizer sees what is beside it */
+        assert_int_equal(heads_copy(s, INT64_MIN, INT64_MAX, out), s->n);
+        n += s->n;
+        free(out);
+    }
+    assert_int_equal(heads_readings(h), n);
+}
+
 /* Cut short or with a bit turned a body is refused, and then nothing of it is taken; or it is another body. */
 static void damaged(void **state) {
     (void)state;
@@ -183,6 +196,7 @@ static void damaged(void **state) {
                 assert_int_equal(heads_readings(w.h), had);
                 refused++;
             } else {
+                read_all(w.h);
                 other++;
             }
             free(exact);
@@ -210,11 +224,53 @@ static void what_cannot_be(void **state) {
     assert_int_equal(take(none_before, sizeof none_before - 1, h), -1); /* times of a run before, and there is none */
     assert_int_equal(take(as_long, sizeof as_long - 1, h), -1);         /* times of a run that is shorter */
     assert_int_equal(take(empty, sizeof empty - 1, h), -1);
+    for (int n = HIST_RUN_MAX; n <= HIST_RUN_MAX + 1; n++) { /* as many as there may be, and one more */
+        jd_buf b = {0};
+        jd_buf_add(&b, "\0\1\0\x81\0", 5);
+        jd_buf_varint(&b, (uint64_t)n);
+        jd_buf_c(&b, 1);
+        for (int i = 0; i < 2 * n; i++) jd_buf_c(&b, 2);
+        jd_buf_add(&b, "\1\0", 2);
+        heads *own = heads_new();
+        assert_int_equal(take(b.p, b.n, own), n <= HIST_RUN_MAX ? 0 : -1);
+        heads_unref(own);
+        jd_buf_fini(&b);
+    }
     assert_int_equal(take(neither, sizeof neither - 1, h), -1);
     assert_int_equal(take(many, sizeof many - 1, h), -1);
     assert_int_equal(take(numbers, sizeof numbers - 1, h), -1);
     assert_int_equal(heads_readings(h), 4);
     heads_unref(h);
+}
+
+/* More readings than a run may have, and readings of so many numbers that few make one. */
+static void long_ones(void **state) {
+    (void)state;
+    static const uint32_t nums_n[] = {0, 1, 100, 20000};
+    enum { N = 200 };
+    for (size_t k = 0; k < sizeof nums_n / sizeof *nums_n; k++) {
+        uint32_t n = nums_n[k] > 1000 ? 3 : N;
+        jd_num *nums = jd_xcalloc((size_t)n * nums_n[k] + 1, sizeof *nums);
+        jd_reading r[N], out[N];
+        jd_buf body = {0}, times = {0};
+        hist_body b;
+        hist_body_begin(&b, &body, &times, 1000);
+        for (uint32_t i = 0; i < n; i++) {
+            jd_num *mine = nums + (size_t)i * nums_n[k];
+            if (nums_n[k]) mine[0].m = i, mine[nums_n[k] - 1].m += 7;
+            r[i] =
+                (jd_reading){.at = i, .recorded = 1000 + i, .skeleton = JD_STR("?"), .nums = mine, .nums_n = nums_n[k]};
+        }
+        hist_body_run(&b, 5, 0, r, n);
+        heads *h = heads_new();
+        assert_int_equal(take(body.p, body.n, h), 0);
+        assert_int_equal(heads_copy(heads_find(h, &(jd_skey){.entity = 7, .attr = 5}), INT64_MIN, INT64_MAX, out), n);
+        for (uint32_t i = 0; i < n; i++) same(&r[i], &out[i]);
+        heads_unref(h);
+        jd_buf_fini(&body);
+        jd_buf_fini(&times);
+        free(nums);
+    }
 }
 
 /* Two readings one by one, the second with the skeleton of the first, as every store up to format 3 has them. */
@@ -269,8 +325,8 @@ static void times_are_told_once(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_is_told_is_there), cmocka_unit_test(damaged),  cmocka_unit_test(what_cannot_be),
-        cmocka_unit_test(times_are_told_once),   cmocka_unit_test(format_3),
+        cmocka_unit_test(what_is_told_is_there), cmocka_unit_test(damaged),   cmocka_unit_test(what_cannot_be),
+        cmocka_unit_test(times_are_told_once),   cmocka_unit_test(long_ones), cmocka_unit_test(format_3),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,15 +1,10 @@
 /* Columns of whole numbers: every vector comes back, and vectors that have a law are short. */
 #include "series_test.h"
 
-enum { QUICK = -1 }; /* beside the hints */
-
-static size_t comes_back(const int64_t *v, size_t n, int hint, size_t lag) {
+static size_t comes_back(const int64_t *v, size_t n, series__hint hint, size_t lag) {
     jd_buf b = {0};
     jd_buf_z(&b, "x"); /* not at the buffer's begin */
-    if (hint == QUICK)
-        series__column_put_quick(&b, v, n);
-    else
-        series__column_put(&b, v, n, (series__hint)hint, lag);
+    series__column_put(&b, v, n, hint, lag);
     int64_t *back = jd_xcalloc(n + 1, sizeof *back);
     /* Memory of exactly this size: a sanitizer sees a read behind it. */
     size_t size = b.n - 1;
@@ -32,8 +27,8 @@ static size_t comes_back(const int64_t *v, size_t n, int hint, size_t lag) {
 }
 
 static size_t there_and_back(const int64_t *v, size_t n, series__hint hint, size_t lag) {
-    assert_true(comes_back(v, n, QUICK, 0) <= 10 * n + 24);
-    return comes_back(v, n, (int)hint, lag);
+    assert_true(comes_back(v, n, SERIES__QUICK, 0) <= 10 * n + 24);
+    return comes_back(v, n, hint, lag);
 }
 
 static int64_t some_value(uint64_t *r, unsigned kind, size_t i, int64_t last) {
@@ -71,13 +66,17 @@ static void laws_are_short(void **state) {
     int64_t v[N];
     uint64_t r = 2;
     for (size_t i = 0; i < N; i++) v[i] = 1000000 + (int64_t)below(&r, 64); /* 6 bits */
-    assert_true(comes_back(v, N, QUICK, 0) <= N * 6 / 8 + 12);
+    assert_true(comes_back(v, N, SERIES__QUICK, 0) <= N * 6 / 8 + 12);
     for (size_t i = 0, t = 0; i < N; i++) v[i] = (int64_t)(t += 5000 + below(&r, 64)); /* 6 bits of steps */
-    assert_true(comes_back(v, N, QUICK, 0) <= N * 6 / 8 + 12);
+    assert_true(comes_back(v, N, SERIES__QUICK, 0) <= N * 6 / 8 + 12);
     for (size_t i = 0; i < N; i++) v[i] = (int64_t)i * 7;
-    assert_true(comes_back(v, N, QUICK, 0) <= 12);
+    assert_true(comes_back(v, N, SERIES__QUICK, 0) <= 12);
+    for (size_t i = 0; i < N; i++) v[i] = i == 500 ? 1 << 30 : 0; /* one far away */
+    assert_true(comes_back(v, N, SERIES__QUICK, 0) <= 24);
+    for (size_t i = 0; i < N; i++) v[i] = i / 300 % 2; /* a switch */
+    assert_true(comes_back(v, N, SERIES__QUICK, 0) <= 24);
     for (size_t i = 0; i < N; i++) v[i] = -77;
-    assert_true(comes_back(v, N, QUICK, 0) <= 12);
+    assert_true(comes_back(v, N, SERIES__QUICK, 0) <= 12);
     assert_true(there_and_back(v, N, SERIES__VALUE, 0) <= 3);
     for (size_t i = 0; i < N; i++) v[i] = 1700000000000000 + (int64_t)i * 3600000000;
     assert_true(there_and_back(v, N, SERIES__TIME, 0) <= 12);

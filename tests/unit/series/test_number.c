@@ -45,10 +45,10 @@ static void doubles_round_as_strtod(void **state) {
     }
 }
 
-static unsigned as_lane(const jd_num *v, size_t n, size_t step, int quick, size_t *size) {
+static unsigned as_lane(const jd_num *v, size_t n, size_t step, series__hint hint, size_t *size) {
     jd_buf b = {0};
     uint8_t head;
-    series__lane_put(&b, &head, v, n, step, 0, quick);
+    series__lane_put(&b, &head, v, n, step, hint, 0);
     jd_num *back = jd_xcalloc(n * step + 1, sizeof *back);
     unsigned char *exact = jd_xmalloc(b.n);
     memcpy(exact, b.p, b.n);
@@ -70,8 +70,8 @@ static unsigned as_lane(const jd_num *v, size_t n, size_t step, int quick, size_
 }
 
 static unsigned there_and_back(const jd_num *v, size_t n, size_t step, size_t *size) {
-    as_lane(v, n, step, 1, NULL);
-    return as_lane(v, n, step, 0, size);
+    as_lane(v, n, step, SERIES__QUICK, NULL);
+    return as_lane(v, n, step, SERIES__VALUE, size);
 }
 
 static void lanes_of_every_mode(void **state) {

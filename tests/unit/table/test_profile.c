@@ -111,6 +111,26 @@ static void words(void **state) {
     end(&b);
 }
 
+/* Of four cells one may be odd, of three none: half of what is left would be. */
+static void short_tables(void **state) {
+    static const struct {
+        const char *text, *type, *odd;
+    } cases[] = {
+        {"station,level\na,1.5\nb,broken\nc,2\nd,3\n", "number", "1"},
+        {"station,level\na,1.5\nb,broken\nc,n/a\nd,3\n", "text", "0"},
+        {"station,level\na,1.5\nb,broken\nc,2\n", "text", "0"},
+    };
+    bench b;
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        begin(&b);
+        jd_jval v = profile_of(&b, jd_str_of(cases[i].text), "t.csv");
+        must_be(column(&v, "level"), "type", cases[i].type);
+        must_be(column(&v, "level"), "odd", cases[i].odd);
+        end(&b);
+    }
+}
+
 static void shapes(void **state) {
     static const struct {
         const char *text, *format;
@@ -221,10 +241,8 @@ static void real(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(words),
-        cmocka_unit_test(shapes),
-        cmocka_unit_test(nothing),
-        cmocka_unit_test(real),
+        cmocka_unit_test(words),   cmocka_unit_test(short_tables), cmocka_unit_test(shapes),
+        cmocka_unit_test(nothing), cmocka_unit_test(real),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
