@@ -358,8 +358,7 @@ size_t older_than_now(const jd_moments *m, const jd_doc *is, jd_time now);
 void remember_temporal(remember *r, const jd_write *w);
 void remember_replaced(remember *r, const jd_attrview *old);
 /* An instance, and what n writes, fewer than HIST_RUN_MAX, told of it since, each the k-th that it has ready: none of
- * them is the present one.
- * They were recorded at `first` and the moments behind it. */
+ * them is the present one. They were recorded at `first` and the moments behind it. */
 void remember_series(remember *r, const jd_attrview *was, const jd_write *w, uint32_t k, uint32_t n, jd_time first);
 /* What a temporal deletion or modification means for the present state of an entity that is there: the new document, or
  * nothing when it stays. 1: the instance that is named was the present one, and that is all there is to do. */

@@ -144,10 +144,10 @@ typedef struct numbers { /* the lanes, laid out in the best way */
 } numbers;
 
 static numbers numbers_put(const series__rows *r, size_t each, series__hint hint, size_t lag) {
-    int once = r->n == 1 || hint == SERIES__QUICK;
+    int one_way = r->n == 1 || hint == SERIES__QUICK;
     numbers best = {.lanes = each ? each : 1};
-    const size_t ways[] = {once && each ? lanes_of_one(each) : best.lanes, 2, 3, 1};
-    size_t count = once || (each && each <= LANES_EACH) ? 1 : 4;
+    const size_t ways[] = {one_way && each ? lanes_of_one(each) : best.lanes, 2, 3, 1};
+    size_t count = one_way || (each && each <= LANES_EACH) ? 1 : 4;
     for (size_t k = 0; r->nums_n && k < count; k++) {
         size_t lanes = ways[k];
         if (lanes > r->nums_n || (k == 0 && lanes > 4 * r->n && count > 1)) continue;

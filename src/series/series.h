@@ -78,8 +78,8 @@ typedef struct jd_rowhead { /* what a directory keeps of a row */
     uint32_t chunks;
     int clears;
 } jd_rowhead;
-/* quick: for rows that will soon be written again: a third of the time; on measured series about
- * twice the bytes, more where few values lie far from the others. */
+/* quick: for rows that will soon be written again: a third of the time; on measured series about twice the bytes, more
+ * where few values lie far from the others. */
 jd_rowmaker *jd_rowmaker_new(int quick);
 void jd_rowmaker_free(jd_rowmaker *m);
 /* Adds readings of one series in order of (at, recorded, as they came); keys never descend, and a series that goes on

@@ -153,9 +153,9 @@ const char *notice_type(const sub *s); /* its media type */
 /* The value of a Link header that names its @context, where it goes by link; otherwise (p may be NULL): the URL when
  * the subscription has no single one. Returns 0 when there is none to be sent. */
 int notice_link(const sub *s, jd_str otherwise, jd_buf *out);
-/* The message of MQTT around it (7.2): {"metadata": {...}, "body": notification}. */
 /* The tenant that notifications name, where the subscription does not say one for its receiver; n 0: none. */
 jd_str notice_tenant(const sub *s);
+/* The message of MQTT around it (7.2): {"metadata": {...}, "body": notification}. */
 void notice_mqtt(const sub *s, jd_str notification, jd_buf *out);
 
 /* ---- deliver.c, letters.c ---- */

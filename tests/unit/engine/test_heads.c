@@ -7,18 +7,11 @@
 
 #include <cmocka.h>
 
+#include "below.h"
 #include "engine/history_int.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-static uint64_t rng = 88172645463325252u;
-static uint32_t below(uint32_t n) {
-    rng ^= rng << 13;
-    rng ^= rng >> 7;
-    rng ^= rng << 17;
-    return (uint32_t)(rng >> 11) % n;
-}
 
 enum { ATTRS = 3, DATASETS = 2, SERIES = ATTRS * DATASETS, FRAMES = 12, READINGS = 400 };
 

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "below.h"
 #include "engine/history.h"
 
 #include <stdio.h>
@@ -14,14 +15,6 @@
 #include <unistd.h>
 
 static char dir[64];
-static uint64_t rng = 88172645463325252u;
-static uint32_t below(uint32_t n) {
-    rng ^= rng << 13;
-    rng ^= rng >> 7;
-    rng ^= rng << 17;
-    return (uint32_t)(rng >> 11) % n;
-}
-
 static jd_engine *open_engine(void) {
     jd_engine *e = NULL;
     jd_err err = {0};

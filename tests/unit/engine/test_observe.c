@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "below.h"
 #include "engine/engine_int.h"
 #include "engine/history.h"
 #include "engine/history_int.h"
@@ -19,14 +20,6 @@
 #include <string.h>
 
 enum { ATTRS = 6, DATASETS = 2, ROUNDS = 40000 };
-
-static uint64_t rng = 88172645463325252u;
-static uint32_t below(uint32_t n) {
-    rng ^= rng << 13;
-    rng ^= rng >> 7;
-    rng ^= rng << 17;
-    return (uint32_t)(rng >> 11) % n;
-}
 
 static jd_sym sym(jd_engine *e, const char *name, int i) {
     char text[64];
